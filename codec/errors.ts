@@ -1,0 +1,21 @@
+/**
+ * The one error type of the protocol.
+ *
+ * @module
+ */
+
+/**
+ * A violation of the protocol, or a refusal by the peer, with the reason code that the standard gives it
+ * (MQTT 5.0 section 2.4). Misuse of this library throws the built-in `TypeError` and `RangeError` instead.
+ */
+export class MqttError extends Error {
+  override readonly name = "MqttError";
+  /** Reason code of MQTT 5.0, 0x80 to 0xFF; see `ReasonCode`. */
+  readonly reasonCode: number;
+
+  /** `message` says what happened and what was expected; `reasonCode` is the standard's number for it. */
+  constructor(message: string, reasonCode: number, options?: ErrorOptions) {
+    super(message, options);
+    this.reasonCode = reasonCode;
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * What carries bytes between a client and a server: TCP, TLS, WebSocket, Unix socket and memory look the same.
+ *
+ * @module
+ */
+
+/** Who is at the other end of a transport. */
+export interface Peer {
+  /** What carries the bytes. */
+  readonly protocol: "tcp" | "tls" | "ws" | "wss" | "unix" | "memory";
+  /** Address for people and logs, e.g. `192.168.0.7:51234`; what it holds depends on the protocol. */
+  readonly address: string;
+}
+
+/**
+ * A connection as a pair of Web streams.
+ *
+ * - A chunk from `readable` is valid until the next read: who keeps bytes copies them.
+ * - A chunk given to `writable` belongs to the transport until its write has settled.
+ * - The end of `readable` means that the peer sent all it had to send; an error there means a broken connection.
+ * - Closing `writable` sends what was written and then closes the whole connection; aborting it, or cancelling
+ *   `readable`, closes at once.
+ */
+export interface Transport {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+  readonly peer: Peer;
+}
