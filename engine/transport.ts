@@ -22,7 +22,10 @@ export interface Peer {
  *   `readable`, closes at once.
  */
 export interface Transport {
+  /** What the peer sends. */
   readonly readable: ReadableStream<Uint8Array>;
+  /** What the peer gets. */
   readonly writable: WritableStream<Uint8Array>;
+  /** Who the peer is. */
   readonly peer: Peer;
 }
