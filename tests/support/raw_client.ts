@@ -154,6 +154,12 @@ export class RawClient {
     return packet;
   }
 
+  /** The next packet if one comes before the connection ends; it must be of this type. */
+  async expectOptional<T extends PacketType>(type: T): Promise<PacketOf<T> | undefined> {
+    const received = await this.#inbox.at(0, PATIENCE);
+    return received === undefined ? undefined : await this.expect(type);
+  }
+
   /** Takes the first packet that fits out of those that came or come, and leaves the others in their order. */
   async take<T extends PacketType>(
     type: T,

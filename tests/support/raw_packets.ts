@@ -97,6 +97,41 @@ export function concatBytes(...parts: Uint8Array[]): Uint8Array {
   return whole;
 }
 
+/** A two byte integer. */
+export function uint16(value: number): Uint8Array {
+  return Uint8Array.of(value >> 8, value & 0xff);
+}
+
+/** A string or binary field: two bytes of length and then the bytes. */
+export function field(content: string | Uint8Array): Uint8Array {
+  const bytes = toBytes(content);
+  return concatBytes(uint16(bytes.length), bytes);
+}
+
+/** A property section: its length (below 128) and then the bytes. */
+export function propertySection(...parts: Uint8Array[]): Uint8Array {
+  const bytes = concatBytes(...parts);
+  if (bytes.length > 127) throw new RangeError(`Cannot write properties: at most 127 bytes, received ${bytes.length}`);
+  return concatBytes(Uint8Array.of(bytes.length), bytes);
+}
+
+/** A whole packet out of its first byte and its body, right or wrong: the remaining length is the body's. */
+export function rawPacket(firstByte: number, ...parts: Uint8Array[]): Uint8Array {
+  const body = concatBytes(...parts);
+  const header = [firstByte];
+  let rest = body.length;
+  do {
+    header.push(rest > 127 ? (rest & 127) | 128 : rest);
+    rest >>= 7;
+  } while (rest > 0);
+  return concatBytes(Uint8Array.from(header), body);
+}
+
+/** A CONNECT of MQTT 5.0 without properties out of its flags and the fields of its payload, right or wrong. */
+export function rawConnect(flags: number, ...payload: Uint8Array[]): Uint8Array {
+  return rawPacket(0x10, field("MQTT"), Uint8Array.of(5, flags, 0, 0, 0), ...payload);
+}
+
 /** A CONNECT with defaults filled in. */
 export function connectPacket(options: RawConnectOptions = {}): ConnectPacket {
   const packet: ConnectPacket = {

@@ -1,0 +1,16 @@
+/** What several conformance tests of the broker for MQTT 5.0 share. */
+
+import { AssertionError } from "@std/assert";
+import type { RawClient } from "../support/raw_client.ts";
+
+/**
+ * A CONNECT is refused: the standard leaves it to the server whether a CONNACK goes before the close. If one comes, its
+ * code must be one of these.
+ */
+export async function expectRefusal(client: RawClient, ...reasonCodes: number[]): Promise<void> {
+  const connack = await client.expectOptional("connack");
+  if (connack !== undefined && !reasonCodes.includes(connack.reasonCode)) {
+    throw new AssertionError(`Expected a refusal, received CONNACK 0x${connack.reasonCode.toString(16)}`);
+  }
+  await client.expectClosed();
+}
