@@ -1,0 +1,73 @@
+/**
+ * CONNECT into bytes (MQTT 5.0 and 3.1.1 section 3.1).
+ *
+ * @module
+ */
+
+import { variableByteIntegerLength } from "./bytes.ts";
+import { PACKET_TYPES } from "./packet_types.ts";
+import type { ConnectPacket, Will } from "./packets.ts";
+import { WILL } from "./properties.ts";
+import { isTopicName } from "./topic.ts";
+import { propertiesLength, writeProperties } from "./write_properties.ts";
+import { binarySize, checkInteger, stringSize, Writer } from "./writer.ts";
+
+/** The bytes of a CONNECT in the version that it names; errors as for `encodePacket`. */
+export function encodeConnect(packet: ConnectPacket): Uint8Array {
+  const { protocolVersion: version, keepAlive, clientId, will, username, password, properties } = packet;
+  check(packet);
+  const name = version === 3 ? "MQIsdp" : "MQTT";
+  const propertyLength = version === 5 ? propertiesLength(properties, PACKET_TYPES.connect) : 0;
+  const willPropertyLength = version === 5 ? propertiesLength(will?.properties, WILL) : 0;
+  let length = 2 + name.length + 1 + 1 + 2 + stringSize(clientId);
+  if (version === 5) length += variableByteIntegerLength(propertyLength) + propertyLength;
+  if (will !== undefined) {
+    length += stringSize(will.topic) + binarySize(will.payload, "will payload");
+    if (version === 5) length += variableByteIntegerLength(willPropertyLength) + willPropertyLength;
+  }
+  if (username !== undefined) length += stringSize(username);
+  if (password !== undefined) length += binarySize(password, "password");
+
+  const writer = new Writer(PACKET_TYPES.connect << 4, length);
+  writer.string(name);
+  writer.byte(version);
+  writer.byte(connectFlags(packet));
+  writer.uint16(keepAlive);
+  if (version === 5) writeProperties(writer, properties, propertyLength);
+  writer.string(clientId);
+  if (will !== undefined) {
+    if (version === 5) writeProperties(writer, will.properties, willPropertyLength);
+    writer.string(will.topic);
+    writer.binary(will.payload);
+  }
+  if (username !== undefined) writer.string(username);
+  if (password !== undefined) writer.binary(password);
+  return writer.bytes;
+}
+
+function check(packet: ConnectPacket): void {
+  const { protocolVersion: version, keepAlive, will, username, password, properties } = packet;
+  checkInteger(version, 3, 5, "protocol version");
+  checkInteger(keepAlive, 0, 0xffff, "keep alive");
+  if (will !== undefined) checkWill(will);
+  if (version < 5 && password !== undefined && username === undefined) {
+    throw new TypeError("Cannot encode CONNECT: a password must come with a user name before MQTT 5.0");
+  }
+  if (version === 5 && properties?.authenticationData !== undefined && properties.authenticationMethod === undefined) {
+    throw new TypeError("Cannot encode CONNECT: authentication data must come with an authentication method");
+  }
+}
+
+function checkWill({ topic, qos }: Will): void {
+  checkInteger(qos, 0, 2, "will QoS");
+  if (isTopicName(topic)) return;
+  throw new RangeError(`Cannot encode CONNECT: will topic must be a topic name, received "${topic}"`);
+}
+
+function connectFlags({ cleanStart, will, username, password }: ConnectPacket): number {
+  let flags = cleanStart ? 0x02 : 0;
+  if (will !== undefined) flags |= 0x04 | will.qos << 3 | (will.retain ? 0x20 : 0);
+  if (password !== undefined) flags |= 0x40;
+  if (username !== undefined) flags |= 0x80;
+  return flags;
+}
