@@ -4,9 +4,9 @@
  * @module
  */
 
+import { levelEnd, levelsMatch } from "./topic_levels.ts";
 import { TrieNode } from "./topic_trie_node.ts";
 
-const SLASH = "/";
 const DOLLAR = "$";
 
 /**
@@ -54,12 +54,14 @@ export class TopicTrie<V> {
 
   /** The value of exactly this key. */
   get(key: string): V | undefined {
-    let node: TrieNode<V> | undefined = this.#root;
+    let node = this.#root;
     let start = 0;
     do {
       const end = levelEnd(key, start);
-      node = node.child(key.slice(start, end));
-      if (node === undefined) return undefined;
+      const child = node.child(key.slice(start, end));
+      if (child === undefined) return undefined;
+      if (child.isFolded) return child.key === key ? child.value : undefined;
+      node = child;
       start = end + 1;
     } while (start <= key.length);
     return node.value;
@@ -67,67 +69,83 @@ export class TopicTrie<V> {
 
   /** Stores a value and returns the one that it replaces. */
   set(key: string, value: V): V | undefined {
-    const node = this.#nodeFor(key);
-    const previous = node.value;
-    node.value = value;
-    if (node.key !== undefined) return previous;
-    node.key = key;
-    this.#size++;
-    this.#version++;
-    return undefined;
-  }
-
-  #nodeFor(key: string): TrieNode<V> {
     let node = this.#root;
     let start = 0;
     do {
       const end = levelEnd(key, start);
       const level = key.slice(start, end);
-      let child = node.child(level);
+      const child = node.child(level);
       if (child === undefined) {
-        child = new TrieNode<V>(level);
-        node.add(child);
+        const leaf = new TrieNode<V>(level);
+        node.add(leaf);
         this.#nodes++;
+        return this.#put(leaf, key, end, value);
       }
+      if (child.key === key) return this.#put(child, key, child.keyEnd, value);
+      if (child.isFolded) this.#unfold(child);
       node = child;
       start = end + 1;
     } while (start <= key.length);
-    return node;
+    return this.#put(node, key, key.length, value);
+  }
+
+  #put(node: TrieNode<V>, key: string, keyEnd: number, value: V): V | undefined {
+    if (node.key !== undefined) {
+      const previous = node.value;
+      node.value = value;
+      return previous;
+    }
+    node.hold(key, keyEnd, value);
+    this.#size++;
+    this.#version++;
+    return undefined;
+  }
+
+  #unfold(node: TrieNode<V>): void {
+    node.unfold();
+    this.#nodes++;
   }
 
   /** Removes a key and returns its value. */
   delete(key: string): V | undefined {
-    // The branch that goes is cut below the last node that something else needs.
-    let kept = this.#root;
-    let cut = "";
-    let cutLength = 0;
-    let node: TrieNode<V> = this.#root;
+    // The last two branches on the way to the key, that is nodes that other keys need, with what is below them.
+    let upper: Branch<V> | undefined;
+    let lower: Branch<V> | undefined;
+    let node = this.#root;
+    let depth = 0;
     let start = 0;
     do {
       const end = levelEnd(key, start);
-      const level = key.slice(start, end);
-      if (node.key !== undefined || node.hasSeveralChildren() || start === 0) {
-        kept = node;
-        cut = level;
-        cutLength = 0;
-      }
-      const child = node.child(level);
+      const child = node.child(key.slice(start, end));
       if (child === undefined) return undefined;
+      if (lower === undefined || node.key !== undefined || node.isFork()) {
+        upper = lower;
+        lower = { parent: node, depth, child, childEnd: end };
+      }
+      depth++;
       node = child;
-      cutLength++;
       start = end + 1;
-    } while (start <= key.length);
-    if (node.key === undefined) return undefined;
-    const value = node.value;
-    node.key = undefined;
-    node.value = undefined;
+    } while (start <= key.length && node.key !== key);
+    if (lower === undefined || node.key !== key) return undefined;
+    const value = node.drop();
     this.#size--;
     this.#version++;
-    if (node.isLeaf()) {
-      kept.remove(cut);
-      this.#nodes -= cutLength;
+    if (!node.isLeaf()) {
+      this.#fold(lower, node, depth);
+      return value;
     }
+    lower.parent.remove(lower.child.level);
+    this.#nodes -= depth - lower.depth;
+    if (upper !== undefined) this.#fold(upper, lower.parent, lower.depth);
     return value;
+  }
+
+  /** If a single key is left below a branch, through `node`, it needs only the branch's child. */
+  #fold(branch: Branch<V>, node: TrieNode<V>, depth: number): void {
+    const leaf = node.foldable();
+    if (leaf === undefined) return;
+    branch.child.fold(leaf, branch.childEnd);
+    this.#nodes -= depth - branch.depth;
   }
 
   /**
@@ -135,30 +153,29 @@ export class TopicTrie<V> {
    * matches no name that begins with `$`.
    */
   match(topicName: string, visit: (value: V, filter: string) => void): void {
-    // All nodes that the name has led to so far, level by level: what wildcards make of it costs no second pass.
+    // All nodes that the name has led to so far, level by level: however many wildcards there are, one pass does.
     let nodes = [this.#root];
-    let start = 0;
     let wildcards = !topicName.startsWith(DOLLAR);
+    let start = 0;
     do {
       const end = levelEnd(topicName, start);
       const level = topicName.slice(start, end);
       const next: TrieNode<V>[] = [];
       for (const node of nodes) {
         const literal = node.literal(level);
-        if (literal !== undefined) next.push(literal);
+        if (literal !== undefined) descend(literal, topicName, end, next, visit);
         if (!wildcards) continue;
-        if (node.plus !== undefined) next.push(node.plus);
-        if (node.hash !== undefined) visitNode(node.hash, visit);
+        if (node.plus !== undefined) descend(node.plus, topicName, end, next, visit);
+        if (node.hash !== undefined) visitKey(node.hash, visit);
       }
-      if (next.length === 0) return;
       nodes = next;
       wildcards = true;
       start = end + 1;
-    } while (start <= topicName.length);
+    } while (start <= topicName.length && nodes.length > 0);
     for (const node of nodes) {
-      visitNode(node, visit);
+      visitKey(node, visit);
       // "a/#" matches "a" too.
-      if (node.hash !== undefined) visitNode(node.hash, visit);
+      if (node.hash !== undefined) visitKey(node.hash, visit);
     }
   }
 
@@ -172,20 +189,19 @@ export class TopicTrie<V> {
     do {
       const end = levelEnd(filter, start);
       const level = filter.slice(start, end);
-      if (level === "#") return visitAll(start === 0 ? withoutDollar(nodes) : nodes, visit);
-      const next: TrieNode<V>[] = [];
-      for (const node of nodes) {
-        if (level === "+") node.collectLiterals(next);
-        else {
-          const literal = node.literal(level);
-          if (literal !== undefined) next.push(literal);
-        }
+      if (level === "#") return visitBelow(nodes, start === 0, visit);
+      const children: TrieNode<V>[] = [];
+      if (level === "+") collectNames(nodes, start === 0, children);
+      else collectNamed(nodes, level, children);
+      nodes = [];
+      for (const child of children) {
+        const { key, keyEnd } = child;
+        if (!child.isFolded || key === undefined) nodes.push(child);
+        else if (levelsMatch(filter, end, key, keyEnd)) visitKey(child, visit);
       }
-      if (next.length === 0) return;
-      nodes = start === 0 && level === "+" ? next.filter(isPublic) : next;
       start = end + 1;
-    } while (start <= filter.length);
-    for (const node of nodes) visitNode(node, visit);
+    } while (start <= filter.length && nodes.length > 0);
+    for (const node of nodes) visitKey(node, visit);
   }
 
   /** All keys with their values, those with fewer levels first. */
@@ -211,37 +227,59 @@ export class TopicTrie<V> {
   }
 }
 
-/** Where the level that begins at `start` ends. */
-function levelEnd(key: string, start: number): number {
-  const end = key.indexOf(SLASH, start);
-  return end === -1 ? key.length : end;
+/** A node that other keys need too, and its child on the way to a key. */
+interface Branch<V> {
+  readonly parent: TrieNode<V>;
+  /** How many levels above `child`. */
+  readonly depth: number;
+  readonly child: TrieNode<V>;
+  /** Where the child's level ends in the key. */
+  readonly childEnd: number;
 }
 
-function visitNode<V>(node: TrieNode<V>, visit: (value: V, key: string) => void): void {
+function visitKey<V>(node: TrieNode<V>, visit: (value: V, key: string) => void): void {
   // A node with a key has a value of type V, which may include undefined.
   if (node.key !== undefined) visit(node.value as V, node.key);
 }
 
-/** Visits the nodes and all below them. */
-function visitAll<V>(nodes: TrieNode<V>[], visit: (value: V, key: string) => void): void {
-  let level = nodes;
-  while (level.length > 0) {
-    const next: TrieNode<V>[] = [];
-    for (const node of level) {
-      visitNode(node, visit);
-      node.collectLiterals(next);
-    }
-    level = next;
+/** A match has come to `node`, whose level ends at `end` in the name: visits its key if it is folded, or goes on later. */
+function descend<V>(
+  node: TrieNode<V>,
+  topicName: string,
+  end: number,
+  next: TrieNode<V>[],
+  visit: (value: V, filter: string) => void,
+): void {
+  const { key, keyEnd } = node;
+  if (key === undefined || keyEnd === key.length) next.push(node);
+  else if (levelsMatch(key, keyEnd, topicName, end)) visitKey(node, visit);
+}
+
+/** The children with this level. */
+function collectNamed<V>(nodes: TrieNode<V>[], level: string, children: TrieNode<V>[]): void {
+  for (const node of nodes) {
+    const child = node.literal(level);
+    if (child !== undefined) children.push(child);
   }
 }
 
-/** The children of the root that a wildcard at the beginning of a filter stands for. */
-function withoutDollar<V>(roots: TrieNode<V>[]): TrieNode<V>[] {
-  const names: TrieNode<V>[] = [];
-  for (const root of roots) root.collectLiterals(names);
-  return names.filter(isPublic);
+/** The children that a wildcard stands for. */
+function collectNames<V>(nodes: TrieNode<V>[], isFirstLevel: boolean, children: TrieNode<V>[]): void {
+  const all: TrieNode<V>[] = isFirstLevel ? [] : children;
+  for (const node of nodes) node.collectLiterals(all);
+  if (!isFirstLevel) return;
+  for (const child of all) if (!child.level.startsWith(DOLLAR)) children.push(child);
 }
 
-function isPublic<V>(node: TrieNode<V>): boolean {
-  return !node.level.startsWith(DOLLAR);
+/** Visits the keys of the nodes and of all below them. */
+function visitBelow<V>(nodes: TrieNode<V>[], isFirstLevel: boolean, visit: (value: V, key: string) => void): void {
+  let level = nodes;
+  let fromRoot = isFirstLevel;
+  while (level.length > 0) {
+    for (const node of level) visitKey(node, visit);
+    const next: TrieNode<V>[] = [];
+    collectNames(level, fromRoot, next);
+    level = next;
+    fromRoot = false;
+  }
 }

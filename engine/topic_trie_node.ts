@@ -4,18 +4,26 @@
  * @module
  */
 
+import { levelEnd } from "./topic_levels.ts";
+
 /** Up to this length V8 copies a substring; a longer one would keep the whole string that it was cut from alive. */
 const LONGEST_COPIED_SUBSTRING = 12;
 
 /**
  * One level. Most nodes of a large trie have no child or one, so that a map is made for the second one only, and
  * wildcards, which every match asks for, have places of their own.
+ *
+ * As long as only one key passes through a node, its further levels get no nodes: the node is a leaf that holds the
+ * key, and `keyEnd` tells how much of the key it stands for. This halves the memory of a large trie, and a single deep
+ * key costs no more than a flat one.
  */
 export class TrieNode<V> {
   /** The level's text. */
   readonly level: string;
-  /** The stored key that ends here; undefined when none does. */
+  /** The stored key that ends here or, in a leaf, passes through here. */
   key: string | undefined = undefined;
+  /** Where this node's level ends in `key`. */
+  keyEnd = 0;
   /** The value of `key`. */
   value: V | undefined = undefined;
   /** The child for the level `+`. */
@@ -26,6 +34,67 @@ export class TrieNode<V> {
 
   constructor(level: string) {
     this.level = level.length > LONGEST_COPIED_SUBSTRING ? detached(level) : level;
+  }
+
+  /** Whether the node holds a key with more levels than have nodes. */
+  get isFolded(): boolean {
+    return this.key !== undefined && this.keyEnd < this.key.length;
+  }
+
+  /** Puts a key here. */
+  hold(key: string, keyEnd: number, value: V | undefined): void {
+    this.key = key;
+    this.keyEnd = keyEnd;
+    this.value = value;
+  }
+
+  /** Takes the key away and returns its value. */
+  drop(): V | undefined {
+    const { value } = this;
+    this.key = undefined;
+    this.value = undefined;
+    return value;
+  }
+
+  /** Gives the next level of a folded key its node, and the key to that. */
+  unfold(): void {
+    const { key } = this;
+    if (key === undefined) return;
+    const start = this.keyEnd + 1;
+    const end = levelEnd(key, start);
+    const child = new TrieNode<V>(key.slice(start, end));
+    child.hold(key, end, this.drop());
+    this.add(child);
+  }
+
+  /** The only child, if that is a leaf and this node is there for nothing else: its key may be folded. */
+  foldable(): TrieNode<V> | undefined {
+    if (this.key !== undefined || this.isFork()) return undefined;
+    const literals = this.#literals;
+    const child = literals instanceof Map ? undefined : literals ?? this.plus ?? this.hash;
+    return child?.isLeaf() ? child : undefined;
+  }
+
+  /** Becomes the leaf for a key that had nodes below. */
+  fold(leaf: TrieNode<V>, keyEnd: number): void {
+    this.#literals = undefined;
+    this.plus = undefined;
+    this.hash = undefined;
+    if (leaf.key !== undefined) this.hold(leaf.key, keyEnd, leaf.value);
+  }
+
+  /** Whether there is no child. */
+  isLeaf(): boolean {
+    return this.#literals === undefined && this.plus === undefined && this.hash === undefined;
+  }
+
+  /** Whether there is more than one child. */
+  isFork(): boolean {
+    const literals = this.#literals;
+    if (literals instanceof Map) return true;
+    const children = (literals === undefined ? 0 : 1) + (this.plus === undefined ? 0 : 1) +
+      (this.hash === undefined ? 0 : 1);
+    return children > 1;
   }
 
   /** The child for a level of a topic name. */
@@ -54,8 +123,8 @@ export class TrieNode<V> {
   #addLiteral(child: TrieNode<V>): void {
     const literals = this.#literals;
     if (literals === undefined) this.#literals = child;
-    else if (literals instanceof TrieNode) this.#literals = new Map([[literals.level, literals], [child.level, child]]);
-    else literals.set(child.level, child);
+    else if (literals instanceof Map) literals.set(child.level, child);
+    else this.#literals = new Map([[literals.level, literals], [child.level, child]]);
   }
 
   /** Removes the child for `level`. */
@@ -76,27 +145,12 @@ export class TrieNode<V> {
     for (const last of literals.values()) this.#literals = last;
   }
 
-  /** How many children there are, `+` and `#` included; counting stops at 2. */
-  hasSeveralChildren(): boolean {
-    const literals = this.#literals;
-    if (literals instanceof Map) return true;
-    let count = literals === undefined ? 0 : 1;
-    if (this.plus !== undefined) count++;
-    if (this.hash !== undefined) count++;
-    return count > 1;
-  }
-
-  /** Whether there is no child at all. */
-  isLeaf(): boolean {
-    return this.#literals === undefined && this.plus === undefined && this.hash === undefined;
-  }
-
   /** Appends the children for levels of topic names to `nodes`, in the order in which they were added. */
   collectLiterals(nodes: TrieNode<V>[]): void {
     const literals = this.#literals;
     if (literals === undefined) return;
-    if (literals instanceof TrieNode) nodes.push(literals);
-    else for (const child of literals.values()) nodes.push(child);
+    if (literals instanceof Map) { for (const child of literals.values()) nodes.push(child); }
+    else nodes.push(literals);
   }
 
   /** Appends all children to `nodes`. */

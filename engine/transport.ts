@@ -18,8 +18,10 @@ export interface Peer {
  * - A chunk from `readable` is valid until the next read: who keeps bytes copies them.
  * - A chunk given to `writable` belongs to the transport until its write has settled.
  * - The end of `readable` means that the peer sent all it had to send; an error there means a broken connection.
- * - Closing `writable` sends what was written and then closes the whole connection; aborting it, or cancelling
- *   `readable`, closes at once.
+ * - Closing `writable` sends what was written and then the end, which the peer sees as the end of its `readable`. One
+ *   that closes goes on reading, and drops what it reads, until the peer has closed too: closing a socket that holds
+ *   unread bytes would make the network throw away what was just sent.
+ * - Cancelling `readable` closes the whole connection at once.
  */
 export interface Transport {
   /** What the peer sends. */

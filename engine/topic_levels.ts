@@ -1,0 +1,32 @@
+/**
+ * Topic names and filters by their levels, without cutting them up.
+ *
+ * @module
+ */
+
+const SLASH = 0x2f;
+const PLUS = 0x2b;
+const HASH = 0x23;
+
+/** Where the level that begins at `start` ends: at the next slash or at the end of the text. */
+export function levelEnd(text: string, start: number): number {
+  const end = text.indexOf("/", start);
+  return end === -1 ? text.length : end;
+}
+
+/**
+ * Whether the levels of a valid filter from `filterAt` on match those of a name from `nameAt` on. Both are places where
+ * a level ends: at a slash, or at the end of the text.
+ */
+export function levelsMatch(filter: string, filterAt: number, name: string, nameAt: number): boolean {
+  let at = nameAt;
+  for (let i = filterAt; i < filter.length; i++) {
+    const code = filter.charCodeAt(i);
+    if (code === HASH) return true;
+    if (code === PLUS) at = levelEnd(name, at);
+    else if (at < name.length && name.charCodeAt(at) === code) at++;
+    // What is left of the filter may still be "/#", which matches its parent level too.
+    else return at === name.length && code === SLASH && filter.charCodeAt(i + 1) === HASH;
+  }
+  return at === name.length;
+}
