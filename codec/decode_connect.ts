@@ -7,7 +7,7 @@
 import type { Frame } from "./framer.ts";
 import { PACKET_TYPES } from "./packet_types.ts";
 import type { ConnectPacket, ProtocolVersion, QoS, Will } from "./packets.ts";
-import { WILL } from "./properties.ts";
+import { WILL } from "./property_table.ts";
 import { readProperties } from "./read_properties.ts";
 import { Reader } from "./reader.ts";
 import { ReasonCode } from "./reason_codes.ts";

@@ -24,8 +24,8 @@ import type {
   UnsubackPacket,
   UnsubscribePacket,
 } from "./packets.ts";
-import { propertiesLength, writeProperties } from "./write_properties.ts";
-import { checkInteger, stringSize, Writer } from "./writer.ts";
+import { measureProperties, writeProperties } from "./write_properties.ts";
+import { beginPacket, checkInteger, stringSize, type Writer } from "./writer.ts";
 
 /**
  * The bytes of `packet` in `version`, in a new array of exactly their size; a CONNECT in the version that it names.
@@ -111,11 +111,11 @@ function encodePublish(packet: PublishPacket, version: ProtocolVersion): Uint8Ar
   }
   let propertyLength = 0;
   if (version === 5) {
-    propertyLength = propertiesLength(packet.properties, PACKET_TYPES.publish);
+    propertyLength = measureProperties(packet.properties, PACKET_TYPES.publish);
     length += variableByteIntegerLength(propertyLength) + propertyLength;
   }
   const flags = (packet.dup ? 8 : 0) | qos << 1 | (packet.retain ? 1 : 0);
-  const writer = new Writer(PACKET_TYPES.publish << 4 | flags, length);
+  const writer = beginPacket(PACKET_TYPES.publish << 4 | flags, length);
   writer.string(topic);
   if (qos > 0) writer.uint16(packet.packetId ?? 0);
   if (version === 5) writeProperties(writer, packet.properties, propertyLength);
@@ -136,7 +136,7 @@ function encodePublishResponse(packet: PublishResponse, version: ProtocolVersion
   checkInteger(packet.packetId, 1, 0xffff, "packet identifier");
   const firstByte = type << 4 | (packet.type === "pubrel" ? 2 : 0);
   if (version === 5) return encodeShortened(firstByte, packet.packetId, packet);
-  const writer = new Writer(firstByte, 2);
+  const writer = beginPacket(firstByte, 2);
   writer.uint16(packet.packetId);
   return writer.bytes;
 }
@@ -152,13 +152,13 @@ function encodeShortened(
 ): Uint8Array {
   const type = firstByte >> 4;
   checkReasonCode(type, reasonCode);
-  const propertyLength = propertiesLength(properties, type);
+  const propertyLength = measureProperties(properties, type);
   // AUTH has no form with the code alone.
   const withProperties = propertyLength > 0 || type === PACKET_TYPES.auth && reasonCode !== 0;
   let length = packetId === 0 ? 0 : 2;
   if (withProperties) length += 1 + variableByteIntegerLength(propertyLength) + propertyLength;
   else if (reasonCode !== 0) length += 1;
-  const writer = new Writer(firstByte, length);
+  const writer = beginPacket(firstByte, length);
   if (packetId !== 0) writer.uint16(packetId);
   if (withProperties || reasonCode !== 0) writer.byte(reasonCode);
   if (withProperties) writeProperties(writer, properties, propertyLength);
@@ -172,7 +172,7 @@ function encodeDisconnect(packet: DisconnectPacket, version: ProtocolVersion): U
 
 function encodeAuth(packet: AuthPacket, version: ProtocolVersion): Uint8Array {
   if (version < 5) throw new TypeError(`Cannot encode AUTH: version must be 5, received ${version}`);
-  const bare = packet.reasonCode === 0 && propertiesLength(packet.properties, PACKET_TYPES.auth) === 0;
+  const bare = packet.reasonCode === 0 && measureProperties(packet.properties, PACKET_TYPES.auth) === 0;
   if (!bare && packet.properties?.authenticationMethod === undefined) {
     throw new TypeError("Cannot encode AUTH: it must have an authentication method");
   }
@@ -186,9 +186,9 @@ function encodeConnack(packet: ConnackPacket, version: ProtocolVersion): Uint8Ar
   if (sessionPresent && reasonCode !== 0) {
     throw new RangeError(`Cannot encode CONNACK: session present must be false with code ${reasonCode}, received true`);
   }
-  const propertyLength = version === 5 ? propertiesLength(properties, PACKET_TYPES.connack) : 0;
+  const propertyLength = version === 5 ? measureProperties(properties, PACKET_TYPES.connack) : 0;
   const tail = version === 5 ? variableByteIntegerLength(propertyLength) + propertyLength : 0;
-  const writer = new Writer(PACKET_TYPES.connack << 4, 2 + tail);
+  const writer = beginPacket(PACKET_TYPES.connack << 4, 2 + tail);
   writer.byte(sessionPresent && version > 3 ? 1 : 0);
   writer.byte(reasonCode);
   if (version === 5) writeProperties(writer, properties, propertyLength);
@@ -204,9 +204,9 @@ function begin(
   bodyLength: number,
 ): Writer {
   checkInteger(packet.packetId, 1, 0xffff, "packet identifier");
-  const propertyLength = version === 5 ? propertiesLength(packet.properties, type) : 0;
+  const propertyLength = version === 5 ? measureProperties(packet.properties, type) : 0;
   const size = version === 5 ? variableByteIntegerLength(propertyLength) + propertyLength : 0;
-  const writer = new Writer(type << 4 | flags, 2 + size + bodyLength);
+  const writer = beginPacket(type << 4 | flags, 2 + size + bodyLength);
   writer.uint16(packet.packetId);
   if (version === 5) writeProperties(writer, packet.properties, propertyLength);
   return writer;

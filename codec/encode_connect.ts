@@ -7,18 +7,18 @@
 import { variableByteIntegerLength } from "./bytes.ts";
 import { PACKET_TYPES } from "./packet_types.ts";
 import type { ConnectPacket, Will } from "./packets.ts";
-import { WILL } from "./properties.ts";
+import { WILL } from "./property_table.ts";
 import { isTopicName } from "./topic.ts";
-import { propertiesLength, writeProperties } from "./write_properties.ts";
-import { binarySize, checkInteger, stringSize, Writer } from "./writer.ts";
+import { measureProperties, writeProperties } from "./write_properties.ts";
+import { beginPacket, binarySize, checkInteger, stringSize } from "./writer.ts";
 
 /** The bytes of a CONNECT in the version that it names; errors as for `encodePacket`. */
 export function encodeConnect(packet: ConnectPacket): Uint8Array {
   const { protocolVersion: version, keepAlive, clientId, will, username, password, properties } = packet;
   check(packet);
   const name = version === 3 ? "MQIsdp" : "MQTT";
-  const propertyLength = version === 5 ? propertiesLength(properties, PACKET_TYPES.connect) : 0;
-  const willPropertyLength = version === 5 ? propertiesLength(will?.properties, WILL) : 0;
+  const propertyLength = version === 5 ? measureProperties(properties, PACKET_TYPES.connect) : 0;
+  const willPropertyLength = version === 5 ? measureProperties(will?.properties, WILL) : 0;
   let length = 2 + name.length + 1 + 1 + 2 + stringSize(clientId);
   if (version === 5) length += variableByteIntegerLength(propertyLength) + propertyLength;
   if (will !== undefined) {
@@ -28,7 +28,7 @@ export function encodeConnect(packet: ConnectPacket): Uint8Array {
   if (username !== undefined) length += stringSize(username);
   if (password !== undefined) length += binarySize(password, "password");
 
-  const writer = new Writer(PACKET_TYPES.connect << 4, length);
+  const writer = beginPacket(PACKET_TYPES.connect << 4, length);
   writer.string(name);
   writer.byte(version);
   writer.byte(connectFlags(packet));

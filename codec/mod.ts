@@ -34,19 +34,8 @@ export { encodePacket, encodePacketWithin } from "./encode.ts";
 export { MqttError } from "./errors.ts";
 export { type Frame, frameOf, Framer, type FramerOptions } from "./framer.ts";
 export type * from "./packets.ts";
-export type {
-  AuthProperties,
-  ConnackProperties,
-  ConnectProperties,
-  DisconnectProperties,
-  Properties,
-  PublishProperties,
-  ReasonProperties,
-  SubscribeProperties,
-  UnsubscribeProperties,
-  UserProperties,
-  WillProperties,
-} from "./properties.ts";
+export { propertiesLength, type PropertyOwner, readProperties, writeProperties } from "./properties.ts";
+export type * from "./property_types.ts";
 export { PublishPropertiesView, PublishView } from "./publish_view.ts";
 export { ConnectReturnCode, connectReturnCode, ReasonCode, reasonCodeName } from "./reason_codes.ts";
 export {

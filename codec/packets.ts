@@ -17,7 +17,7 @@ import type {
   SubscribeProperties,
   UnsubscribeProperties,
   WillProperties,
-} from "./properties.ts";
+} from "./property_types.ts";
 
 /** Protocol version as it stands on the wire: 3 is MQTT 3.1, 4 is MQTT 3.1.1, 5 is MQTT 5.0. */
 export type ProtocolVersion = 3 | 4 | 5;

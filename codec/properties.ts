@@ -1,271 +1,47 @@
 /**
- * The properties of MQTT 5.0 (section 2.2.2): their types, and one table of all that the codec knows about them.
+ * The properties of MQTT 5.0 (section 2.2.2): their types, and their bytes apart from a packet. The table of what
+ * each of them is stands in `property_table.ts`.
  *
  * @module
  */
 
 import { PACKET_TYPES } from "./packet_types.ts";
-import { ReasonCode } from "./reason_codes.ts";
+import type { PacketType } from "./packets.ts";
+import { WILL } from "./property_table.ts";
+import type { Properties } from "./property_types.ts";
+import { readPropertiesUpTo } from "./read_properties.ts";
+import { Reader } from "./reader.ts";
+import { measureProperties, writePropertyList } from "./write_properties.ts";
+import { Writer } from "./writer.ts";
 
-/** User properties: name and value pairs in their order on the wire; names may repeat. */
-export type UserProperties = readonly (readonly [name: string, value: string])[];
+export type * from "./property_types.ts";
 
-/** Every property of MQTT 5.0; each packet takes some of them. Absent means not on the wire. */
-export interface Properties {
-  /** 0x01: 0 unspecified bytes, 1 UTF-8 text. */
-  payloadFormatIndicator?: 0 | 1;
-  /** 0x02: seconds, 0 to 4,294,967,295. */
-  messageExpiryInterval?: number;
-  /** 0x03: what the payload is, often a MIME type. */
-  contentType?: string;
-  /** 0x08: topic name for a response. */
-  responseTopic?: string;
-  /** 0x09: tells the requester which request a response belongs to. */
-  correlationData?: Uint8Array;
-  /** 0x0B: 1 to 268,435,455 each; at most one in SUBSCRIBE, any number in PUBLISH. */
-  subscriptionIdentifiers?: readonly number[];
-  /** 0x11: seconds, 0 to 4,294,967,295 (for ever). */
-  sessionExpiryInterval?: number;
-  /** 0x12: the client identifier that the server chose. */
-  assignedClientIdentifier?: string;
-  /** 0x13: seconds, 0 to 65,535; replaces the client's keep alive. */
-  serverKeepAlive?: number;
-  /** 0x15: name of the enhanced authentication method. */
-  authenticationMethod?: string;
-  /** 0x16: data of the enhanced authentication method. */
-  authenticationData?: Uint8Array;
-  /** 0x17: whether the server may send reason strings and user properties. Absent means 1. */
-  requestProblemInformation?: 0 | 1;
-  /** 0x18: seconds between the close and the will, 0 to 4,294,967,295. */
-  willDelayInterval?: number;
-  /** 0x19: whether the client wants response information. Absent means 0. */
-  requestResponseInformation?: 0 | 1;
-  /** 0x1A: base of a response topic. */
-  responseInformation?: string;
-  /** 0x1C: another server to use. */
-  serverReference?: string;
-  /** 0x1F: text for people and logs. */
-  reasonString?: string;
-  /** 0x21: 1 to 65,535 unacknowledged QoS 1 and 2 publications. Absent means 65,535. */
-  receiveMaximum?: number;
-  /** 0x22: highest topic alias, 0 to 65,535. Absent means 0. */
-  topicAliasMaximum?: number;
-  /** 0x23: 1 to 65,535. */
-  topicAlias?: number;
-  /** 0x24: highest QoS that the server takes. Absent means 2. */
-  maximumQoS?: 0 | 1;
-  /** 0x25: whether the server keeps retained messages. Absent means 1. */
-  retainAvailable?: 0 | 1;
-  /** 0x26: name and value pairs, in order. */
-  userProperties?: UserProperties;
-  /** 0x27: bytes of a whole packet, 1 to 4,294,967,295. Absent means no limit. */
-  maximumPacketSize?: number;
-  /** 0x28: whether wildcards may stand in a filter. Absent means 1. */
-  wildcardSubscriptionAvailable?: 0 | 1;
-  /** 0x29: whether subscription identifiers may be used. Absent means 1. */
-  subscriptionIdentifierAvailable?: 0 | 1;
-  /** 0x2A: whether shared subscriptions may be used. Absent means 1. */
-  sharedSubscriptionAvailable?: 0 | 1;
+/** What properties belong to: a packet, or the will within a CONNECT. */
+export type PropertyOwner = PacketType | "will";
+
+/**
+ * The properties that `bytes` hold from `start` up to `end`, without their length before them. Strings and binary data
+ * are copies. Throws `MqttError` as `decodePacket` does: 0x81, 0x82, 0x94.
+ */
+export function readProperties(bytes: Uint8Array, start: number, end: number, owner: PropertyOwner): Properties {
+  return readPropertiesUpTo(new Reader(bytes, start, end, PACKET_TYPES.publish), end, ownerNumber(owner));
 }
 
-/** Properties of CONNECT (section 3.1.2.11). */
-export type ConnectProperties = Pick<
-  Properties,
-  | "sessionExpiryInterval"
-  | "receiveMaximum"
-  | "maximumPacketSize"
-  | "topicAliasMaximum"
-  | "requestResponseInformation"
-  | "requestProblemInformation"
-  | "userProperties"
-  | "authenticationMethod"
-  | "authenticationData"
->;
-
-/** Properties of the will in CONNECT (section 3.1.3.2). */
-export type WillProperties = Pick<
-  Properties,
-  | "willDelayInterval"
-  | "payloadFormatIndicator"
-  | "messageExpiryInterval"
-  | "contentType"
-  | "responseTopic"
-  | "correlationData"
-  | "userProperties"
->;
-
-/** Properties of CONNACK (section 3.2.2.3). */
-export type ConnackProperties = Pick<
-  Properties,
-  | "sessionExpiryInterval"
-  | "receiveMaximum"
-  | "maximumQoS"
-  | "retainAvailable"
-  | "maximumPacketSize"
-  | "assignedClientIdentifier"
-  | "topicAliasMaximum"
-  | "reasonString"
-  | "userProperties"
-  | "wildcardSubscriptionAvailable"
-  | "subscriptionIdentifierAvailable"
-  | "sharedSubscriptionAvailable"
-  | "serverKeepAlive"
-  | "responseInformation"
-  | "serverReference"
-  | "authenticationMethod"
-  | "authenticationData"
->;
-
-/** Properties of PUBLISH (section 3.3.2.3). */
-export type PublishProperties = Pick<
-  Properties,
-  | "payloadFormatIndicator"
-  | "messageExpiryInterval"
-  | "topicAlias"
-  | "responseTopic"
-  | "correlationData"
-  | "userProperties"
-  | "subscriptionIdentifiers"
-  | "contentType"
->;
-
-/** Properties of PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK and UNSUBACK. */
-export type ReasonProperties = Pick<Properties, "reasonString" | "userProperties">;
-
-/** Properties of SUBSCRIBE (section 3.8.2.1). */
-export type SubscribeProperties = Pick<Properties, "subscriptionIdentifiers" | "userProperties">;
-
-/** Properties of UNSUBSCRIBE (section 3.10.2.1). */
-export type UnsubscribeProperties = Pick<Properties, "userProperties">;
-
-/** Properties of DISCONNECT (section 3.14.2.2). */
-export type DisconnectProperties = Pick<
-  Properties,
-  "sessionExpiryInterval" | "reasonString" | "userProperties" | "serverReference"
->;
-
-/** Properties of AUTH (section 3.15.2.2). */
-export type AuthProperties = Pick<
-  Properties,
-  "authenticationMethod" | "authenticationData" | "reasonString" | "userProperties"
->;
-
-/** How a property's value is written (table 2-4). */
-export const PropertyType = {
-  /** One byte, 0 or 1. */
-  Flag: 1,
-  Uint16: 2,
-  Uint32: 3,
-  /** A variable byte integer; the values of all occurrences make up an array. */
-  VariableByteInteger: 4,
-  Utf8String: 5,
-  BinaryData: 6,
-  /** Name and value; all occurrences make up an array. */
-  StringPair: 7,
-} as const;
-
-/** The identifiers of the properties that the codec treats apart from the others of their type. */
-export const PropertyId = { ResponseTopic: 0x08, AuthenticationData: 0x16 } as const;
-
-/** The will in a CONNECT has properties of its own; it takes the packet type that the standard reserves. */
-export const WILL = 0;
-
-/** One property of the table. */
-export interface PropertySpecification {
-  /** Identifier on the wire. All of them are below 0x80 and so one byte long. */
-  readonly id: number;
-  /** Name in {@linkcode Properties}. */
-  readonly name: keyof Properties;
-  /** One of {@linkcode PropertyType}. */
-  readonly type: number;
-  /** The packets, by type, in which it may stand. */
-  readonly packets: readonly number[];
-  /** The packets in which it may stand more than once. */
-  readonly repeatable: readonly number[];
-  /** For a number that must not be 0: the reason code of a 0. */
-  readonly zero?: number;
+/**
+ * How many bytes `properties` take, without their length before them. Throws as `encodePacket` does: `TypeError` for a
+ * property that may not stand there and a value of the wrong type, `RangeError` for a value out of range.
+ */
+export function propertiesLength(properties: Properties, owner: PropertyOwner): number {
+  return measureProperties(properties, ownerNumber(owner));
 }
 
-const { connect, connack, publish, puback, pubrec, pubrel, pubcomp } = PACKET_TYPES;
-const { subscribe, suback, unsubscribe, unsuback, disconnect, auth } = PACKET_TYPES;
-const acknowledgements = [puback, pubrec, pubrel, pubcomp, suback, unsuback];
-const all = [WILL, connect, connack, publish, ...acknowledgements, subscribe, unsubscribe, disconnect, auth];
-const { Flag, Uint16, Uint32, VariableByteInteger, Utf8String, BinaryData, StringPair } = PropertyType;
-const { ProtocolError, TopicAliasInvalid } = ReasonCode;
-
-/** Every property of MQTT 5.0 (table 2-4 and the sections of the packets). */
-export const PROPERTIES: readonly PropertySpecification[] = [
-  property(0x01, "payloadFormatIndicator", Flag, [publish, WILL]),
-  property(0x02, "messageExpiryInterval", Uint32, [publish, WILL]),
-  property(0x03, "contentType", Utf8String, [publish, WILL]),
-  property(0x08, "responseTopic", Utf8String, [publish, WILL]),
-  property(0x09, "correlationData", BinaryData, [publish, WILL]),
-  {
-    ...property(0x0b, "subscriptionIdentifiers", VariableByteInteger, [publish, subscribe], ProtocolError),
-    repeatable: [publish],
-  },
-  property(0x11, "sessionExpiryInterval", Uint32, [connect, connack, disconnect]),
-  property(0x12, "assignedClientIdentifier", Utf8String, [connack]),
-  property(0x13, "serverKeepAlive", Uint16, [connack]),
-  property(0x15, "authenticationMethod", Utf8String, [connect, connack, auth]),
-  property(0x16, "authenticationData", BinaryData, [connect, connack, auth]),
-  property(0x17, "requestProblemInformation", Flag, [connect]),
-  property(0x18, "willDelayInterval", Uint32, [WILL]),
-  property(0x19, "requestResponseInformation", Flag, [connect]),
-  property(0x1a, "responseInformation", Utf8String, [connack]),
-  property(0x1c, "serverReference", Utf8String, [connack, disconnect]),
-  property(0x1f, "reasonString", Utf8String, [connack, ...acknowledgements, disconnect, auth]),
-  property(0x21, "receiveMaximum", Uint16, [connect, connack], ProtocolError),
-  property(0x22, "topicAliasMaximum", Uint16, [connect, connack]),
-  property(0x23, "topicAlias", Uint16, [publish], TopicAliasInvalid),
-  property(0x24, "maximumQoS", Flag, [connack]),
-  property(0x25, "retainAvailable", Flag, [connack]),
-  { ...property(0x26, "userProperties", StringPair, all), repeatable: all },
-  property(0x27, "maximumPacketSize", Uint32, [connect, connack], ProtocolError),
-  property(0x28, "wildcardSubscriptionAvailable", Flag, [connack]),
-  property(0x29, "subscriptionIdentifierAvailable", Flag, [connack]),
-  property(0x2a, "sharedSubscriptionAvailable", Flag, [connack]),
-];
-
-function property(
-  id: number,
-  name: keyof Properties,
-  type: number,
-  packets: readonly number[],
-  zero?: number,
-): PropertySpecification {
-  return { id, name, type, packets, repeatable: [], zero };
+/** The bytes of `properties`, without their length before them; throws as {@linkcode propertiesLength} does. */
+export function writeProperties(properties: Properties, owner: PropertyOwner): Uint8Array {
+  const bytes = new Uint8Array(propertiesLength(properties, owner));
+  writePropertyList(new Writer(bytes, 0), properties);
+  return bytes;
 }
 
-/** The table by identifier. */
-export const PROPERTY_BY_ID: readonly (PropertySpecification | undefined)[] = Array.from(
-  { length: 0x2b },
-  (_, id) => PROPERTIES.find((specification) => specification.id === id),
-);
-
-/** The table by name. */
-export const PROPERTY_BY_NAME: ReadonlyMap<string, PropertySpecification> = new Map(
-  PROPERTIES.map((specification) => [specification.name, specification]),
-);
-
-/** By identifier, a bit of its own for each property; 0 for what is none. */
-export const PROPERTY_BIT: Int32Array = Int32Array.from(PROPERTY_BY_ID, (specification) => {
-  return specification === undefined ? 0 : 1 << PROPERTIES.indexOf(specification);
-});
-
-/** By identifier, the {@linkcode PropertyType}; 0 for what is none. */
-export const PROPERTY_TYPE: Uint8Array = Uint8Array.from(PROPERTY_BY_ID, (specification) => specification?.type ?? 0);
-
-/** The bits of the properties that may stand in a packet of this type. */
-export function propertyMask(packet: number): number {
-  return maskOf((specification) => specification.packets.includes(packet));
-}
-
-/** The bits of the properties that may stand more than once in a packet of this type. */
-export function repeatableMask(packet: number): number {
-  return maskOf((specification) => specification.repeatable.includes(packet));
-}
-
-function maskOf(includes: (specification: PropertySpecification) => boolean): number {
-  return PROPERTIES.reduce((mask, specification, index) => includes(specification) ? mask | 1 << index : mask, 0);
+function ownerNumber(owner: PropertyOwner): number {
+  return owner === "will" ? WILL : PACKET_TYPES[owner];
 }

@@ -11,7 +11,14 @@ import { MqttError } from "./errors.ts";
 import type { Frame } from "./framer.ts";
 import { PACKET_TYPES } from "./packet_types.ts";
 import type { ProtocolVersion, QoS } from "./packets.ts";
-import { PROPERTY_BIT, PROPERTY_TYPE, PropertyId, propertyMask, PropertyType, repeatableMask } from "./properties.ts";
+import {
+  PROPERTY_BIT,
+  PROPERTY_TYPE,
+  PropertyId,
+  propertyMask,
+  PropertyType,
+  repeatableMask,
+} from "./property_table.ts";
 import { ReasonCode } from "./reason_codes.ts";
 
 /**

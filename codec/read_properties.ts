@@ -6,7 +6,6 @@
 
 import { packetTypeName } from "./packet_types.ts";
 import {
-  type Properties,
   PROPERTY_BIT,
   PROPERTY_BY_ID,
   PropertyId,
@@ -15,7 +14,8 @@ import {
   PropertyType,
   repeatableMask,
   WILL,
-} from "./properties.ts";
+} from "./property_table.ts";
+import type { Properties } from "./property_types.ts";
 import type { Reader } from "./reader.ts";
 import { ReasonCode } from "./reason_codes.ts";
 

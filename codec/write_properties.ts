@@ -6,14 +6,8 @@
 
 import { variableByteIntegerLength } from "./bytes.ts";
 import { packetTypeName } from "./packet_types.ts";
-import {
-  type Properties,
-  PROPERTY_BY_NAME,
-  PropertyId,
-  type PropertySpecification,
-  PropertyType,
-  WILL,
-} from "./properties.ts";
+import { PROPERTY_BY_NAME, PropertyId, type PropertySpecification, PropertyType, WILL } from "./property_table.ts";
+import type { Properties } from "./property_types.ts";
 import { binarySize, checkInteger, stringSize, type Writer } from "./writer.ts";
 
 /**
@@ -21,7 +15,7 @@ import { binarySize, checkInteger, stringSize, type Writer } from "./writer.ts";
  * `TypeError` for a property that may not stand in this packet and for values of the wrong type, `RangeError` for
  * values out of range.
  */
-export function propertiesLength(properties: Properties | undefined, owner: number): number {
+export function measureProperties(properties: Properties | undefined, owner: number): number {
   if (properties === undefined) return 0;
   let length = 0;
   for (const name in properties) {
@@ -31,10 +25,14 @@ export function propertiesLength(properties: Properties | undefined, owner: numb
   return length;
 }
 
-/** Writes the property length, as {@linkcode propertiesLength} gave it, and the properties. */
+/** Writes the property length, as {@linkcode measureProperties} gave it, and the properties. */
 export function writeProperties(writer: Writer, properties: Properties | undefined, length: number): void {
   writer.variableByteInteger(length);
-  if (properties === undefined) return;
+  if (properties !== undefined) writePropertyList(writer, properties);
+}
+
+/** Writes properties that {@linkcode measureProperties} has measured and found to be right. */
+export function writePropertyList(writer: Writer, properties: Properties): void {
   for (const name in properties) {
     const value: unknown = properties[name as keyof Properties];
     const specification = PROPERTY_BY_NAME.get(name);

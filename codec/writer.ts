@@ -6,19 +6,24 @@
 
 import { utf8Length, variableByteIntegerLength, writeUtf8, writeVariableByteInteger } from "./bytes.ts";
 
-/** Writes into an array that has exactly the size of the packet; its users have measured and checked what they write. */
+/** A new packet of exactly the right size, with its fixed header written. */
+export function beginPacket(firstByte: number, remainingLength: number): Writer {
+  const bytes = new Uint8Array(1 + variableByteIntegerLength(remainingLength) + remainingLength);
+  bytes[0] = firstByte;
+  return new Writer(bytes, writeVariableByteInteger(bytes, 1, remainingLength));
+}
+
+/** A position in an array that has room for all that is written; its users have measured and checked that before. */
 export class Writer {
-  /** The packet. */
+  /** Where the fields go. */
   readonly bytes: Uint8Array;
   /** Offset of the next field. */
   position: number;
 
-  /** Makes the array and writes the fixed header. */
-  constructor(firstByte: number, remainingLength: number) {
-    const bytes = new Uint8Array(1 + variableByteIntegerLength(remainingLength) + remainingLength);
-    bytes[0] = firstByte;
+  /** Writes into `bytes` from `position` on. */
+  constructor(bytes: Uint8Array, position: number) {
     this.bytes = bytes;
-    this.position = writeVariableByteInteger(bytes, 1, remainingLength);
+    this.position = position;
   }
 
   /** A one byte integer. */
