@@ -208,10 +208,10 @@ function readSubscription(reader: Reader, version: ProtocolVersion): Subscriptio
   }
   return {
     filter,
-    qos: options & 3 as QoS, // 3 has been refused, here and for retain handling.
+    qos: (options & 3) as QoS, // 3 has been refused, here and for retain handling.
     noLocal,
     retainAsPublished: (options & 8) !== 0,
-    retainHandling: options >> 4 as RetainHandling,
+    retainHandling: (options >> 4) as RetainHandling,
   };
 }
 

@@ -115,7 +115,7 @@ function readWill(reader: Reader, flags: number, version: ProtocolVersion): Will
   const will: Will = {
     topic,
     payload: reader.binary(),
-    qos: (flags & WILL_QOS) >> 3 as QoS, // 3 has been refused.
+    qos: ((flags & WILL_QOS) >> 3) as QoS, // 3 has been refused.
     retain: (flags & WILL_RETAIN) !== 0,
   };
   if (properties !== undefined) will.properties = properties;

@@ -24,6 +24,7 @@ import type {
   UnsubackPacket,
   UnsubscribePacket,
 } from "./packets.ts";
+import type { Properties } from "./property_types.ts";
 import { measureProperties, writeProperties } from "./write_properties.ts";
 import { beginPacket, checkInteger, stringSize, type Writer } from "./writer.ts";
 
@@ -79,11 +80,10 @@ export function encodePacketWithin(
   const bytes = encodePacket(packet, version);
   if (bytes.length <= maximumPacketSize) return bytes;
   if (version < 5 || !mayLeaveOut(packet) || packet.properties === undefined) return undefined;
-  const { reasonString: _, ...properties } = packet.properties;
+  const properties: Properties = { ...packet.properties, reasonString: undefined };
   const withoutReason = encodePacket({ ...packet, properties }, version);
   if (withoutReason.length <= maximumPacketSize) return withoutReason;
-  const { userProperties: __, ...rest } = properties;
-  const least = encodePacket({ ...packet, properties: rest }, version);
+  const least = encodePacket({ ...packet, properties: { ...properties, userProperties: undefined } }, version);
   return least.length <= maximumPacketSize ? least : undefined;
 }
 

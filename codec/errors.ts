@@ -9,6 +9,7 @@
  * (MQTT 5.0 section 2.4). Misuse of this library throws the built-in `TypeError` and `RangeError` instead.
  */
 export class MqttError extends Error {
+  /** Always "MqttError". */
   override readonly name = "MqttError";
   /** Reason code of MQTT 5.0, 0x80 to 0xFF; see `ReasonCode`. */
   readonly reasonCode: number;

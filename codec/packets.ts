@@ -44,6 +44,7 @@ export interface Will {
 
 /** CONNECT: the first packet of a client (MQTT 5.0 section 3.1). */
 export interface ConnectPacket {
+  /** Which packet this is. */
   type: "connect";
   /** The version that the client asks for; it decides how all later packets are read. */
   protocolVersion: ProtocolVersion;
@@ -53,8 +54,11 @@ export interface ConnectPacket {
   cleanStart: boolean;
   /** Keep alive in seconds, 0 to 65,535; 0 turns it off. */
   keepAlive: number;
+  /** What the server publishes if the client ends without DISCONNECT. */
   will?: Will;
+  /** User name for the server's authentication. */
   username?: string;
+  /** Any credential, 0 to 65,535 bytes; before MQTT 5.0 only with a user name. */
   password?: Uint8Array;
   /** MQTT 5.0 only. */
   properties?: ConnectProperties;
@@ -62,6 +66,7 @@ export interface ConnectPacket {
 
 /** CONNACK: the server's answer to CONNECT (MQTT 5.0 section 3.2). */
 export interface ConnackPacket {
+  /** Which packet this is. */
   type: "connack";
   /** Whether the server goes on from a stored session. Always false in MQTT 3.1. */
   sessionPresent: boolean;
@@ -73,12 +78,15 @@ export interface ConnackPacket {
 
 /** PUBLISH: an application message, in either direction (MQTT 5.0 section 3.3). */
 export interface PublishPacket {
+  /** Which packet this is. */
   type: "publish";
   /** Topic name; empty only in 5.0 with a topic alias. */
   topic: string;
   /** Application message. Decoded packets hold a view into the bytes that were decoded. */
   payload: Uint8Array;
+  /** Quality of service of this hop. */
   qos: QoS;
+  /** From a client: store as the topic's retained message. To a client: it was stored, or is sent as published. */
   retain: boolean;
   /** True for a repeated delivery of QoS 1 or 2. */
   dup: boolean;
@@ -89,7 +97,7 @@ export interface PublishPacket {
 }
 
 /** What PUBACK, PUBREC, PUBREL and PUBCOMP have in common. */
-interface PublishResponse {
+export interface PublishResponse {
   /** 1 to 65,535: the identifier of the PUBLISH. */
   packetId: number;
   /** Always 0 in 3.1 and 3.1.1. */
@@ -100,21 +108,25 @@ interface PublishResponse {
 
 /** PUBACK: the answer to a QoS 1 PUBLISH (MQTT 5.0 section 3.4). */
 export interface PubackPacket extends PublishResponse {
+  /** Which packet this is. */
   type: "puback";
 }
 
 /** PUBREC: the first answer to a QoS 2 PUBLISH (MQTT 5.0 section 3.5). */
 export interface PubrecPacket extends PublishResponse {
+  /** Which packet this is. */
   type: "pubrec";
 }
 
 /** PUBREL: the sender's answer to PUBREC (MQTT 5.0 section 3.6). */
 export interface PubrelPacket extends PublishResponse {
+  /** Which packet this is. */
   type: "pubrel";
 }
 
 /** PUBCOMP: the end of a QoS 2 exchange (MQTT 5.0 section 3.7). */
 export interface PubcompPacket extends PublishResponse {
+  /** Which packet this is. */
   type: "pubcomp";
 }
 
@@ -134,7 +146,9 @@ export interface SubscriptionRequest {
 
 /** SUBSCRIBE (MQTT 5.0 section 3.8). */
 export interface SubscribePacket {
+  /** Which packet this is. */
   type: "subscribe";
+  /** 1 to 65,535; the SUBACK repeats it. */
   packetId: number;
   /** At least one. */
   subscriptions: SubscriptionRequest[];
@@ -144,7 +158,9 @@ export interface SubscribePacket {
 
 /** SUBACK (MQTT 5.0 section 3.9). */
 export interface SubackPacket {
+  /** Which packet this is. */
   type: "suback";
+  /** 1 to 65,535: the identifier of the SUBSCRIBE. */
   packetId: number;
   /** One for each filter, in order: the granted QoS, or 0x80 and above for a refusal. */
   reasonCodes: number[];
@@ -154,7 +170,9 @@ export interface SubackPacket {
 
 /** UNSUBSCRIBE (MQTT 5.0 section 3.10). */
 export interface UnsubscribePacket {
+  /** Which packet this is. */
   type: "unsubscribe";
+  /** 1 to 65,535; the UNSUBACK repeats it. */
   packetId: number;
   /** At least one. */
   filters: string[];
@@ -164,7 +182,9 @@ export interface UnsubscribePacket {
 
 /** UNSUBACK (MQTT 5.0 section 3.11). */
 export interface UnsubackPacket {
+  /** Which packet this is. */
   type: "unsuback";
+  /** 1 to 65,535: the identifier of the UNSUBSCRIBE. */
   packetId: number;
   /** One for each filter, in order. Empty in 3.1 and 3.1.1. */
   reasonCodes: number[];
@@ -174,17 +194,21 @@ export interface UnsubackPacket {
 
 /** PINGREQ (MQTT 5.0 section 3.12). */
 export interface PingreqPacket {
+  /** Which packet this is. */
   type: "pingreq";
 }
 
 /** PINGRESP (MQTT 5.0 section 3.13). */
 export interface PingrespPacket {
+  /** Which packet this is. */
   type: "pingresp";
 }
 
 /** DISCONNECT (MQTT 5.0 section 3.14); in 3.1 and 3.1.1 from the client only, always with code 0. */
 export interface DisconnectPacket {
+  /** Which packet this is. */
   type: "disconnect";
+  /** Reason code of 5.0; 0 for a normal disconnection. */
   reasonCode: number;
   /** MQTT 5.0 only. */
   properties?: DisconnectProperties;
@@ -192,9 +216,11 @@ export interface DisconnectPacket {
 
 /** AUTH: a step of an enhanced authentication, MQTT 5.0 only (section 3.15). */
 export interface AuthPacket {
+  /** Which packet this is. */
   type: "auth";
   /** 0x00 success, 0x18 continue authentication, 0x19 re-authenticate. */
   reasonCode: number;
+  /** With an authentication method, unless the packet is cut to nothing (section 3.15.2.1). */
   properties?: AuthProperties;
 }
 

@@ -109,11 +109,11 @@ export class PublishPropertiesView {
   /** Topic alias, 1 to 65,535; 0 if there is none. */
   topicAlias = 0;
   /** Offset of the identifier byte of the topic alias; -1 if there is none. */
-  topicAliasAt = -1;
+  topicAliasAt: number = -1;
   /** Message expiry interval in seconds, 0 to 4,294,967,295; -1 if there is none. */
-  messageExpiryInterval = -1;
+  messageExpiryInterval: number = -1;
   /** Offset of the identifier byte of the message expiry interval; -1 if there is none. */
-  messageExpiryAt = -1;
+  messageExpiryAt: number = -1;
   /** Whether there are subscription identifiers, which a client may not send [MQTT-3.3.4-6]. */
   hasSubscriptionIdentifiers = false;
 
