@@ -2,16 +2,13 @@
 
 import { assertEquals } from "@std/assert";
 import { encodePacket } from "../../codec/encode.ts";
-import { connectPacket, publishPacket, toText } from "../support/raw_client.ts";
+import { connectPacket, field, publishPacket, rawPacket, toText, uint16 } from "../support/raw_packets.ts";
 import {
   connectBytes,
   ConnectFlag,
   expectEachCloses,
-  field,
   ILL_FORMED_UTF8,
   NUL_STRING,
-  packetBytes,
-  uint16,
   withBrokerFor,
 } from "./broker_v311_support.ts";
 
@@ -23,15 +20,15 @@ Deno.test(
   withBroker(async ({ open }) => {
     await expectEachCloses(open, [
       ["CONNACK", Uint8Array.of(0x20, 2, 0, 0)],
-      ["PUBLISH", packetBytes(0x30, field("a"))],
-      ["PUBACK", packetBytes(0x40, uint16(1))],
-      ["PUBREC", packetBytes(0x50, uint16(1))],
-      ["PUBREL", packetBytes(0x62, uint16(1))],
-      ["PUBCOMP", packetBytes(0x70, uint16(1))],
-      ["SUBSCRIBE", packetBytes(0x82, uint16(1), field("a"), Uint8Array.of(0))],
-      ["SUBACK", packetBytes(0x90, uint16(1), Uint8Array.of(0))],
-      ["UNSUBSCRIBE", packetBytes(0xa2, uint16(1), field("a"))],
-      ["UNSUBACK", packetBytes(0xb0, uint16(1))],
+      ["PUBLISH", rawPacket(0x30, field("a"))],
+      ["PUBACK", rawPacket(0x40, uint16(1))],
+      ["PUBREC", rawPacket(0x50, uint16(1))],
+      ["PUBREL", rawPacket(0x62, uint16(1))],
+      ["PUBCOMP", rawPacket(0x70, uint16(1))],
+      ["SUBSCRIBE", rawPacket(0x82, uint16(1), field("a"), Uint8Array.of(0))],
+      ["SUBACK", rawPacket(0x90, uint16(1), Uint8Array.of(0))],
+      ["UNSUBSCRIBE", rawPacket(0xa2, uint16(1), field("a"))],
+      ["UNSUBACK", rawPacket(0xb0, uint16(1))],
       ["PINGREQ", Uint8Array.of(0xc0, 0)],
       ["PINGRESP", Uint8Array.of(0xd0, 0)],
       ["DISCONNECT", Uint8Array.of(0xe0, 0)],
@@ -190,10 +187,10 @@ Deno.test(
   withBroker(async ({ open }) => {
     await expectEachCloses(open, [
       ["no payload", connectBytes({ payload: [] })],
-      ["half a length", packetBytes(0x10, field("MQTT"), Uint8Array.of(4, CleanSession, 0, 0, 0))],
+      ["half a length", rawPacket(0x10, field("MQTT"), Uint8Array.of(4, CleanSession, 0, 0, 0))],
       [
         "a length beyond the packet",
-        packetBytes(0x10, field("MQTT"), Uint8Array.of(4, CleanSession, 0, 0, 0, 2, 0x61)),
+        rawPacket(0x10, field("MQTT"), Uint8Array.of(4, CleanSession, 0, 0, 0, 2, 0x61)),
       ],
     ]);
     const client = await open();
@@ -289,13 +286,13 @@ Deno.test(
     const good = connectBytes();
     const cases: [string, Uint8Array][] = [
       ["flags in the fixed header", connectBytes({ firstByte: 0x11 })],
-      ["a byte too many", packetBytes(0x10, good.subarray(2), Uint8Array.of(0))],
+      ["a byte too many", rawPacket(0x10, good.subarray(2), Uint8Array.of(0))],
       ["an empty packet", Uint8Array.of(0x10, 0)],
       ["no will topic", connectBytes({ flags: CleanSession | Will, payload: ["a", "", "m"] })],
       ["a wildcard in the will topic", connectBytes({ flags: CleanSession | Will, payload: ["a", "t/#", "m"] })],
     ];
     for (let length = 1; length < good.length - 2; length++) {
-      cases.push([`a packet cut to ${length} bytes`, packetBytes(0x10, good.subarray(2, 2 + length))]);
+      cases.push([`a packet cut to ${length} bytes`, rawPacket(0x10, good.subarray(2, 2 + length))]);
     }
     await expectEachCloses(open, cases);
   }),

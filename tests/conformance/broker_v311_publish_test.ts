@@ -1,8 +1,9 @@
 /** MQTT 3.1.1, section 3.3 (PUBLISH): DUP, QoS, RETAIN, topic names, answers. */
 
 import { assertEquals } from "@std/assert";
-import { publishPacket, type RawClient } from "../support/raw_client.ts";
-import { expectEachCloses, field, packetBytes, uint16, withBrokerFor } from "./broker_v311_support.ts";
+import type { RawClient } from "../support/raw_client.ts";
+import { field, publishPacket, rawPacket, uint16 } from "../support/raw_packets.ts";
+import { expectEachCloses, withBrokerFor } from "./broker_v311_support.ts";
 
 const withBroker = withBrokerFor(4);
 
@@ -39,7 +40,7 @@ Deno.test(
   withBroker(async ({ connect }) => {
     const watcher = await connect();
     await watcher.subscribe("a", { qos: 0 });
-    await expectEachCloses(() => connect(), [["DUP with QoS 0", packetBytes(0x38, field("a"))]]);
+    await expectEachCloses(() => connect(), [["DUP with QoS 0", rawPacket(0x38, field("a"))]]);
     const publisher = await connect();
     await publisher.send(publishPacket("a", "repeated", { qos: 1, packetId: 1, dup: true }));
     await publisher.expect("puback");
@@ -57,6 +58,9 @@ Deno.test(
       publishPacket("a", "one", { qos: 1, packetId: 1, dup: true }),
       publishPacket("a", "two", { qos: 2, packetId: 2, dup: true }),
     );
+    await publisher.expect("puback");
+    await publisher.expect("pubrec");
+    await publisher.send({ type: "pubrel", packetId: 2, reasonCode: 0 });
     await client.expect("publish", { payload: "one", dup: false, qos: 1 });
     await client.expect("publish", { payload: "two", dup: false, qos: 2 });
   }),
@@ -66,8 +70,8 @@ Deno.test(
   "mqtt 3.1.1 broker: QoS 3 ends the connection [MQTT-3.3.1-4]",
   withBroker(async ({ connect }) => {
     await expectEachCloses(() => connect(), [
-      ["QoS 3", packetBytes(0x36, field("a"), uint16(1))],
-      ["QoS 3 with DUP and RETAIN", packetBytes(0x3f, field("a"), uint16(1))],
+      ["QoS 3", rawPacket(0x36, field("a"), uint16(1))],
+      ["QoS 3 with DUP and RETAIN", rawPacket(0x3f, field("a"), uint16(1))],
     ]);
   }),
 );
@@ -184,9 +188,9 @@ Deno.test(
   withBroker(async ({ connect }) => {
     const client = await connect();
     await client.subscribe("#", { qos: 1 });
-    await client.sendBytes(packetBytes(0x32, field("a/ b"), uint16(3), Uint8Array.of(9)));
+    await client.sendBytes(rawPacket(0x32, field("a/ b"), uint16(3), Uint8Array.of(9)));
     const { packetId = 0 } = await client.take("publish");
-    assertEquals(client.lastBytes, packetBytes(0x32, field("a/ b"), uint16(packetId), Uint8Array.of(9)));
+    assertEquals(client.lastBytes, rawPacket(0x32, field("a/ b"), uint16(packetId), Uint8Array.of(9)));
   }),
 );
 
@@ -196,10 +200,10 @@ Deno.test(
     const watcher = await connect();
     await watcher.subscribe("#");
     const names = ["#", "+", "a/#", "a/+/b", "a#", "+a", "a/b+", ""];
-    await expectEachCloses(() => connect(), names.map((name) => [`topic ${name}`, packetBytes(0x30, field(name))]));
+    await expectEachCloses(() => connect(), names.map((name) => [`topic ${name}`, rawPacket(0x30, field(name))]));
     await expectEachCloses(
       () => connect(),
-      names.map((name) => [`topic ${name} with QoS 2`, packetBytes(0x34, field(name), uint16(1))]),
+      names.map((name) => [`topic ${name} with QoS 2`, rawPacket(0x34, field(name), uint16(1))]),
     );
     assertEquals(await watcher.barrier(), []);
   }),
@@ -265,13 +269,13 @@ Deno.test(
     await client.publish("secret", "0", { qos: 0, retain: true });
     await client.send(publishPacket("secret", "1", { qos: 1, packetId: 1, retain: true }));
     await client.expect("puback", { packetId: 1 });
-    assertEquals(client.lastBytes, packetBytes(0x40, uint16(1)));
+    assertEquals(client.lastBytes, rawPacket(0x40, uint16(1)));
     await client.send(publishPacket("secret", "2", { qos: 2, packetId: 2, retain: true }));
     await client.expect("pubrec", { packetId: 2 });
-    assertEquals(client.lastBytes, packetBytes(0x50, uint16(2)));
+    assertEquals(client.lastBytes, rawPacket(0x50, uint16(2)));
     await client.send({ type: "pubrel", packetId: 2, reasonCode: 0 });
     await client.expect("pubcomp", { packetId: 2 });
-    assertEquals(client.lastBytes, packetBytes(0x70, uint16(2)));
+    assertEquals(client.lastBytes, rawPacket(0x70, uint16(2)));
     await client.publish("open", "fine", { qos: 1 });
     assertEquals((await watcher.publications()).map(({ topic }) => topic), ["open"]);
     assertEquals(await retainedFor(await connect(), "#"), []);

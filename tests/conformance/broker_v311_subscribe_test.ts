@@ -1,8 +1,8 @@
 /** MQTT 3.1.1, sections 3.8 to 3.12: SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ. */
 
 import { assertEquals } from "@std/assert";
-import { publishPacket } from "../support/raw_client.ts";
-import { expectEachCloses, field, packetBytes, uint16, withBrokerFor } from "./broker_v311_support.ts";
+import { field, publishPacket, rawPacket, uint16 } from "../support/raw_packets.ts";
+import { expectEachCloses, withBrokerFor } from "./broker_v311_support.ts";
 
 const withBroker = withBrokerFor(4);
 const ID = uint16(1);
@@ -11,8 +11,8 @@ Deno.test(
   "mqtt 3.1.1 broker: SUBSCRIBE and UNSUBSCRIBE without a filter end the connection [MQTT-3.8.3-3] [MQTT-3.10.3-2]",
   withBroker(async ({ connect }) => {
     await expectEachCloses(() => connect(), [
-      ["SUBSCRIBE", packetBytes(0x82, ID)],
-      ["UNSUBSCRIBE", packetBytes(0xa2, ID)],
+      ["SUBSCRIBE", rawPacket(0x82, ID)],
+      ["UNSUBSCRIBE", rawPacket(0xa2, ID)],
     ]);
   }),
 );
@@ -23,9 +23,9 @@ Deno.test(
     const bytes = [3, 4, 5, 0x10, 0x40, 0x80, 0x82, 0xff];
     await expectEachCloses(
       () => connect(),
-      bytes.map((byte) => [`QoS byte ${byte}`, packetBytes(0x82, ID, field("a"), Uint8Array.of(byte))]),
+      bytes.map((byte) => [`QoS byte ${byte}`, rawPacket(0x82, ID, field("a"), Uint8Array.of(byte))]),
     );
-    const second = packetBytes(0x82, ID, field("a"), Uint8Array.of(0), field("b"), Uint8Array.of(3));
+    const second = rawPacket(0x82, ID, field("a"), Uint8Array.of(0), field("b"), Uint8Array.of(3));
     await expectEachCloses(() => connect(), [["the second QoS byte", second]]);
   }),
 );
@@ -214,7 +214,7 @@ Deno.test(
     await client.subscribe(["a", "b", "c"]);
     await client.send({ type: "unsubscribe", packetId: 77, filters: ["a", "never", "c", "a"] });
     await client.expect("unsuback", { packetId: 77 });
-    assertEquals(client.lastBytes, packetBytes(0xb0, uint16(77)));
+    assertEquals(client.lastBytes, rawPacket(0xb0, uint16(77)));
     await client.send({ type: "unsubscribe", packetId: 78, filters: ["a"] });
     await client.expect("unsuback", { packetId: 78 });
     assertEquals(await client.barrier(), []);

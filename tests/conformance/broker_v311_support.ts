@@ -8,7 +8,8 @@
 import type { ProtocolVersion } from "../../codec/packets.ts";
 import type { BrokerOptions } from "../../broker/mod.ts";
 import { type BrokerTest, withBroker } from "../support/broker.ts";
-import { concatBytes, type RawClient } from "../support/raw_client.ts";
+import type { RawClient } from "../support/raw_client.ts";
+import { field, rawPacket, uint16 } from "../support/raw_packets.ts";
 
 type Body = (test: BrokerTest) => Promise<void>;
 
@@ -30,31 +31,6 @@ export function withBrokerFor(version: ProtocolVersion): WithVersionedBroker {
         open: (openVersion) => test.open(openVersion ?? version),
       }));
   };
-}
-
-const encoder = new TextEncoder();
-
-/** A string or binary field: two bytes of length, then the bytes. */
-export function field(content: string | Uint8Array): Uint8Array {
-  const bytes = typeof content === "string" ? encoder.encode(content) : content;
-  return concatBytes(uint16(bytes.length), bytes);
-}
-
-/** A two-byte integer, e.g. a packet identifier. */
-export function uint16(value: number): Uint8Array {
-  return Uint8Array.of(value >> 8, value & 0xff);
-}
-
-/** A whole control packet: the first byte (type and flags), the remaining length, and the rest. */
-export function packetBytes(firstByte: number, ...parts: Uint8Array[]): Uint8Array {
-  const body = concatBytes(...parts);
-  const length: number[] = [];
-  let rest = body.length;
-  do {
-    length.push(rest % 128 + (rest >= 128 ? 128 : 0));
-    rest = Math.floor(rest / 128);
-  } while (rest > 0);
-  return concatBytes(Uint8Array.of(firstByte, ...length), body);
 }
 
 /** Bits of the connect flags. */
@@ -87,7 +63,7 @@ export interface ConnectFields {
 
 /** A CONNECT as it is asked for, right or wrong. */
 export function connectBytes(fields: ConnectFields = {}): Uint8Array {
-  return packetBytes(
+  return rawPacket(
     fields.firstByte ?? 0x10,
     field(fields.name ?? "MQTT"),
     Uint8Array.of(fields.level ?? 4, fields.flags ?? ConnectFlag.CleanSession),
@@ -125,9 +101,4 @@ export async function expectEachCloses(
       throw new Error(`Expected the connection to end because of ${what}`, { cause: error });
     }
   }
-}
-
-/** A client's publication has been routed by the time this resolves, whatever its QoS. */
-export async function settled(client: RawClient): Promise<void> {
-  await client.barrier();
 }

@@ -1,7 +1,8 @@
 /** MQTT 3.1.1, section 4.7: topic names and topic filters. */
 
 import { assert, assertEquals } from "@std/assert";
-import { expectEachCloses, field, packetBytes, uint16, withBrokerFor } from "./broker_v311_support.ts";
+import { field, rawPacket, uint16 } from "../support/raw_packets.ts";
+import { expectEachCloses, withBrokerFor } from "./broker_v311_support.ts";
 
 const withBroker = withBrokerFor(4);
 
@@ -65,7 +66,7 @@ Deno.test(
     const filters = ["a#", "#a", "a/#/b", "#/a", "##", "a/##", "a+", "+a", "a/b+", "a/+b/c", "++", "+#", "a/+#"];
     await expectEachCloses(
       () => connect(),
-      filters.map((filter) => [filter, packetBytes(0x82, uint16(1), field(filter), Uint8Array.of(0))]),
+      filters.map((filter) => [filter, rawPacket(0x82, uint16(1), field(filter), Uint8Array.of(0))]),
     );
   }),
 );
@@ -103,9 +104,9 @@ Deno.test(
   "mqtt 3.1.1 broker: empty names and filters end the connection [MQTT-4.7.3-1]",
   withBroker(async ({ connect }) => {
     await expectEachCloses(() => connect(), [
-      ["PUBLISH", packetBytes(0x30, field(""))],
-      ["SUBSCRIBE", packetBytes(0x82, uint16(1), field(""), Uint8Array.of(0))],
-      ["UNSUBSCRIBE", packetBytes(0xa2, uint16(1), field(""))],
+      ["PUBLISH", rawPacket(0x30, field(""))],
+      ["SUBSCRIBE", rawPacket(0x82, uint16(1), field(""), Uint8Array.of(0))],
+      ["UNSUBSCRIBE", rawPacket(0xa2, uint16(1), field(""))],
     ]);
   }),
 );

@@ -1,7 +1,8 @@
 /** MQTT 3.1.1, wills: section 3.1.2.5 and what DISCONNECT does to them. */
 
 import { assertEquals } from "@std/assert";
-import { field, packetBytes, withBrokerFor } from "./broker_v311_support.ts";
+import { field, rawPacket } from "../support/raw_packets.ts";
+import { withBrokerFor } from "./broker_v311_support.ts";
 
 const withBroker = withBrokerFor(4);
 const will = { topic: "will", payload: "gone" };
@@ -22,8 +23,8 @@ Deno.test(
     const watcher = await connect();
     await watcher.subscribe("will");
     const violations = [
-      packetBytes(0x36, field("a"), Uint8Array.of(0, 1)), // QoS 3
-      packetBytes(0x82, Uint8Array.of(0, 1)), // SUBSCRIBE without a filter
+      rawPacket(0x36, field("a"), Uint8Array.of(0, 1)), // QoS 3
+      rawPacket(0x82, Uint8Array.of(0, 1)), // SUBSCRIBE without a filter
       Uint8Array.of(0xf0, 0), // type 15
       Uint8Array.of(0xc0, 0x80, 0x80, 0x80, 0x80, 0x00), // remaining length of five bytes
     ];
