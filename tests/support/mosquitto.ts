@@ -109,6 +109,13 @@ export class Subscriber implements AsyncDisposable {
     return lines.map((match) => parseMessage(match[1] ?? ""));
   }
 
+  /** All messages before the first one to `topic`, once that has come. */
+  async messagesBefore(topic: string): Promise<PrintedMessage[]> {
+    await this.#process.waitForLine(new RegExp(`^message .*"topic":${RegExp.escape(JSON.stringify(topic))},`));
+    const messages = await this.messages(1);
+    return messages.slice(0, messages.findIndex((message) => message.topic === topic));
+  }
+
   /** Its diagnostic output (`-d`): a line for each packet. */
   get log(): string {
     return this.#process.stdout;
