@@ -1,0 +1,152 @@
+/**
+ * The broker as an application uses it.
+ *
+ * @module
+ */
+
+import type { QoS } from "../codec/packets.ts";
+import type { PublishProperties } from "../codec/properties.ts";
+import { ReasonCode } from "../codec/reason_codes.ts";
+import type { Transport } from "../engine/transport.ts";
+import { Connection } from "./connection.ts";
+import { BrokerCore } from "./core.ts";
+import type { DropCounts } from "./metrics.ts";
+import { type BrokerOptions, resolveOptions } from "./options.ts";
+import { publicationOf } from "./publication.ts";
+import { ServerProtocol } from "./server_protocol.ts";
+import { SysTopics } from "./sys_topics.ts";
+
+/** A message that the application publishes. */
+export interface BrokerMessage {
+  /** Topic name. */
+  readonly topic: string;
+  /** Text is sent as UTF-8. */
+  readonly payload: Uint8Array | string;
+  /** Default 0. */
+  readonly qos?: QoS;
+  /** Default false. */
+  readonly retain?: boolean;
+  /** Properties for MQTT 5.0 subscribers; a topic alias or subscription identifiers must not be among them. */
+  readonly properties?: Omit<PublishProperties, "topicAlias" | "subscriptionIdentifiers">;
+}
+
+/** What a broker holds at the moment, and what it had to drop. */
+export interface BrokerCounts {
+  /** Network connections. */
+  readonly connections: number;
+  /** Sessions, connected or not. */
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly retained: number;
+  /** Wills that wait for their delay. */
+  readonly delayedWills: number;
+  /** Nodes of the topic trie; 0 without subscriptions. */
+  readonly trieNodes: number;
+  /** Deadlines that are waited for. */
+  readonly timers: number;
+  /** Messages dropped since the start, by reason. */
+  readonly dropped: Readonly<DropCounts>;
+}
+
+/**
+ * An MQTT 3.1, 3.1.1 and 5.0 broker. It knows no sockets: whoever accepts connections hands them to
+ * {@linkcode Broker.serve}; {@linkcode listen} does so for TCP on Deno.
+ *
+ * @example A broker in a program
+ * ```ts
+ * import { Broker, listen } from "@x/mqtt/broker";
+ *
+ * await using broker = new Broker({ maxQueuedMessages: 10_000 });
+ * const listener = listen(broker, { hostname: "127.0.0.1", port: 0 });
+ * console.log(`listening on port ${listener.address.port}`);
+ * broker.publish({ topic: "greeting", payload: "hello", retain: true });
+ * ```
+ */
+export class Broker implements AsyncDisposable {
+  readonly #core: BrokerCore;
+  readonly #sys: SysTopics;
+  readonly #connections = new Map<ServerProtocol, Promise<void>>();
+  readonly #onClose = new Set<() => void>();
+  #closed: Promise<void> | undefined;
+
+  /** Makes a broker that waits for connections. Throws `RangeError` for an option out of its range. */
+  constructor(options: BrokerOptions = {}) {
+    this.#core = new BrokerCore(resolveOptions(options));
+    this.#sys = new SysTopics(this.#core);
+  }
+
+  /**
+   * Serves one connection until it ends; never rejects. A broker that is closed, or has as many connections as it
+   * may have, closes it at once.
+   */
+  serve(transport: Transport): Promise<void> {
+    const { metrics, options, log } = this.#core;
+    if (this.#closed !== undefined || this.#connections.size >= options.maxConnections) {
+      metrics.connectionsRefused++;
+      log.write("notice", `Client connection from ${transport.peer.address} denied: maxConnections exceeded.`);
+      return transport.readable.cancel().catch(() => {});
+    }
+    metrics.connectionsOpened++;
+    const connection = new Connection(this.#core, transport);
+    const protocol = new ServerProtocol(this.#core, connection);
+    const ended = connection.run(protocol).then(() => {
+      this.#connections.delete(protocol);
+    });
+    this.#connections.set(protocol, ended);
+    return ended;
+  }
+
+  /**
+   * Publishes a message to all subscribers. Throws {@linkcode MqttError} for an invalid topic name, and `RangeError`
+   * or `TypeError` for properties out of their range.
+   */
+  publish(message: BrokerMessage): void {
+    const { topic, payload, qos = 0, retain = false, properties } = message;
+    const bytes = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
+    const values = { payload: bytes, qos, retain, properties };
+    this.#core.publish(publicationOf(this.#core.topics.of(topic), values, this.#core.clock.now()), undefined, false);
+  }
+
+  /** What the broker holds at the moment. */
+  counts(): BrokerCounts {
+    const { sessions, router, retained, wills, timers, metrics } = this.#core;
+    return {
+      connections: this.#connections.size,
+      sessions: sessions.size,
+      subscriptions: router.subscriptions,
+      retained: retained.size,
+      delayedWills: wills.size,
+      trieNodes: router.trieNodes,
+      timers: timers.size,
+      dropped: { ...metrics.dropped },
+    };
+  }
+
+  /** Has `task` called when the broker closes, e.g. to stop listening. Returns a function that takes it back. */
+  onClose(task: () => void): () => void {
+    this.#onClose.add(task);
+    return () => this.#onClose.delete(task);
+  }
+
+  /**
+   * Ends all connections, 5.0 clients with DISCONNECT 0x8B (server shutting down), and resolves when they are gone.
+   * The broker cannot be used again.
+   */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#sys.stop();
+    for (const task of this.#onClose) task();
+    const ended = [...this.#connections.values()];
+    for (const protocol of this.#connections.keys()) protocol.disconnect(ReasonCode.ServerShuttingDown);
+    await Promise.all(ended);
+    this.#core.timers.close();
+  }
+
+  /** The same as {@linkcode close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

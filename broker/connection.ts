@@ -1,0 +1,191 @@
+/**
+ * One network connection: bytes in, whole packets handled in order, bytes out, and its end.
+ *
+ * @module
+ */
+
+import { MqttError } from "../codec/errors.ts";
+import { type Frame, Framer } from "../codec/framer.ts";
+import type { Timer } from "../engine/timers.ts";
+import type { Peer, Transport } from "../engine/transport.ts";
+import type { BrokerCore } from "./core.ts";
+import { Output, type OutputOwner } from "./output.ts";
+
+/** At this many bytes waiting or fewer, {@linkcode Protocol.onDrained} is called. */
+const LOW_WATER = 65_536;
+/** Milliseconds that a closing connection has for its last bytes and for the peer to close. */
+const LINGER = 2_000;
+
+/** What runs over a connection. */
+export interface Protocol {
+  /** Handles one packet. A promise: the next one waits until it settles. A throw or rejection ends the connection. */
+  handle(frame: Frame): Promise<void> | undefined;
+  /** A packet was wrong, or handling it failed: say so to the peer and close. */
+  onError(error: unknown): void;
+  /** There is room for more bytes to be sent. */
+  onDrained(): void;
+  /** The connection is gone. Called once. */
+  onEnd(): void;
+}
+
+/** A transport in use by the broker. */
+export class Connection implements OutputOwner {
+  readonly peer: Peer;
+  readonly output: Output;
+  readonly #core: BrokerCore;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #framer: Framer;
+  #protocol: Protocol | undefined;
+  #closing = false;
+  #deciding = false;
+  #lastArrival: number;
+  #watchdog: Timer | undefined;
+  #wakeReader: (() => void) | undefined;
+
+  constructor(core: BrokerCore, transport: Transport) {
+    this.#core = core;
+    this.peer = transport.peer;
+    this.output = new Output(transport.writable, core.pool, core.flushQueue, this, LOW_WATER, core.metrics);
+    this.#reader = transport.readable.getReader();
+    this.#framer = new Framer({ maximumPacketSize: core.options.maxPacketSize });
+    this.#lastArrival = core.clock.now();
+  }
+
+  /** Runs `protocol` until the connection is gone. Never rejects. */
+  async run(protocol: Protocol): Promise<void> {
+    this.#protocol = protocol;
+    try {
+      await this.#read(protocol);
+    } catch (error) {
+      // A broken connection is an end like any other; whoever waits for the peer sees it as that.
+      if (this.#core.log.debug) this.#core.log.write("debug", `Connection of ${this.peer.address} broke: ${error}`);
+    }
+    this.#closing = true;
+    this.#stopWatchdog();
+    this.output.abort();
+    this.#reader.cancel().catch(() => {});
+    protocol.onEnd();
+  }
+
+  /** Milliseconds of silence after which the peer is taken for dead; 0 for no limit. */
+  limitSilence(milliseconds: number, onSilence: () => void): void {
+    this.#stopWatchdog();
+    if (milliseconds > 0) this.#watch(milliseconds, onSilence);
+  }
+
+  /** Ends the connection unless it closes or {@linkcode limitSilence} is called within `milliseconds`. */
+  limitTime(milliseconds: number, onTimeout: () => void): void {
+    this.#stopWatchdog();
+    this.#watchdog = this.#core.timers.schedule(this.#core.clock.now() + milliseconds, onTimeout);
+  }
+
+  /** Sends what was appended, then closes. Nothing that still comes in is handled. */
+  close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#wakeReader?.();
+    this.output.end();
+    this.limitTime(LINGER, () => this.abort());
+  }
+
+  /** Closes at once. */
+  abort(): void {
+    this.#closing = true;
+    this.#stopWatchdog();
+    this.#wakeReader?.();
+    this.output.abort();
+    this.#reader.cancel().catch(() => {});
+  }
+
+  onDrained(): void {
+    this.#wakeReader?.();
+    if (!this.#closing) this.#protocol?.onDrained();
+  }
+
+  onWriteError(error: unknown): void {
+    if (this.#core.log.debug) this.#core.log.write("debug", `Writing to ${this.peer.address} failed: ${error}`);
+    this.abort();
+  }
+
+  async #read(protocol: Protocol): Promise<void> {
+    const { metrics, clock, options } = this.#core;
+    for (;;) {
+      const { done, value } = await this.#reader.read();
+      if (done) return;
+      this.#lastArrival = clock.now();
+      metrics.bytesReceived += value.length;
+      if (this.#closing) continue;
+      const pending = this.#process(value, protocol);
+      if (pending !== undefined) await pending;
+      // Who does not take our answers gets no more of them.
+      while (this.output.pending >= options.maxOutputBytes && !this.#closing) await this.#drained();
+    }
+  }
+
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wakeReader = () => {
+        this.#wakeReader = undefined;
+        resolve();
+      };
+    });
+  }
+
+  #process(chunk: Uint8Array, protocol: Protocol): Promise<void> | undefined {
+    try {
+      this.#framer.push(chunk);
+      const pending = this.#handleFrames(protocol);
+      return pending === undefined ? undefined : this.#goOn(pending, protocol);
+    } catch (error) {
+      protocol.onError(error);
+      return undefined;
+    }
+  }
+
+  /** Handles packets until none is left, the connection closes, or one needs time. */
+  #handleFrames(protocol: Protocol): Promise<void> | undefined {
+    const framer = this.#framer;
+    while (!this.#closing && framer.next()) {
+      this.#core.metrics.packetsReceived++;
+      const pending = protocol.handle(framer);
+      if (pending !== undefined) return pending;
+    }
+    return undefined;
+  }
+
+  async #goOn(first: Promise<void>, protocol: Protocol): Promise<void> {
+    try {
+      for (let pending: Promise<void> | undefined = first; pending !== undefined;) {
+        this.#deciding = true;
+        await pending;
+        this.#deciding = false;
+        pending = this.#handleFrames(protocol);
+      }
+    } catch (error) {
+      protocol.onError(error);
+    } finally {
+      this.#deciding = false;
+    }
+  }
+
+  #watch(milliseconds: number, onSilence: () => void): void {
+    const { timers, clock } = this.#core;
+    this.#watchdog = timers.schedule(this.#lastArrival + milliseconds, () => {
+      this.#watchdog = undefined;
+      // Arrival counts, not handling: while the application decides about a packet, nothing is read.
+      if (this.#deciding) this.#lastArrival = clock.now();
+      if (clock.now() - this.#lastArrival >= milliseconds) onSilence();
+      else this.#watch(milliseconds, onSilence);
+    });
+  }
+
+  #stopWatchdog(): void {
+    if (this.#watchdog !== undefined) this.#core.timers.cancel(this.#watchdog);
+    this.#watchdog = undefined;
+  }
+}
+
+/** The reason code for whatever went wrong; what is no {@linkcode MqttError} is our own failure. */
+export function reasonCodeOf(error: unknown, ownFailure: number): number {
+  return error instanceof MqttError ? error.reasonCode : ownFailure;
+}

@@ -1,0 +1,113 @@
+/**
+ * What all connections of one broker share.
+ *
+ * @module
+ */
+
+import { PublishPropertiesView, PublishView } from "../codec/publish_view.ts";
+import type { Clock } from "../engine/clock.ts";
+import { Timers } from "../engine/timers.ts";
+import type { MaybePromise } from "./hooks.ts";
+import { type LogSink, silentLog } from "./log.ts";
+import { Metrics } from "./metrics.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { BufferPool, FlushQueue } from "./output.ts";
+import { Publication, publicationOf } from "./publication.ts";
+import { RetainedStore } from "./retained.ts";
+import { Router } from "./router.ts";
+import type { Session } from "./session.ts";
+import { Sessions } from "./sessions.ts";
+import { TopicCache } from "./topic_cache.ts";
+import { DelayedWills, type WillMessage } from "./will.ts";
+
+/** What became of a message. */
+export type PublishOutcome = "delivered" | "no-subscribers" | "quota-exceeded";
+
+/** The state of a broker. */
+export class BrokerCore {
+  readonly options: ResolvedOptions;
+  readonly clock: Clock;
+  readonly log: LogSink;
+  readonly metrics = new Metrics();
+  readonly timers: Timers;
+  readonly topics: TopicCache;
+  readonly router = new Router();
+  readonly retained: RetainedStore;
+  readonly wills: DelayedWills;
+  readonly sessions: Sessions;
+  readonly pool = new BufferPool();
+  readonly flushQueue = new FlushQueue();
+  // One packet is handled at a time, so one of each serves all connections.
+  readonly publishView = new PublishView();
+  readonly propertiesView = new PublishPropertiesView();
+  readonly incoming = new Publication();
+
+  constructor(options: ResolvedOptions) {
+    this.options = options;
+    this.clock = options.clock;
+    this.log = options.log ?? silentLog;
+    this.timers = new Timers(this.clock);
+    this.topics = new TopicCache(options);
+    this.retained = new RetainedStore(options);
+    this.wills = new DelayedWills(this.clock, this.timers, (will) => this.publishWill(will));
+    this.sessions = new Sessions(options, this.timers, this.metrics, this.router, this.wills);
+  }
+
+  /**
+   * Keeps the message if it is to be retained, and hands it to its subscribers. `from` is the session that sent it.
+   * With `strict`, a message for which the retained store has no room is refused as a whole.
+   */
+  publish(publication: Publication, from: Session | undefined, strict: boolean): PublishOutcome {
+    if (publication.retain && !this.#retain(publication) && strict) return "quota-exceeded";
+    return this.router.publish(publication, from) ? "delivered" : "no-subscribers";
+  }
+
+  /** False: there is no room for it. */
+  #retain(publication: Publication): boolean {
+    if (publication.payloadEnd === publication.payloadStart) {
+      this.retained.delete(publication.topic.name);
+      return true;
+    }
+    if (!this.retained.hasRoomFor(publication)) {
+      this.metrics.dropped.retainedFull++;
+      return false;
+    }
+    this.retained.set(publication.keep());
+    return true;
+  }
+
+  /** Publishes a will, if its client may. */
+  publishWill(will: WillMessage): void {
+    const allowed = this.#mayPublishWill(will);
+    if (allowed instanceof Promise) {
+      allowed.then((yes) => this.#publishWill(will, yes), (error) => this.#refuseWill(will, error));
+    } else {
+      this.#publishWill(will, allowed);
+    }
+  }
+
+  #mayPublishWill({ client, topic, message }: WillMessage): MaybePromise<boolean> {
+    const hook = this.options.authorizePublish;
+    if (hook === undefined) return true;
+    try {
+      return hook(client, { topic: topic.name, qos: message.qos, retain: message.retain, payload: message.payload });
+    } catch (error) {
+      this.log.write("error", `Will of ${client.clientId}: authorization failed: ${error}`);
+      return false;
+    }
+  }
+
+  #publishWill(will: WillMessage, allowed: boolean): void {
+    if (!allowed) {
+      this.metrics.dropped.notAuthorized++;
+      this.log.write("notice", `Will of ${will.client.clientId} denied: not authorized for '${will.topic.name}'.`);
+      return;
+    }
+    this.publish(publicationOf(will.topic, will.message, this.clock.now()), undefined, false);
+  }
+
+  #refuseWill(will: WillMessage, error: unknown): void {
+    this.log.write("error", `Will of ${will.client.clientId}: authorization failed: ${error}`);
+    this.#publishWill(will, false);
+  }
+}

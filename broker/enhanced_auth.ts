@@ -1,0 +1,68 @@
+/**
+ * Enhanced authentication: AUTH packets back and forth until one side is satisfied (MQTT 5.0 section 4.12).
+ *
+ * @module
+ */
+
+import { MqttError } from "../codec/errors.ts";
+import type { AuthPacket } from "../codec/packets.ts";
+import { ReasonCode } from "../codec/reason_codes.ts";
+import type { AuthExchange, AuthStep, BrokerHooks, ConnectRequest, MaybePromise } from "./hooks.ts";
+
+/** What the connection does next. */
+export type AuthOutcome =
+  /** Send this AUTH and wait for the client's. */
+  | { readonly kind: "ask"; readonly packet: AuthPacket }
+  /** The client is who it says. */
+  | { readonly kind: "done"; readonly data: Uint8Array | undefined; readonly username: string | undefined };
+
+/** An exchange that is going on, for a CONNECT or for a re-authentication. */
+export class EnhancedAuth {
+  readonly method: string;
+  readonly #exchange: AuthExchange;
+
+  constructor(method: string, exchange: AuthExchange) {
+    this.method = method;
+    this.#exchange = exchange;
+  }
+
+  /**
+   * Hands in what the client sent. Throws, or rejects with, {@linkcode MqttError} when the client has failed.
+   */
+  next(data: Uint8Array | undefined): MaybePromise<AuthOutcome> {
+    const step = this.#exchange.next(data);
+    return step instanceof Promise ? step.then((result) => this.#outcome(result)) : this.#outcome(step);
+  }
+
+  #outcome(step: AuthStep): AuthOutcome {
+    switch (step.kind) {
+      case "success":
+        return { kind: "done", data: step.data, username: step.username };
+      case "continue":
+        return {
+          kind: "ask",
+          packet: {
+            type: "auth",
+            reasonCode: ReasonCode.ContinueAuthentication,
+            properties: { authenticationMethod: this.method, authenticationData: step.data },
+          },
+        };
+      case "failure":
+        throw new MqttError(
+          step.reasonString ?? "Cannot authenticate: the client's answer is wrong",
+          step.reasonCode ?? ReasonCode.NotAuthorized,
+        );
+    }
+  }
+}
+
+/** Begins the exchange that a CONNECT or AUTH 0x19 asks for. Throws {@linkcode MqttError} 0x8C for an unknown method. */
+export function beginEnhancedAuth(hooks: BrokerHooks, method: string, request: ConnectRequest): EnhancedAuth {
+  const methods = hooks.authenticationMethods ?? {};
+  const begin = Object.hasOwn(methods, method) ? methods[method] : undefined;
+  if (begin !== undefined) return new EnhancedAuth(method, begin(request));
+  throw new MqttError(
+    `Cannot authenticate: the method must be one of [${Object.keys(methods).join(", ")}], received ${method}`,
+    ReasonCode.BadAuthenticationMethod,
+  );
+}

@@ -1,0 +1,174 @@
+/**
+ * Decides about a CONNECT (MQTT 5.0 section 3.1.4).
+ *
+ * @module
+ */
+
+import { MqttError } from "../codec/errors.ts";
+import type { ConnackPacket, ConnectPacket } from "../codec/packets.ts";
+import type { ConnackProperties } from "../codec/properties.ts";
+import { ReasonCode } from "../codec/reason_codes.ts";
+import type { Peer } from "../engine/transport.ts";
+import type { BrokerCore } from "./core.ts";
+import type { ClientInfo, ConnectDecision, ConnectRequest, MaybePromise } from "./hooks.ts";
+import { NEVER_EXPIRES } from "./session.ts";
+import { assertTopicLevels } from "./topic_cache.ts";
+import type { WillMessage } from "./will.ts";
+
+/** A CONNECT that is well-formed and within what this broker supports; who it is has still to be shown. */
+export interface Admission {
+  readonly packet: ConnectPacket;
+  readonly request: ConnectRequest;
+  /** Whether the broker chose the client identifier. */
+  readonly assigned: boolean;
+  /** In seconds. */
+  readonly keepAlive: number;
+  /** In seconds. */
+  readonly sessionExpiryInterval: number;
+  /** The client's. */
+  readonly receiveMaximum: number;
+  /** What we let the client have open. */
+  readonly ourReceiveMaximum: number;
+}
+
+const RECEIVE_MAXIMUM = 65_535;
+
+/** Checks a CONNECT against what this broker supports. Throws {@linkcode MqttError} with the code for the CONNACK. */
+export function admit(core: BrokerCore, packet: ConnectPacket, peer: Peer): Admission {
+  const { options } = core;
+  const v5 = packet.protocolVersion === 5;
+  const assigned = packet.clientId === "";
+  if (assigned) assertMayBeAssigned(core, packet);
+  assertWillSupported(core, packet);
+  const { maxKeepAlive } = options;
+  const tooLong = packet.keepAlive > maxKeepAlive || (packet.keepAlive === 0 && maxKeepAlive < 65_535);
+  if (tooLong && !v5) {
+    throw new MqttError(
+      `Cannot connect: keep alive must be 1 to ${maxKeepAlive} seconds, received ${packet.keepAlive}`,
+      ReasonCode.ClientIdentifierNotValid,
+    );
+  }
+  return {
+    packet,
+    request: {
+      clientId: assigned ? `${options.autoIdPrefix}${crypto.randomUUID().toUpperCase()}` : packet.clientId,
+      username: packet.username,
+      password: packet.password,
+      protocolVersion: packet.protocolVersion,
+      cleanStart: packet.cleanStart,
+      properties: packet.properties ?? {},
+      peer,
+    },
+    assigned,
+    keepAlive: tooLong ? maxKeepAlive : packet.keepAlive,
+    sessionExpiryInterval: sessionExpiryOf(packet),
+    receiveMaximum: Math.min(packet.properties?.receiveMaximum ?? RECEIVE_MAXIMUM, options.maxInflightMessages),
+    ourReceiveMaximum: v5 ? options.maxInflightMessages : RECEIVE_MAXIMUM,
+  };
+}
+
+function assertMayBeAssigned(core: BrokerCore, packet: ConnectPacket): void {
+  const { protocolVersion, cleanStart } = packet;
+  const allowed = core.options.allowZeroLengthClientId && protocolVersion !== 3;
+  if (allowed && (protocolVersion === 5 || cleanStart)) return;
+  throw new MqttError(
+    "Cannot connect: the client identifier must have at least one character here",
+    ReasonCode.ClientIdentifierNotValid,
+  );
+}
+
+function assertWillSupported(core: BrokerCore, packet: ConnectPacket): void {
+  const { will } = packet;
+  if (will === undefined) return;
+  const { maximumQoS, retainAvailable } = core.options;
+  if (will.qos > maximumQoS) {
+    throw new MqttError(`Cannot connect: will QoS must be at most ${maximumQoS}`, ReasonCode.QoSNotSupported);
+  }
+  if (will.retain && !retainAvailable) {
+    throw new MqttError("Cannot connect: the will must not be retained here", ReasonCode.RetainNotSupported);
+  }
+  assertTopicLevels(will.topic, core.options);
+}
+
+function sessionExpiryOf(packet: ConnectPacket): number {
+  if (packet.protocolVersion === 5) return packet.properties?.sessionExpiryInterval ?? 0;
+  return packet.cleanStart ? 0 : NEVER_EXPIRES;
+}
+
+/** Asks the application who this is. Throws, or rejects with, {@linkcode MqttError} when it refuses. */
+export function authenticate(core: BrokerCore, request: ConnectRequest): MaybePromise<void> {
+  const decision = core.options.authenticate?.(request) ?? true;
+  if (decision instanceof Promise) return decision.then(assertAccepted);
+  assertAccepted(decision);
+}
+
+function assertAccepted(decision: ConnectDecision): void {
+  if (decision === true) return;
+  if (decision === false) {
+    throw new MqttError("Cannot connect: bad user name or password", ReasonCode.BadUserNameOrPassword);
+  }
+  throw new MqttError(decision.reasonString ?? "Cannot connect: refused", decision.reasonCode);
+}
+
+/** Checks what only the moment of acceptance can tell. */
+export function assertMayOpen(core: BrokerCore, client: ClientInfo): void {
+  const { clientId, username } = client;
+  if (!core.sessions.mayOpen(clientId, username)) {
+    throw new MqttError(
+      "Cannot connect: the client identifier belongs to another user",
+      ReasonCode.NotAuthorized,
+    );
+  }
+  if (core.sessions.hasRoomFor(clientId)) return;
+  throw new MqttError(
+    `Cannot connect: there must be at most ${core.options.maxSessions} sessions`,
+    ReasonCode.QuotaExceeded,
+  );
+}
+
+/** The will of a CONNECT, ready to be published. */
+export function willOf(core: BrokerCore, packet: ConnectPacket, client: ClientInfo): WillMessage | undefined {
+  const { will } = packet;
+  if (will === undefined) return undefined;
+  const { willDelayInterval = 0, ...properties } = will.properties ?? {};
+  return {
+    client,
+    topic: core.topics.of(will.topic),
+    // The packet lies in a chunk that is read over.
+    message: { payload: will.payload.slice(), qos: will.qos, retain: will.retain, properties },
+    delay: willDelayInterval,
+  };
+}
+
+/** The CONNACK for an accepted client. */
+export function connackFor(
+  core: BrokerCore,
+  admission: Admission,
+  sessionPresent: boolean,
+  auth: Pick<ConnackProperties, "authenticationMethod" | "authenticationData">,
+): ConnackPacket {
+  const { protocolVersion } = admission.packet;
+  if (protocolVersion !== 5) {
+    return { type: "connack", sessionPresent: sessionPresent && protocolVersion === 4, reasonCode: 0 };
+  }
+  return { type: "connack", sessionPresent, reasonCode: 0, properties: { ...announced(core, admission), ...auth } };
+}
+
+/** What a 5.0 client has to know; a property that would state the standard's default is left out. */
+function announced(core: BrokerCore, admission: Admission): ConnackProperties {
+  const { options } = core;
+  const { request, packet } = admission;
+  const properties: ConnackProperties = {};
+  if (admission.assigned) properties.assignedClientIdentifier = request.clientId;
+  if (options.maxTopicAlias > 0) properties.topicAliasMaximum = options.maxTopicAlias;
+  if (options.maxInflightMessages < RECEIVE_MAXIMUM) properties.receiveMaximum = options.maxInflightMessages;
+  if (options.maximumQoS < 2) properties.maximumQoS = options.maximumQoS === 0 ? 0 : 1;
+  if (!options.retainAvailable) properties.retainAvailable = 0;
+  properties.maximumPacketSize = options.maxPacketSize;
+  if (admission.keepAlive !== packet.keepAlive) properties.serverKeepAlive = admission.keepAlive;
+  if (packet.properties?.requestResponseInformation === 1) {
+    const information = options.responseInformation?.(request);
+    if (information !== undefined) properties.responseInformation = information;
+  }
+  return properties;
+}

@@ -1,0 +1,82 @@
+/**
+ * What an application can decide: who may connect, publish and subscribe.
+ *
+ * A hook may answer at once or with a promise. While a promise is pending, nothing more is read from that client, so
+ * that its packets keep their order; all other clients go on.
+ *
+ * @module
+ */
+
+import type { ProtocolVersion, QoS } from "../codec/packets.ts";
+import type { ConnectProperties } from "../codec/properties.ts";
+import type { Peer } from "../engine/transport.ts";
+
+/** A value now or later. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** A client as hooks see it. */
+export interface ClientInfo {
+  /** The client identifier, assigned by the broker if the client sent none. */
+  readonly clientId: string;
+  /** The user name that the client was accepted with. */
+  readonly username: string | undefined;
+  readonly protocolVersion: ProtocolVersion;
+  /** Who is at the other end. */
+  readonly peer: Peer;
+}
+
+/** A client that asks to connect. */
+export interface ConnectRequest extends ClientInfo {
+  readonly password: Uint8Array | undefined;
+  readonly cleanStart: boolean;
+  /** Properties of the CONNECT; empty before MQTT 5.0. */
+  readonly properties: ConnectProperties;
+}
+
+/** The decision about a connection: `true`, or a refusal with its reason code (0x80 to 0xFF, MQTT 5.0 section 3.2.2.2). */
+export type ConnectDecision =
+  | boolean
+  | { readonly reasonCode: number; readonly reasonString?: string };
+
+/** A message that a client wants to publish. */
+export interface PublishRequest {
+  readonly topic: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  /** Valid until the hook returns or its promise settles. */
+  readonly payload: Uint8Array;
+}
+
+/** A filter that a client wants to subscribe to. */
+export interface SubscribeRequest {
+  /** The topic filter, without `$share/group/`. */
+  readonly filter: string;
+  /** The share name of a shared subscription. */
+  readonly share: string | undefined;
+  readonly qos: QoS;
+}
+
+/** One step of an enhanced authentication (MQTT 5.0 section 4.12). */
+export type AuthStep =
+  | { readonly kind: "continue"; readonly data?: Uint8Array }
+  | { readonly kind: "success"; readonly data?: Uint8Array; readonly username?: string }
+  | { readonly kind: "failure"; readonly reasonCode?: number; readonly reasonString?: string };
+
+/** The server's side of one enhanced authentication: takes what the client sent, says what comes next. */
+export interface AuthExchange {
+  next(data: Uint8Array | undefined): MaybePromise<AuthStep>;
+}
+
+/** The decisions that an application can take over. What is absent is allowed. */
+export interface BrokerHooks {
+  /** Decides about a CONNECT. `false` means 0x86, bad user name or password. */
+  readonly authenticate?: (request: ConnectRequest) => MaybePromise<ConnectDecision>;
+  /** Decides about a PUBLISH, wills included. A refused message is acknowledged with 0x87 and dropped. */
+  readonly authorizePublish?: (client: ClientInfo, request: PublishRequest) => MaybePromise<boolean>;
+  /** Decides about one filter of a SUBSCRIBE. A refused filter gets 0x87 in the SUBACK. */
+  readonly authorizeSubscribe?: (client: ClientInfo, request: SubscribeRequest) => MaybePromise<boolean>;
+  /** Enhanced authentication by method name; called for a CONNECT and for each re-authentication. */
+  readonly authenticationMethods?: Readonly<Record<string, (request: ConnectRequest) => AuthExchange>>;
+  /** Response information for a client that asks for it (MQTT 5.0 section 3.2.2.3.15). */
+  readonly responseInformation?: (client: ClientInfo) => string | undefined;
+}

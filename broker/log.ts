@@ -1,0 +1,19 @@
+/**
+ * What a broker tells about itself. A disabled line costs a comparison.
+ *
+ * @module
+ */
+
+/** How much a line matters; the names are those of Mosquitto's `log_type`. */
+export type LogLevel = "error" | "warning" | "notice" | "information" | "debug";
+
+/** Where log lines go. */
+export interface LogSink {
+  /** Whether lines of level `debug`, several a packet, are wanted. */
+  readonly debug: boolean;
+  /** Takes one line, without line end. Must not throw and must not block. */
+  write(level: LogLevel, line: string): void;
+}
+
+/** Takes nothing. */
+export const silentLog: LogSink = { debug: false, write: () => {} };

@@ -1,0 +1,37 @@
+/**
+ * An MQTT 3.1, 3.1.1 and 5.0 broker.
+ *
+ * As a program: `deno run -A jsr:@x/mqtt/broker --port 1883`. As a library, importing it starts nothing:
+ *
+ * @example
+ * ```ts
+ * import { Broker, listen } from "@x/mqtt/broker";
+ *
+ * await using broker = new Broker({
+ *   authenticate: ({ username }) => username === "ann",
+ *   authorizePublish: (client, { topic }) => topic.startsWith(`home/${client.clientId}/`),
+ * });
+ * const { address } = listen(broker, { hostname: "127.0.0.1", port: 0 });
+ * console.log(`listening on port ${address.port}`);
+ * ```
+ *
+ * @module
+ */
+
+export { Broker, type BrokerCounts, type BrokerMessage } from "./broker.ts";
+export { listen, type Listener, type ListenOptions } from "./deno/listen.ts";
+export type * from "./hooks.ts";
+export type { LogLevel, LogSink } from "./log.ts";
+export type { DropCounts } from "./metrics.ts";
+export type { BrokerOptions } from "./options.ts";
+export { MqttError } from "../codec/errors.ts";
+export { ReasonCode } from "../codec/reason_codes.ts";
+export type { ProtocolVersion, QoS } from "../codec/packets.ts";
+export type { ConnectProperties, PublishProperties, UserProperties } from "../codec/properties.ts";
+export type { Clock } from "../engine/clock.ts";
+export type { Peer, Transport } from "../engine/transport.ts";
+
+if (import.meta.main) {
+  const { main } = await import("./deno/cli.ts");
+  await main(Deno.args);
+}

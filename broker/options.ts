@@ -1,0 +1,127 @@
+/**
+ * Everything that can be set about a broker, with its defaults.
+ *
+ * @module
+ */
+
+import type { QoS } from "../codec/packets.ts";
+import type { Clock } from "../engine/clock.ts";
+import type { BrokerHooks } from "./hooks.ts";
+import type { LogSink } from "./log.ts";
+import { systemClock } from "./system_clock.ts";
+
+/** Options of a `Broker`. Names and defaults are Mosquitto's where it has the option. */
+export interface BrokerOptions extends BrokerHooks {
+  /** Receives log lines; nothing is logged without it. */
+  readonly log?: LogSink;
+  /** Bytes of memory in use, for `$SYS/broker/heap`. Absent: those topics are not published. */
+  readonly heapUsed?: () => number;
+  /** Source of time; tests move it by hand. */
+  readonly clock?: Clock;
+  /** Prefix of client identifiers that the broker assigns. Default `auto-`. */
+  readonly autoIdPrefix?: string;
+  /** Whether a client may connect without a client identifier. Default true. */
+  readonly allowZeroLengthClientId?: boolean;
+  /** Whether a client identifier with a session belongs to the user name that opened it. Default true. */
+  readonly bindClientIdToUser?: boolean;
+  /** Milliseconds from the connection to the end of its CONNECT and authentication. Default 10,000. */
+  readonly connectTimeout?: number;
+  /** Network connections at one time; more are closed at once. Default 100,000. */
+  readonly maxConnections?: number;
+  /** Sessions, connected or not; a client that would need one more gets 0x97. Default 1,000,000. */
+  readonly maxSessions?: number;
+  /** Longest keep alive in seconds, 0 to 65,535. A 5.0 client that asks for more gets this as server keep alive. Default 65,535. */
+  readonly maxKeepAlive?: number;
+  /** Bytes of the largest packet that is received, 20 to 268,435,460. Default 16 MiB. A larger one ends the connection with 0x95. */
+  readonly maxPacketSize?: number;
+  /** Unacknowledged QoS 1 and 2 messages in each direction for each client, 1 to 65,535. Default 20. */
+  readonly maxInflightMessages?: number;
+  /** Messages that wait for one client, 1 to 1,000,000 (beyond those in flight); more are dropped. Default 1,000. */
+  readonly maxQueuedMessages?: number;
+  /** Bytes of payload and properties that wait for one client; more are dropped. Default 64 MiB. */
+  readonly maxQueuedBytes?: number;
+  /** Bytes that wait to be written to one client; a QoS 0 message beyond is dropped. Default 8 MiB. */
+  readonly maxOutputBytes?: number;
+  /** Highest topic alias in each direction, 0 to 65,535. Default 10. */
+  readonly maxTopicAlias?: number;
+  /** Highest QoS that clients may publish with. Default 2. */
+  readonly maximumQoS?: QoS;
+  /** Whether retained messages are kept. Default true. */
+  readonly retainAvailable?: boolean;
+  /** Retained messages in all; a new one beyond gets 0x97 and is not stored. Default 1,000,000. */
+  readonly maxRetainedMessages?: number;
+  /** Bytes of topics, properties and payloads of all retained messages. Default 1 GiB. */
+  readonly maxRetainedBytes?: number;
+  /** Levels of a topic name or filter, 1 to 65,536. Default 128. */
+  readonly maxTopicLevels?: number;
+  /** Subscriptions of one client; more get 0x97 in the SUBACK. Default 100,000. */
+  readonly maxSubscriptions?: number;
+  /** Seconds between publications of `$SYS` topics; 0 turns them off. Default 10. */
+  readonly sysInterval?: number;
+}
+
+/** Options with all defaults filled in. */
+export type ResolvedOptions =
+  & Required<Omit<BrokerOptions, keyof BrokerHooks | "log" | "heapUsed">>
+  & BrokerHooks
+  & Pick<BrokerOptions, "log" | "heapUsed">;
+
+const RANGES: readonly (readonly [name: keyof BrokerOptions, from: number, to: number])[] = [
+  ["connectTimeout", 1, 3_600_000],
+  ["maxConnections", 1, 10_000_000],
+  ["maxSessions", 1, 100_000_000],
+  ["maxKeepAlive", 0, 65_535],
+  ["maxPacketSize", 20, 268_435_460],
+  ["maxInflightMessages", 1, 65_535],
+  ["maxQueuedMessages", 1, 1_000_000],
+  ["maxQueuedBytes", 1, Number.MAX_SAFE_INTEGER],
+  ["maxOutputBytes", 1_024, 1_073_741_824],
+  ["maxTopicAlias", 0, 65_535],
+  ["maximumQoS", 0, 2],
+  ["maxRetainedMessages", 0, 100_000_000],
+  ["maxRetainedBytes", 0, Number.MAX_SAFE_INTEGER],
+  ["maxTopicLevels", 1, 65_536],
+  ["maxSubscriptions", 1, 10_000_000],
+  ["sysInterval", 0, 65_535],
+];
+
+/** Fills in the defaults. Throws `RangeError` for a number out of its range. */
+export function resolveOptions(options: BrokerOptions): ResolvedOptions {
+  for (const [name, from, to] of RANGES) {
+    const value = options[name];
+    if (value === undefined) continue;
+    if (typeof value === "number" && Number.isInteger(value) && value >= from && value <= to) continue;
+    throw new RangeError(
+      `Cannot use option ${name}: it must be a whole number from ${from} to ${to}, received ${value}`,
+    );
+  }
+  return {
+    clock: systemClock,
+    autoIdPrefix: "auto-",
+    allowZeroLengthClientId: true,
+    bindClientIdToUser: true,
+    connectTimeout: 10_000,
+    maxConnections: 100_000,
+    maxSessions: 1_000_000,
+    maxKeepAlive: 65_535,
+    maxPacketSize: 16 * 1024 * 1024,
+    maxInflightMessages: 20,
+    maxQueuedMessages: 1_000,
+    maxQueuedBytes: 64 * 1024 * 1024,
+    maxOutputBytes: 8 * 1024 * 1024,
+    maxTopicAlias: 10,
+    maximumQoS: 2,
+    retainAvailable: true,
+    maxRetainedMessages: 1_000_000,
+    maxRetainedBytes: 1024 * 1024 * 1024,
+    maxTopicLevels: 128,
+    maxSubscriptions: 100_000,
+    sysInterval: 10,
+    ...withoutUndefined(options),
+  };
+}
+
+/** An option that is given as undefined means its default. */
+function withoutUndefined(options: BrokerOptions): BrokerOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

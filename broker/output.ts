@@ -1,0 +1,234 @@
+/**
+ * What leaves on one connection: bytes are gathered in one buffer and handed out in one write.
+ *
+ * @module
+ */
+
+/** Buffers up to this size are small; a connection begins with one. */
+const SMALL = 2_048;
+/** Buffers do not grow beyond this; what does not fit goes behind in another one. */
+const LARGE = 65_536;
+/** Buffers of each size that wait to be used again. */
+const MAX_POOLED = 64;
+/** Below this many bytes a loop is cheaper than making a view to copy from. */
+const SHORT_COPY = 48;
+
+/** Buffers that no connection needs at the moment, so that an idle connection holds none. */
+export class BufferPool {
+  readonly #small: Uint8Array[] = [];
+  readonly #large: Uint8Array[] = [];
+
+  /** A buffer of at least `size` bytes. */
+  take(size: number): Uint8Array {
+    if (size <= SMALL) return this.#small.pop() ?? new Uint8Array(SMALL);
+    if (size <= LARGE) return this.#large.pop() ?? new Uint8Array(LARGE);
+    return new Uint8Array(size);
+  }
+
+  /** Takes back what {@linkcode take} gave. */
+  give(buffer: Uint8Array): void {
+    const pool = buffer.length === SMALL ? this.#small : buffer.length === LARGE ? this.#large : undefined;
+    if (pool !== undefined && pool.length < MAX_POOLED) pool.push(buffer);
+  }
+}
+
+/** Outputs that hold bytes to be written; flushed together when the running task ends. */
+export class FlushQueue {
+  #marked: Output[] = [];
+  #scheduled = false;
+  readonly #run = (): void => this.flush();
+
+  /** Has `output` flushed at the end of the running task. */
+  mark(output: Output): void {
+    this.#marked.push(output);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(this.#run);
+  }
+
+  /** Flushes all marked outputs now. */
+  flush(): void {
+    this.#scheduled = false;
+    const marked = this.#marked;
+    this.#marked = [];
+    for (const output of marked) output.flush();
+  }
+}
+
+/** What an {@linkcode Output} tells its owner. */
+export interface OutputOwner {
+  /** A write has ended and fewer bytes wait than the low-water mark. */
+  onDrained(): void;
+  /** Writing failed: the connection is broken. */
+  onWriteError(error: unknown): void;
+}
+
+/** Where written bytes are counted. */
+export interface SentCounter {
+  bytesSent: number;
+}
+
+/** The sending half of a connection. Never two writes in flight. */
+export class Output {
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #pool: BufferPool;
+  readonly #queue: FlushQueue;
+  readonly #owner: OutputOwner;
+  readonly #lowWater: number;
+  readonly #counter: SentCounter;
+  /** Full buffers that go before `#buffer`. */
+  #full: Uint8Array[] = [];
+  #buffer: Uint8Array | undefined;
+  #used = 0;
+  #writing: Uint8Array | undefined;
+  #marked = false;
+  #pending = 0;
+  #state: "open" | "ending" | "closed" = "open";
+  readonly #onWritten = (): void => this.#written();
+  readonly #onFailed = (error: unknown): void => this.#failed(error);
+
+  constructor(
+    writable: WritableStream<Uint8Array>,
+    pool: BufferPool,
+    queue: FlushQueue,
+    owner: OutputOwner,
+    lowWater: number,
+    counter: SentCounter,
+  ) {
+    this.#writer = writable.getWriter();
+    // Failures are seen at the write that meets them.
+    this.#writer.closed.catch(() => {});
+    this.#pool = pool;
+    this.#queue = queue;
+    this.#owner = owner;
+    this.#lowWater = lowWater;
+    this.#counter = counter;
+  }
+
+  /** Bytes that were appended and are not written yet, those of a write in flight included. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Appends a copy of the bytes from `start` to `end`; returns where they stand in {@linkcode buffer}. */
+  append(bytes: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    const at = this.reserve(length);
+    const buffer = this.buffer;
+    if (length > SHORT_COPY) {
+      buffer.set(bytes.subarray(start, end), at);
+      return at;
+    }
+    for (let i = 0; i < length; i++) buffer[at + i] = bytes[start + i] ?? 0;
+    return at;
+  }
+
+  /** Makes room for `length` bytes that the caller writes into {@linkcode buffer} at the returned offset. */
+  reserve(length: number): number {
+    this.#pending += length;
+    if (!this.#marked) this.#mark();
+    const buffer = this.#buffer;
+    if (buffer === undefined) this.#buffer = this.#pool.take(length);
+    else if (buffer.length - this.#used < length) this.#grow(buffer, length);
+    const at = this.#used;
+    this.#used += length;
+    return at;
+  }
+
+  /** The buffer that {@linkcode reserve} made room in; valid until the next call of a method. */
+  get buffer(): Uint8Array {
+    return this.#buffer ?? NO_BYTES;
+  }
+
+  /** Hands out what was gathered, unless a write is in flight: then it goes when that ends. */
+  flush(): void {
+    this.#marked = false;
+    if (this.#writing !== undefined || this.#state === "closed") return;
+    const chunk = this.#full.shift() ?? this.#takeBuffer();
+    if (chunk === undefined) {
+      if (this.#state === "ending") this.#finish();
+      return;
+    }
+    this.#writing = chunk;
+    this.#writer.write(chunk).then(this.#onWritten, this.#onFailed);
+  }
+
+  /** Writes what is left and then closes the transport. */
+  end(): void {
+    if (this.#state !== "open") return;
+    this.#state = "ending";
+    this.#mark();
+  }
+
+  /** Closes the transport at once; what is not written is lost. */
+  abort(): void {
+    if (this.#state === "closed") return;
+    this.#release();
+    this.#writer.abort().catch(() => {});
+  }
+
+  #mark(): void {
+    this.#marked = true;
+    this.#queue.mark(this);
+  }
+
+  #grow(buffer: Uint8Array, length: number): void {
+    if (buffer.length < LARGE && this.#used + length <= LARGE) {
+      const larger = this.#pool.take(LARGE);
+      larger.set(buffer.subarray(0, this.#used));
+      this.#pool.give(buffer);
+      this.#buffer = larger;
+      return;
+    }
+    this.#full.push(buffer.subarray(0, this.#used));
+    this.#buffer = this.#pool.take(Math.max(length, LARGE));
+    this.#used = 0;
+  }
+
+  #takeBuffer(): Uint8Array | undefined {
+    if (this.#buffer === undefined || this.#used === 0) return undefined;
+    const chunk = this.#buffer.subarray(0, this.#used);
+    this.#buffer = undefined;
+    this.#used = 0;
+    return chunk;
+  }
+
+  #written(): void {
+    const chunk = this.#writing;
+    this.#writing = undefined;
+    if (chunk === undefined || this.#state === "closed") return;
+    this.#pending -= chunk.length;
+    this.#counter.bytesSent += chunk.length;
+    this.#giveBack(chunk);
+    if (this.#pending > 0 || this.#state === "ending") this.flush();
+    if (this.#pending <= this.#lowWater) this.#owner.onDrained();
+  }
+
+  #giveBack(chunk: Uint8Array): void {
+    if (chunk.buffer.byteLength === SMALL || chunk.buffer.byteLength === LARGE) {
+      this.#pool.give(new Uint8Array(chunk.buffer));
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#state === "closed") return;
+    this.#release();
+    this.#owner.onWriteError(error);
+  }
+
+  #finish(): void {
+    this.#release();
+    this.#writer.close().catch(() => {});
+  }
+
+  #release(): void {
+    this.#state = "closed";
+    this.#full = [];
+    this.#buffer = undefined;
+    this.#writing = undefined;
+    this.#used = 0;
+    this.#pending = 0;
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);

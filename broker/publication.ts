@@ -1,0 +1,208 @@
+/**
+ * An application message inside the broker.
+ *
+ * It points at bytes instead of holding decoded values: a message is forwarded far more often than it is looked at.
+ * The same class serves for a message that still lies in the chunk it came in (borrowed) and for one that is kept.
+ *
+ * @module
+ */
+
+import { variableByteIntegerLength, writeVariableByteInteger } from "../codec/bytes.ts";
+import type { QoS } from "../codec/packets.ts";
+import { encodePacket } from "../codec/encode.ts";
+import { frameOf } from "../codec/framer.ts";
+import type { PublishProperties } from "../codec/properties.ts";
+import { PublishPropertiesView, PublishView } from "../codec/publish_view.ts";
+import type { Topic } from "./topic_cache.ts";
+
+const NO_BYTES = new Uint8Array(0);
+const NOWHERE: Topic = { name: "", bytes: NO_BYTES, route: undefined };
+
+/** What a PUBLISH to one receiver looks like. Mutable, so that one object serves for all messages. */
+export class PublishForm {
+  /** Whether the receiver speaks MQTT 5.0. */
+  v5 = false;
+  qos: QoS = 0;
+  retain = false;
+  dup = false;
+  /** Ignored with QoS 0. */
+  packetId = 0;
+  /** 0 for none. */
+  topicAlias = 0;
+  /** Whether the topic name is left out, because the receiver knows the alias. */
+  omitTopic = false;
+  subscriptionIds: readonly number[] | undefined = undefined;
+}
+
+/** A message: its topic and its bytes. */
+export class Publication {
+  topic: Topic = NOWHERE;
+  qos: QoS = 0;
+  retain = false;
+  /** Holds properties and payload. Borrowed from a chunk until {@linkcode keep}. */
+  bytes: Uint8Array = NO_BYTES;
+  /** The properties of MQTT 5.0 as they are sent on: without their length and without a topic alias. */
+  propertiesStart = 0;
+  propertiesEnd = 0;
+  payloadStart = 0;
+  payloadEnd = 0;
+  /** Where the identifier byte of the message expiry interval stands in `bytes`; -1 for none. */
+  expiryAt = -1;
+  /** Clock time in milliseconds at which the message expires; `Infinity` for never. */
+  expiresAt = Infinity;
+  /** The packet that it came in, for receivers that can have the very same bytes; `frameStart` is -1 if none can. */
+  frameStart = -1;
+  frameIdAt = 0;
+  frameV5 = false;
+  #kept: Publication | undefined;
+
+  /** Forgets the message before, so that the fields can be filled with the next one. */
+  reset(topic: Topic, qos: QoS, retain: boolean, bytes: Uint8Array): void {
+    this.topic = topic;
+    this.qos = qos;
+    this.retain = retain;
+    this.bytes = bytes;
+    this.expiryAt = -1;
+    this.expiresAt = Infinity;
+    this.frameStart = -1;
+    this.#kept = undefined;
+  }
+
+  /** Bytes that this message holds in memory once it is kept. */
+  get size(): number {
+    return this.propertiesEnd - this.propertiesStart + this.payloadEnd - this.payloadStart;
+  }
+
+  /** The payload; a view, so copy what is to outlive this message. */
+  get payload(): Uint8Array {
+    return this.bytes.subarray(this.payloadStart, this.payloadEnd);
+  }
+
+  /** A copy that owns its bytes; the same one for all who ask while this is the message. */
+  keep(): Publication {
+    if (this.#kept !== undefined) return this.#kept;
+    const properties = this.propertiesEnd - this.propertiesStart;
+    const bytes = new Uint8Array(this.size);
+    if (properties > 0) bytes.set(this.bytes.subarray(this.propertiesStart, this.propertiesEnd));
+    bytes.set(this.payload, properties);
+    const kept = new Publication();
+    kept.reset(this.topic, this.qos, this.retain, bytes);
+    kept.propertiesEnd = properties;
+    kept.payloadStart = properties;
+    kept.payloadEnd = bytes.length;
+    if (this.expiryAt >= 0) kept.expiryAt = this.expiryAt - this.propertiesStart;
+    kept.expiresAt = this.expiresAt;
+    kept.#kept = kept;
+    this.#kept = kept;
+    return kept;
+  }
+
+  /** Bytes of the whole packet in this form. */
+  encodedLength(form: PublishForm): number {
+    const remaining = this.#remainingLength(form);
+    return 1 + variableByteIntegerLength(remaining) + remaining;
+  }
+
+  /**
+   * Writes the packet into `target` at `at`; there must be room for {@linkcode encodedLength} bytes.
+   * `now` is the clock's time, undefined for a message that did not wait. Returns where the packet identifier stands.
+   */
+  write(target: Uint8Array, at: number, form: PublishForm, now: number | undefined): number {
+    target[at] = 0x30 | (form.dup ? 8 : 0) | (form.qos << 1) | (form.retain ? 1 : 0);
+    at = writeVariableByteInteger(target, at + 1, this.#remainingLength(form));
+    const topic = form.omitTopic ? NO_BYTES : this.topic.bytes;
+    target[at++] = topic.length >>> 8;
+    target[at++] = topic.length & 0xff;
+    target.set(topic, at);
+    at += topic.length;
+    const idAt = at;
+    if (form.qos > 0) {
+      target[at++] = form.packetId >>> 8;
+      target[at++] = form.packetId & 0xff;
+    }
+    if (form.v5) at = this.#writeProperties(target, at, form, now);
+    target.set(this.bytes.subarray(this.payloadStart, this.payloadEnd), at);
+    return idAt;
+  }
+
+  #remainingLength(form: PublishForm): number {
+    const topic = form.omitTopic ? 0 : this.topic.bytes.length;
+    const properties = form.v5 ? this.#propertiesLength(form) : 0;
+    const payload = this.payloadEnd - this.payloadStart;
+    return 2 + topic + (form.qos > 0 ? 2 : 0) + properties + payload;
+  }
+
+  #propertiesLength(form: PublishForm): number {
+    const content = this.#propertiesContentLength(form);
+    return variableByteIntegerLength(content) + content;
+  }
+
+  #propertiesContentLength(form: PublishForm): number {
+    let length = this.propertiesEnd - this.propertiesStart;
+    if (form.topicAlias > 0) length += 3;
+    if (form.subscriptionIds === undefined) return length;
+    for (const id of form.subscriptionIds) length += 1 + variableByteIntegerLength(id);
+    return length;
+  }
+
+  #writeProperties(target: Uint8Array, at: number, form: PublishForm, now: number | undefined): number {
+    at = writeVariableByteInteger(target, at, this.#propertiesContentLength(form));
+    if (form.topicAlias > 0) {
+      target[at++] = 0x23;
+      target[at++] = form.topicAlias >>> 8;
+      target[at++] = form.topicAlias & 0xff;
+    }
+    if (form.subscriptionIds !== undefined) {
+      for (const id of form.subscriptionIds) {
+        target[at++] = 0x0b;
+        at = writeVariableByteInteger(target, at, id);
+      }
+    }
+    if (this.propertiesEnd === this.propertiesStart) return at;
+    target.set(this.bytes.subarray(this.propertiesStart, this.propertiesEnd), at);
+    if (this.expiryAt >= 0 && now !== undefined) {
+      this.#writeRemainingExpiry(target, at + this.expiryAt - this.propertiesStart + 1, now);
+    }
+    return at + this.propertiesEnd - this.propertiesStart;
+  }
+
+  /** A message that waited goes out with the rest of its interval (MQTT 5.0 section 3.3.2.3.3). */
+  #writeRemainingExpiry(target: Uint8Array, at: number, now: number): void {
+    const seconds = Math.max(0, Math.ceil((this.expiresAt - now) / 1000));
+    target[at] = seconds >>> 24;
+    target[at + 1] = seconds >>> 16;
+    target[at + 2] = seconds >>> 8;
+    target[at + 3] = seconds;
+  }
+}
+
+/** A message as values: what an application, a will or `$SYS` publishes. */
+export interface MessageValues {
+  readonly payload: Uint8Array;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly properties?: PublishProperties | undefined;
+}
+
+/** Builds a publication that owns its bytes. `now` is the clock's time. */
+export function publicationOf(topic: Topic, message: MessageValues, now: number): Publication {
+  const { payload, qos, retain, properties } = message;
+  const packet = encodePacket(
+    { type: "publish", topic: topic.name, payload, qos: 0, retain, dup: false, properties },
+    5,
+  );
+  const view = new PublishView();
+  view.read(frameOf(packet), 5);
+  const publication = new Publication();
+  publication.reset(topic, qos, retain, packet);
+  publication.propertiesStart = view.propertiesStart;
+  publication.propertiesEnd = view.propertiesEnd;
+  publication.payloadStart = view.payloadStart;
+  publication.payloadEnd = view.end;
+  if (properties?.messageExpiryInterval === undefined) return publication;
+  const expiry = new PublishPropertiesView();
+  expiry.scan(packet, view.propertiesStart, view.propertiesEnd);
+  publication.expiryAt = expiry.messageExpiryAt;
+  publication.expiresAt = now + properties.messageExpiryInterval * 1000;
+  return publication;
+}

@@ -1,0 +1,210 @@
+/**
+ * PUBLISH from a client: the hot path of the broker (MQTT 5.0 section 3.3).
+ *
+ * @module
+ */
+
+import { MqttError } from "../codec/errors.ts";
+import type { Frame } from "../codec/framer.ts";
+import { ReasonCode } from "../codec/reason_codes.ts";
+import { InboundTopicAliases } from "../engine/topic_aliases.ts";
+import type { BrokerCore } from "./core.ts";
+import type { ClientInfo } from "./hooks.ts";
+import type { Publication } from "./publication.ts";
+import type { Session } from "./session.ts";
+import { isTopic, type Topic } from "./topic_cache.ts";
+
+/** The connection, as far as this room needs it. */
+export interface PublishAnswerer {
+  readonly v5: boolean;
+  readonly client: ClientInfo;
+  /** Sends PUBACK or PUBREC. */
+  acknowledge(qos: 1 | 2, packetId: number, reasonCode: number): void;
+}
+
+/** Takes the PUBLISH packets of one connection. */
+export class PublishHandler {
+  readonly #core: BrokerCore;
+  readonly #session: Session;
+  readonly #connection: PublishAnswerer;
+  #aliases: InboundTopicAliases<Topic> | undefined;
+  #lastTopic: Topic | undefined;
+
+  constructor(core: BrokerCore, session: Session, connection: PublishAnswerer) {
+    this.#core = core;
+    this.#session = session;
+    this.#connection = connection;
+  }
+
+  /**
+   * Takes the PUBLISH in `frame`. A promise means that the application has still to decide: nothing more may be
+   * handled for this connection until it settles. Throws {@linkcode MqttError} for what ends the connection.
+   */
+  handle(frame: Frame): Promise<void> | undefined {
+    const core = this.#core;
+    const view = core.publishView;
+    view.read(frame, this.#connection.v5 ? 5 : 4);
+    const { qos, packetId } = view;
+    this.#assertSupported(qos, view.retain);
+    const publication = core.incoming;
+    publication.propertiesStart = view.propertiesStart;
+    publication.propertiesEnd = view.propertiesEnd;
+    publication.payloadStart = view.payloadStart;
+    publication.payloadEnd = view.end;
+    if (view.propertiesEnd === view.propertiesStart) {
+      publication.reset(this.#topicIn(frame.bytes, view.topicStart, view.topicEnd), qos, view.retain, frame.bytes);
+      this.#offerVerbatim(frame, publication);
+    } else {
+      this.#readProperties(frame, publication);
+    }
+    core.metrics.publishReceived++;
+    core.metrics.publishBytesReceived += view.end - view.payloadStart;
+    if (core.log.debug) this.#log(publication, view.dup, packetId);
+    if (qos > 0 && this.#session.inbound.publish(packetId, qos as 1 | 2) === "duplicate") {
+      this.#connection.acknowledge(2, packetId, ReasonCode.Success);
+      return undefined;
+    }
+    return this.#authorize(publication, packetId);
+  }
+
+  #assertSupported(qos: number, retain: boolean): void {
+    const { maximumQoS, retainAvailable } = this.#core.options;
+    if (qos > maximumQoS) {
+      throw new MqttError(
+        `Cannot publish: QoS must be at most ${maximumQoS}, received ${qos}`,
+        ReasonCode.QoSNotSupported,
+      );
+    }
+    if (retain && !retainAvailable) {
+      throw new MqttError("Cannot publish: retain must be 0 here, received 1", ReasonCode.RetainNotSupported);
+    }
+  }
+
+  #topicIn(bytes: Uint8Array, start: number, end: number): Topic {
+    const last = this.#lastTopic;
+    if (last !== undefined && isTopic(last, bytes, start, end)) return last;
+    return this.#lastTopic = this.#core.topics.get(bytes, start, end);
+  }
+
+  #readProperties(frame: Frame, publication: Publication): void {
+    const { bytes } = frame;
+    const { publishView: view, propertiesView: properties, clock } = this.#core;
+    properties.scan(bytes, view.propertiesStart, view.propertiesEnd);
+    if (properties.hasSubscriptionIdentifiers) {
+      throw new MqttError(
+        "Cannot publish: subscription identifiers must not stand in a client's PUBLISH",
+        ReasonCode.ProtocolError,
+      );
+    }
+    const { topicAlias } = properties;
+    const topic = topicAlias > 0
+      ? this.#resolveAlias(bytes, topicAlias)
+      : this.#topicIn(bytes, view.topicStart, view.topicEnd);
+    publication.reset(topic, view.qos, view.retain, bytes);
+    if (properties.messageExpiryAt >= 0) {
+      publication.expiryAt = properties.messageExpiryAt;
+      publication.expiresAt = clock.now() + properties.messageExpiryInterval * 1000;
+    }
+    if (topicAlias > 0) cutProperty(publication, properties.topicAliasAt);
+    else this.#offerVerbatim(frame, publication);
+  }
+
+  #resolveAlias(bytes: Uint8Array, alias: number): Topic {
+    const view = this.#core.publishView;
+    const aliases = this.#aliases ??= new InboundTopicAliases(this.#core.options.maxTopicAlias);
+    if (view.topicStart === view.topicEnd) return aliases.resolve(alias);
+    const topic = this.#topicIn(bytes, view.topicStart, view.topicEnd);
+    aliases.set(alias, topic);
+    return topic;
+  }
+
+  /** Whoever speaks the same version can have the packet as it came, if its flags are those of a first delivery. */
+  #offerVerbatim(frame: Frame, publication: Publication): void {
+    const view = this.#core.publishView;
+    if (frame.bytes[frame.start] !== (0x30 | (view.qos << 1))) return;
+    publication.frameStart = frame.start;
+    publication.frameIdAt = view.topicEnd;
+    publication.frameV5 = this.#connection.v5;
+  }
+
+  #authorize(publication: Publication, packetId: number): Promise<void> | undefined {
+    const hook = this.#core.options.authorizePublish;
+    // Nobody but the broker itself speaks for the broker.
+    if (publication.topic.name.startsWith("$SYS")) return this.#refuse(publication, packetId);
+    if (hook === undefined) return this.#accept(publication, packetId);
+    const { topic, qos, retain, payload } = publication;
+    const allowed = hook(this.#connection.client, { topic: topic.name, qos, retain, payload });
+    if (!(allowed instanceof Promise)) {
+      return allowed ? this.#accept(publication, packetId) : this.#refuse(publication, packetId);
+    }
+    // Other connections go on meanwhile, so the message must own its bytes.
+    const kept = publication.keep();
+    return allowed.then(
+      (yes) => yes ? this.#accept(kept, packetId) : this.#refuse(kept, packetId),
+      (error: unknown) => {
+        this.#forget(kept, packetId);
+        throw error;
+      },
+    );
+  }
+
+  #accept(publication: Publication, packetId: number): undefined {
+    const { qos } = publication;
+    const outcome = this.#core.publish(publication, this.#session, this.#connection.v5 && qos > 0);
+    if (qos === 0) return;
+    if (outcome === "quota-exceeded") return this.#answer(publication, packetId, ReasonCode.QuotaExceeded);
+    const code = outcome === "delivered" ? ReasonCode.Success : ReasonCode.NoMatchingSubscribers;
+    this.#answer(publication, packetId, code);
+  }
+
+  /** 5.0 tells the client; before, an acknowledgement is all that there is [MQTT-3.3.5-2]. */
+  #refuse(publication: Publication, packetId: number): undefined {
+    const { log, metrics } = this.#core;
+    metrics.dropped.notAuthorized++;
+    if (log.debug) {
+      log.write("debug", `Denied PUBLISH from ${this.#connection.client.clientId} ('${publication.topic.name}')`);
+    }
+    this.#answer(publication, packetId, ReasonCode.NotAuthorized);
+  }
+
+  #answer(publication: Publication, packetId: number, reasonCode: number): undefined {
+    const { qos } = publication;
+    if (qos === 0) return;
+    const { v5 } = this.#connection;
+    const refused = v5 && reasonCode >= 0x80;
+    if (qos === 1 || refused) this.#session.inbound.acknowledged(packetId, qos);
+    this.#connection.acknowledge(qos, packetId, v5 ? reasonCode : ReasonCode.Success);
+  }
+
+  /** The client will send it again, and then it must not look like a duplicate. */
+  #forget({ qos }: Publication, packetId: number): void {
+    if (qos > 0) this.#session.inbound.acknowledged(packetId, qos as 1 | 2);
+  }
+
+  #log(publication: Publication, dup: boolean, packetId: number): void {
+    const { qos, retain, topic, payload } = publication;
+    const flags = `d${dup ? 1 : 0}, q${qos}, r${retain ? 1 : 0}, m${packetId}`;
+    const line =
+      `Received PUBLISH from ${this.#connection.client.clientId} (${flags}, '${topic.name}', ... (${payload.length} bytes))`;
+    this.#core.log.write("debug", line);
+  }
+}
+
+/** Takes the 3 bytes of the topic alias out of the properties: an alias holds for one connection only. */
+function cutProperty(publication: Publication, at: number): void {
+  const { bytes, propertiesStart: start, propertiesEnd: end } = publication;
+  if (at === start) publication.propertiesStart += 3;
+  else if (at + 3 === end) publication.propertiesEnd -= 3;
+  else {
+    // It stands in the middle: the message gets bytes of its own.
+    const own = new Uint8Array(publication.payloadEnd - start - 3);
+    own.set(bytes.subarray(start, at));
+    own.set(bytes.subarray(at + 3, publication.payloadEnd), at - start);
+    publication.bytes = own;
+    publication.propertiesStart = 0;
+    publication.propertiesEnd = end - start - 3;
+    publication.payloadStart = publication.propertiesEnd;
+    publication.payloadEnd = own.length;
+    if (publication.expiryAt >= 0) publication.expiryAt -= publication.expiryAt > at ? start + 3 : start;
+  }
+}

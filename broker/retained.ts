@@ -1,0 +1,71 @@
+/**
+ * Retained messages: the last one of each topic (MQTT 5.0 section 3.3.1.3).
+ *
+ * @module
+ */
+
+import { TopicTrie } from "../engine/topic_trie.ts";
+import type { Publication } from "./publication.ts";
+
+/** Bounds of the {@linkcode RetainedStore}. */
+export interface RetainedLimits {
+  readonly maxRetainedMessages: number;
+  readonly maxRetainedBytes: number;
+}
+
+/** All retained messages by topic name. */
+export class RetainedStore {
+  readonly #messages = new TopicTrie<Publication>();
+  readonly #limits: RetainedLimits;
+  #bytes = 0;
+
+  constructor(limits: RetainedLimits) {
+    this.#limits = limits;
+  }
+
+  /** Messages that are kept, expired ones included until they are met. */
+  get size(): number {
+    return this.#messages.size;
+  }
+
+  /** Bytes of topics, properties and payloads. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether a message can be kept in place of the one that its topic has. */
+  hasRoomFor(publication: Publication): boolean {
+    const previous = this.#messages.get(publication.topic.name);
+    const messages = this.#messages.size + (previous === undefined ? 1 : 0);
+    const bytes = this.#bytes + weight(publication) - (previous === undefined ? 0 : weight(previous));
+    return messages <= this.#limits.maxRetainedMessages && bytes <= this.#limits.maxRetainedBytes;
+  }
+
+  /** Keeps a message as the one of its topic. It must own its bytes. */
+  set(publication: Publication): void {
+    const previous = this.#messages.set(publication.topic.name, publication);
+    this.#bytes += weight(publication) - (previous === undefined ? 0 : weight(previous));
+  }
+
+  /** Forgets the message of a topic. */
+  delete(topicName: string): void {
+    const previous = this.#messages.delete(topicName);
+    if (previous !== undefined) this.#bytes -= weight(previous);
+  }
+
+  /** The messages whose topics match a filter and which have not expired at `now`. */
+  match(filter: string, now: number): Publication[] {
+    const found: Publication[] = [];
+    const expired: string[] = [];
+    this.#messages.search(filter, (publication) => {
+      if (publication.expiresAt > now) found.push(publication);
+      else expired.push(publication.topic.name);
+    });
+    for (const name of expired) this.delete(name);
+    return found;
+  }
+}
+
+function weight(publication: Publication): number {
+  return publication.size + publication.topic.bytes.length;
+}

@@ -1,0 +1,221 @@
+/**
+ * Who gets a message: subscriptions by topic filter, and the answer for each topic, remembered.
+ *
+ * @module
+ */
+
+import type { QoS, SubscriptionRequest } from "../codec/packets.ts";
+import { parseSharedFilter } from "../codec/topic.ts";
+import { TopicTrie } from "../engine/topic_trie.ts";
+import { EncodedVariants } from "./encoded_variants.ts";
+import type { Publication } from "./publication.ts";
+import type { Session } from "./session.ts";
+import { ShareGroup } from "./shared_subscriptions.ts";
+import { FilterEntry, type Subscription } from "./subscription.ts";
+import type { Topic } from "./topic_cache.ts";
+
+/** One receiver of a topic: its matching subscriptions, merged (MQTT 5.0 section 3.3.4). */
+interface Target {
+  readonly session: Session;
+  /** The highest granted QoS. */
+  readonly qos: QoS;
+  readonly retainAsPublished: boolean;
+  readonly subscriptionIds: readonly number[] | undefined;
+  /** The same for the session's own messages: without the subscriptions that have no local set. */
+  readonly forOwn: Target | undefined;
+}
+
+/** Everyone who gets what is published on one topic. */
+export interface Route {
+  /** The router's version that this was found with. */
+  readonly version: number;
+  readonly targets: readonly Target[];
+  readonly groups: readonly ShareGroup[];
+}
+
+/** What a SUBSCRIBE did for one filter. */
+export interface SubscribeResult {
+  readonly subscription: Subscription;
+  /** Whether the session had no subscription to that filter before. */
+  readonly isNew: boolean;
+}
+
+/** The subscriptions of all sessions. */
+export class Router {
+  readonly #trie = new TopicTrie<FilterEntry>();
+  #version = 0;
+  #subscriptions = 0;
+  #shared = 0;
+  /** Encodings of the message that is being routed. */
+  readonly variants = new EncodedVariants();
+
+  /** Subscriptions of all sessions, shared ones included. */
+  get subscriptions(): number {
+    return this.#subscriptions;
+  }
+
+  /** Shared subscriptions of all sessions. */
+  get sharedSubscriptions(): number {
+    return this.#shared;
+  }
+
+  /** Nodes of the topic trie. */
+  get trieNodes(): number {
+    return this.#trie.nodes;
+  }
+
+  /** Adds a subscription, or replaces the options of the one that the session has. */
+  subscribe(session: Session, request: SubscriptionRequest, qos: QoS, identifier: number): SubscribeResult {
+    this.#version++;
+    const existing = session.subscriptions.get(request.filter);
+    if (existing !== undefined) {
+      applyOptions(existing, request, qos, identifier);
+      return { subscription: existing, isNew: false };
+    }
+    const shared = parseSharedFilter(request.filter);
+    const filter = shared?.filter ?? request.filter;
+    const subscription: Subscription = {
+      session,
+      key: request.filter,
+      filter,
+      qos,
+      noLocal: false,
+      retainAsPublished: false,
+      retainHandling: 0,
+      identifier,
+    };
+    applyOptions(subscription, request, qos, identifier);
+    session.subscriptions.set(request.filter, subscription);
+    this.#add(subscription, shared?.group);
+    return { subscription, isNew: true };
+  }
+
+  /** Removes the session's subscription to exactly this filter. False if it has none. */
+  unsubscribe(session: Session, key: string): boolean {
+    const subscription = session.subscriptions.get(key);
+    if (subscription === undefined) return false;
+    session.subscriptions.delete(key);
+    this.#remove(subscription);
+    return true;
+  }
+
+  /** Removes all subscriptions of a session. */
+  unsubscribeAll(session: Session): void {
+    for (const subscription of session.subscriptions.values()) this.#remove(subscription);
+    session.subscriptions.clear();
+  }
+
+  /**
+   * Hands a message to everyone who subscribes to its topic. `from` is the session that published it.
+   * Returns whether anyone did.
+   */
+  publish(publication: Publication, from: Session | undefined): boolean {
+    const { topic, qos, retain } = publication;
+    let route = topic.route;
+    if (route === undefined || route.version !== this.#version) route = topic.route = this.#find(topic);
+    this.variants.begin(publication);
+    for (const target of route.targets) {
+      const to = target.session === from ? target.forOwn : target;
+      if (to === undefined) continue;
+      to.session.deliver(
+        publication,
+        qos < to.qos ? qos : to.qos,
+        retain && to.retainAsPublished,
+        to.subscriptionIds,
+        undefined,
+      );
+    }
+    for (const group of route.groups) group.deliver(publication);
+    this.variants.end();
+    return route.targets.length > 0 || route.groups.length > 0;
+  }
+
+  #add(subscription: Subscription, group: string | undefined): void {
+    let entry = this.#trie.get(subscription.filter);
+    if (entry === undefined) {
+      entry = new FilterEntry();
+      this.#trie.set(subscription.filter, entry);
+    }
+    this.#subscriptions++;
+    if (group === undefined) return entry.add(subscription);
+    this.#shared++;
+    entry.groups ??= new Map();
+    let members = entry.groups.get(group);
+    if (members === undefined) entry.groups.set(group, members = new ShareGroup());
+    members.add(subscription);
+  }
+
+  #remove(subscription: Subscription): void {
+    this.#version++;
+    this.#subscriptions--;
+    const entry = this.#trie.get(subscription.filter);
+    if (entry === undefined) return;
+    const group = subscription.key === subscription.filter ? undefined : parseSharedFilter(subscription.key)?.group;
+    if (group === undefined) entry.remove(subscription);
+    else this.#removeShared(entry, group, subscription);
+    if (entry.isEmpty) this.#trie.delete(subscription.filter);
+  }
+
+  #removeShared(entry: FilterEntry, group: string, subscription: Subscription): void {
+    this.#shared--;
+    const members = entry.groups?.get(group);
+    members?.remove(subscription);
+    if (members?.size === 0) entry.groups?.delete(group);
+    if (entry.groups?.size === 0) entry.groups = undefined;
+  }
+
+  #find(topic: Topic): Route {
+    const bySession = new Map<Session, Subscription[]>();
+    const groups: ShareGroup[] = [];
+    this.#trie.match(topic.name, (entry) => {
+      entry.forEach((subscription) => {
+        const others = bySession.get(subscription.session);
+        if (others === undefined) bySession.set(subscription.session, [subscription]);
+        else others.push(subscription);
+      });
+      if (entry.groups !== undefined) groups.push(...entry.groups.values());
+    });
+    const targets: Target[] = [];
+    for (const subscriptions of bySession.values()) {
+      const target = merge(subscriptions);
+      if (target !== undefined) targets.push(target);
+    }
+    return { version: this.#version, targets, groups };
+  }
+}
+
+function applyOptions(subscription: Subscription, request: SubscriptionRequest, qos: QoS, identifier: number): void {
+  subscription.qos = qos;
+  subscription.noLocal = request.noLocal ?? false;
+  subscription.retainAsPublished = request.retainAsPublished ?? false;
+  subscription.retainHandling = request.retainHandling ?? 0;
+  subscription.identifier = identifier;
+}
+
+/** One copy for overlapping subscriptions: the highest QoS, all identifiers, the retain flag if any one keeps it. */
+function merge(subscriptions: readonly Subscription[]): Target | undefined {
+  const target = combine(subscriptions);
+  if (target === undefined) return undefined;
+  if (!subscriptions.some((subscription) => subscription.noLocal)) return { ...target, forOwn: target };
+  return { ...target, forOwn: combine(subscriptions.filter((subscription) => !subscription.noLocal)) };
+}
+
+function combine(subscriptions: readonly Subscription[]): Target | undefined {
+  const first = subscriptions[0];
+  if (first === undefined) return undefined;
+  let qos: QoS = 0;
+  let retainAsPublished = false;
+  const identifiers: number[] = [];
+  for (const subscription of subscriptions) {
+    if (subscription.qos > qos) qos = subscription.qos;
+    if (subscription.retainAsPublished) retainAsPublished = true;
+    if (subscription.identifier > 0) identifiers.push(subscription.identifier);
+  }
+  return {
+    session: first.session,
+    qos,
+    retainAsPublished,
+    subscriptionIds: identifiers.length > 0 ? identifiers : undefined,
+    forOwn: undefined,
+  };
+}

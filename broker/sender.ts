@@ -1,0 +1,206 @@
+/**
+ * Packets on their way to one client: encoded within what the client takes, counted, logged.
+ *
+ * @module
+ */
+
+import { encodePacketWithin } from "../codec/encode.ts";
+import type { Packet, ProtocolVersion, QoS } from "../codec/packets.ts";
+import { ReasonCode } from "../codec/reason_codes.ts";
+import { OutboundTopicAliases } from "../engine/topic_aliases.ts";
+import type { BrokerCore } from "./core.ts";
+import type { Output } from "./output.ts";
+import { type Publication, PublishForm } from "./publication.ts";
+import type { SessionLink } from "./session.ts";
+
+/** Above this many bytes waiting to be written, queued messages stay in their queue. */
+const CONGESTED = 262_144;
+
+/** What a client has said about what it takes. */
+export interface ReceiverLimits {
+  readonly clientId: string;
+  readonly version: ProtocolVersion;
+  /** Bytes of the largest packet, `Infinity` for any. */
+  readonly maximumPacketSize: number;
+  /** 0 for none. */
+  readonly topicAliasMaximum: number;
+}
+
+/** The sending side of a connection. */
+export class Sender implements SessionLink {
+  readonly #core: BrokerCore;
+  readonly #output: Output;
+  readonly #form = new PublishForm();
+  #limits: ReceiverLimits = { clientId: "", version: 4, maximumPacketSize: Infinity, topicAliasMaximum: 0 };
+  #aliases: OutboundTopicAliases | undefined;
+
+  constructor(core: BrokerCore, output: Output) {
+    this.#core = core;
+    this.#output = output;
+  }
+
+  /** Sets what CONNECT has said; before it, packets go out in the form of 3.1.1. */
+  configure(limits: ReceiverLimits): void {
+    this.#limits = limits;
+    this.#form.v5 = limits.version === 5;
+    if (limits.topicAliasMaximum > 0) this.#aliases = new OutboundTopicAliases(limits.topicAliasMaximum);
+  }
+
+  get congested(): boolean {
+    return this.#output.pending > CONGESTED;
+  }
+
+  /** Sends a packet that is no PUBLISH; what the client does not take is left out or not sent at all. */
+  send(packet: Packet): void {
+    const { version, maximumPacketSize, clientId } = this.#limits;
+    const bytes = encodePacketWithin(packet, version, maximumPacketSize);
+    const { log, metrics } = this.#core;
+    if (bytes === undefined) {
+      log.write(
+        "warning",
+        `Cannot send ${packet.type.toUpperCase()} to ${clientId}: it is larger than the client takes`,
+      );
+      return;
+    }
+    metrics.packetsSent++;
+    if (log.debug) log.write("debug", `Sending ${packet.type.toUpperCase()} to ${clientId}`);
+    this.#output.append(bytes, 0, bytes.length);
+  }
+
+  /** Sends PUBACK (`firstByte` 0x40), PUBREC (0x50), PUBREL (0x62) or PUBCOMP (0x70). */
+  sendResponse(firstByte: number, packetId: number, reasonCode: number): void {
+    const withCode = reasonCode !== ReasonCode.Success && this.#form.v5;
+    const at = this.#output.reserve(withCode ? 5 : 4);
+    const { buffer } = this.#output;
+    buffer[at] = firstByte;
+    buffer[at + 1] = withCode ? 3 : 2;
+    buffer[at + 2] = packetId >>> 8;
+    buffer[at + 3] = packetId & 0xff;
+    if (withCode) buffer[at + 4] = reasonCode;
+    this.#core.metrics.packetsSent++;
+    if (this.#core.log.debug) this.#logResponse(firstByte, packetId, reasonCode);
+  }
+
+  sendPubrel(packetId: number): void {
+    this.sendResponse(0x62, packetId, ReasonCode.Success);
+  }
+
+  accepts(publication: Publication, qos: QoS, subscriptionIds: readonly number[] | undefined): boolean {
+    const { maximumPacketSize } = this.#limits;
+    if (maximumPacketSize === Infinity) return true;
+    return this.#shape(publication, qos, false, false, 0, subscriptionIds) <= maximumPacketSize;
+  }
+
+  sendQoS0(publication: Publication, retain: boolean, subscriptionIds: readonly number[] | undefined): void {
+    const { metrics, options } = this.#core;
+    if (this.#output.pending >= options.maxOutputBytes) {
+      metrics.dropped.outputFull++;
+      return;
+    }
+    if (!this.accepts(publication, 0, subscriptionIds)) {
+      metrics.dropped.tooLarge++;
+      return;
+    }
+    this.#publish(publication, 0, retain, false, 0, subscriptionIds);
+  }
+
+  sendDelivery(
+    publication: Publication,
+    qos: 1 | 2,
+    retain: boolean,
+    dup: boolean,
+    packetId: number,
+    subscriptionIds: readonly number[] | undefined,
+  ): void {
+    this.#publish(publication, qos, retain, dup, packetId, subscriptionIds);
+  }
+
+  #publish(
+    publication: Publication,
+    qos: QoS,
+    retain: boolean,
+    dup: boolean,
+    packetId: number,
+    subscriptionIds: readonly number[] | undefined,
+  ): void {
+    const { router, metrics, log } = this.#core;
+    metrics.packetsSent++;
+    metrics.publishSent++;
+    metrics.publishBytesSent += publication.payloadEnd - publication.payloadStart;
+    if (log.debug) this.#logPublish(publication, qos, retain, dup, packetId);
+    const own = dup || subscriptionIds !== undefined || this.#aliases !== undefined;
+    if (own || !router.variants.has(publication)) {
+      return this.#encode(publication, qos, retain, dup, packetId, subscriptionIds);
+    }
+    const encoded = router.variants.of(publication, this.#form.v5, qos, retain);
+    const { start, end } = encoded;
+    const at = this.#output.append(encoded.bytes, start, end);
+    if (qos === 0) return;
+    const { buffer } = this.#output;
+    const idAt = at + encoded.idAt - start;
+    buffer[idAt] = packetId >>> 8;
+    buffer[idAt + 1] = packetId & 0xff;
+  }
+
+  /** Encodes for this client alone. */
+  #encode(
+    publication: Publication,
+    qos: QoS,
+    retain: boolean,
+    dup: boolean,
+    packetId: number,
+    subscriptionIds: readonly number[] | undefined,
+  ): void {
+    const assignment = this.#aliases?.assign(publication.topic.name);
+    let length = this.#shape(publication, qos, retain, dup, packetId, subscriptionIds);
+    const form = this.#form;
+    if (assignment !== undefined) {
+      form.topicAlias = assignment.alias;
+      form.omitTopic = !assignment.isNew;
+      const aliased = publication.encodedLength(form);
+      if (aliased > this.#limits.maximumPacketSize) {
+        // The alias of a first use adds bytes; the packet fits without it.
+        form.topicAlias = 0;
+        form.omitTopic = false;
+      } else {
+        length = aliased;
+        this.#aliases?.commit(assignment);
+      }
+    }
+    const at = this.#output.reserve(length);
+    publication.write(this.#output.buffer, at, form, this.#core.clock.now());
+  }
+
+  /** Sets the form without an alias; returns the packet's length. */
+  #shape(
+    publication: Publication,
+    qos: QoS,
+    retain: boolean,
+    dup: boolean,
+    packetId: number,
+    subscriptionIds: readonly number[] | undefined,
+  ): number {
+    const form = this.#form;
+    form.qos = qos;
+    form.retain = retain;
+    form.dup = dup;
+    form.packetId = packetId;
+    form.subscriptionIds = subscriptionIds;
+    form.topicAlias = 0;
+    form.omitTopic = false;
+    return publication.encodedLength(form);
+  }
+
+  #logResponse(firstByte: number, packetId: number, reasonCode: number): void {
+    const name = ["PUBACK", "PUBREC", "PUBREL", "PUBCOMP"][(firstByte >> 4) - 4] ?? "";
+    this.#core.log.write("debug", `Sending ${name} to ${this.#limits.clientId} (m${packetId}, rc${reasonCode})`);
+  }
+
+  #logPublish(publication: Publication, qos: QoS, retain: boolean, dup: boolean, packetId: number): void {
+    const flags = `d${dup ? 1 : 0}, q${qos}, r${retain ? 1 : 0}, m${packetId}`;
+    const { topic, payload } = publication;
+    const line =
+      `Sending PUBLISH to ${this.#limits.clientId} (${flags}, '${topic.name}', ... (${payload.length} bytes))`;
+    this.#core.log.write("debug", line);
+  }
+}

@@ -1,0 +1,444 @@
+/**
+ * The server's side of one client, from CONNECT to DISCONNECT.
+ *
+ * @module
+ */
+
+import { connackVersion } from "../codec/decode_connect.ts";
+import { decodePacket } from "../codec/decode.ts";
+import { MqttError } from "../codec/errors.ts";
+import type { Frame } from "../codec/framer.ts";
+import type { AuthPacket, DisconnectPacket, Packet, SubscribePacket } from "../codec/packets.ts";
+import { connectReturnCode, ReasonCode, reasonCodeName } from "../codec/reason_codes.ts";
+import { type Connection, type Protocol, reasonCodeOf } from "./connection.ts";
+import type { BrokerCore } from "./core.ts";
+import { type AuthOutcome, beginEnhancedAuth, type EnhancedAuth } from "./enhanced_auth.ts";
+import { type Admission, admit, assertMayOpen, authenticate, connackFor, willOf } from "./handshake.ts";
+import type { ClientInfo } from "./hooks.ts";
+import { logConnected, logDisconnected } from "./connection_log.ts";
+import { type PublishAnswerer, PublishHandler } from "./publish_handler.ts";
+import { Sender } from "./sender.ts";
+import type { Session } from "./session.ts";
+import type { ConnectionEnd, Holder } from "./sessions.ts";
+import { subscribe, type SubscribeOutcome, unsubscribe } from "./subscribe_handler.ts";
+import type { WillMessage } from "./will.ts";
+
+/** A client that was let in. */
+interface Active {
+  readonly admission: Admission;
+  readonly client: ClientInfo;
+  readonly session: Session;
+  readonly publishes: PublishHandler;
+  readonly will: WillMessage | undefined;
+}
+
+/** Where a client is in its life. */
+type State =
+  /** Waits for CONNECT, or for the application to decide about it. */
+  | { readonly kind: "opening" }
+  /** Waits for the client's AUTH. */
+  | { readonly kind: "authenticating"; readonly admission: Admission; readonly auth: EnhancedAuth }
+  | { readonly kind: "connected"; readonly active: Active; reauthentication: EnhancedAuth | undefined }
+  /** Nothing is sent or handled any more. */
+  | { readonly kind: "ended" };
+
+/** Speaks MQTT with one client over one connection. */
+export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
+  readonly #core: BrokerCore;
+  readonly #connection: Connection;
+  readonly #sender: Sender;
+  #state: State = { kind: "opening" };
+  #v5 = false;
+
+  constructor(core: BrokerCore, connection: Connection) {
+    this.#core = core;
+    this.#connection = connection;
+    this.#sender = new Sender(core, connection.output);
+    connection.limitTime(core.options.connectTimeout, () => {
+      this.#log(`Client ${connection.peer.address} sent no CONNECT in time, closing.`);
+      connection.abort();
+    });
+  }
+
+  get v5(): boolean {
+    return this.#v5;
+  }
+
+  get client(): ClientInfo {
+    if (this.#state.kind === "connected") return this.#state.active.client;
+    throw new Error("Cannot name the client: it must be connected");
+  }
+
+  handle(frame: Frame): Promise<void> | undefined {
+    const state = this.#state;
+    switch (state.kind) {
+      case "connected":
+        return this.#handleConnected(state, frame);
+      case "opening":
+        return this.#handleConnect(frame);
+      case "authenticating":
+        return this.#handleAuthenticating(state, frame);
+      case "ended":
+        return undefined;
+    }
+  }
+
+  // CONNECT
+
+  #handleConnect(frame: Frame): Promise<void> | undefined {
+    // The answer to a CONNECT that cannot be decoded has the form that its sender understands.
+    const version = connackVersion(frame);
+    if (version === undefined) {
+      this.#log(`Client ${this.#connection.peer.address} sent something else than CONNECT, closing.`);
+      this.#end({ kind: "failure" });
+      return undefined;
+    }
+    this.#v5 = version === 5;
+    this.#configure(version, "", Infinity, 0);
+    const packet = decodePacket(frame, version);
+    if (packet.type !== "connect") throw new MqttError("Cannot connect: the first packet must be CONNECT", 0x82);
+    this.#configure(
+      packet.protocolVersion,
+      packet.clientId,
+      packet.properties?.maximumPacketSize ?? Infinity,
+      Math.min(packet.properties?.topicAliasMaximum ?? 0, this.#core.options.maxTopicAlias),
+    );
+    const admission = admit(this.#core, packet, this.#connection.peer);
+    const method = packet.properties?.authenticationMethod;
+    if (method !== undefined) {
+      const auth = beginEnhancedAuth(this.#core.options, method, admission.request);
+      return this.#authenticateEnhanced(admission, auth, packet.properties?.authenticationData);
+    }
+    const pending = authenticate(this.#core, admission.request);
+    if (pending instanceof Promise) return pending.then(() => this.#accept(admission, admission.request, {}));
+    this.#accept(admission, admission.request, {});
+    return undefined;
+  }
+
+  #configure(version: 3 | 4 | 5, clientId: string, maximumPacketSize: number, topicAliasMaximum: number): void {
+    this.#sender.configure({ version, clientId, maximumPacketSize, topicAliasMaximum });
+  }
+
+  #handleAuthenticating(state: State & { kind: "authenticating" }, frame: Frame): Promise<void> | undefined {
+    const packet = decodePacket(frame, 5);
+    if (packet.type === "disconnect") {
+      this.#end({ kind: "disconnect" });
+      return undefined;
+    }
+    assertAuth(packet, state.auth.method, ReasonCode.ContinueAuthentication);
+    return this.#authenticateEnhanced(state.admission, state.auth, packet.properties?.authenticationData);
+  }
+
+  #authenticateEnhanced(
+    admission: Admission,
+    auth: EnhancedAuth,
+    data: Uint8Array | undefined,
+  ): Promise<void> | undefined {
+    const outcome = auth.next(data);
+    if (outcome instanceof Promise) return outcome.then((result) => this.#onAuthOutcome(admission, auth, result));
+    this.#onAuthOutcome(admission, auth, outcome);
+    return undefined;
+  }
+
+  #onAuthOutcome(admission: Admission, auth: EnhancedAuth, outcome: AuthOutcome): void {
+    if (this.#state.kind === "ended") return;
+    if (outcome.kind === "ask") {
+      this.#state = { kind: "authenticating", admission, auth };
+      this.#sender.send(outcome.packet);
+      return;
+    }
+    const client: ClientInfo = { ...admission.request, username: outcome.username ?? admission.request.username };
+    this.#accept(admission, client, { authenticationMethod: auth.method, authenticationData: outcome.data });
+  }
+
+  #accept(
+    admission: Admission,
+    client: ClientInfo,
+    auth: { authenticationMethod?: string; authenticationData?: Uint8Array },
+  ): void {
+    // The client may have gone while the application decided.
+    if (this.#state.kind === "ended") return;
+    const core = this.#core;
+    const { packet, keepAlive } = admission;
+    assertMayOpen(core, client);
+    const { clientId, username, protocolVersion, peer } = client;
+    const will = willOf(core, packet, client);
+    const { session, present } = core.sessions.open(
+      clientId,
+      username,
+      packet.cleanStart,
+      admission.sessionExpiryInterval,
+      this,
+    );
+    const { maximumPacketSize = Infinity, topicAliasMaximum = 0 } = packet.properties ?? {};
+    this.#configure(
+      protocolVersion,
+      clientId,
+      maximumPacketSize,
+      Math.min(topicAliasMaximum, core.options.maxTopicAlias),
+    );
+    const publishes = new PublishHandler(core, session, this);
+    const active: Active = {
+      admission,
+      client: { clientId, username, protocolVersion, peer },
+      session,
+      publishes,
+      will,
+    };
+    this.#state = { kind: "connected", active, reauthentication: undefined };
+    this.#connection.limitSilence(keepAlive * 1500, () => this.#onSilence());
+    core.metrics.connectsAccepted++;
+    logConnected(core.log, admission, active.client);
+    this.#sender.send(connackFor(core, admission, present, auth));
+    session.attach(this.#sender, admission.receiveMaximum, admission.ourReceiveMaximum);
+    session.pump();
+  }
+
+  // A connected client
+
+  #handleConnected(state: State & { kind: "connected" }, frame: Frame): Promise<void> | undefined {
+    const first = frame.bytes[frame.start] ?? 0;
+    if (first >> 4 === 3) return state.active.publishes.handle(frame);
+    if (frame.end - frame.bodyStart === 2 && this.#handleShortResponse(state.active, first, frame)) return undefined;
+    return this.#handlePacket(state, decodePacket(frame, state.active.client.protocolVersion));
+  }
+
+  /** The usual PUBACK, PUBREC, PUBREL and PUBCOMP: a packet identifier and nothing else. */
+  #handleShortResponse({ session }: Active, first: number, { bytes, bodyStart }: Frame): boolean {
+    const packetId = ((bytes[bodyStart] ?? 0) << 8) | (bytes[bodyStart + 1] ?? 0);
+    if (packetId === 0) return false; // the decoder says what is wrong
+    switch (first) {
+      case 0x40:
+        this.#onPuback(session, packetId);
+        return true;
+      case 0x50:
+        this.#onPubrec(session, packetId, ReasonCode.Success);
+        return true;
+      case 0x62:
+        this.#onPubrel(session, packetId);
+        return true;
+      case 0x70:
+        this.#onPubcomp(session, packetId);
+        return true;
+    }
+    return false;
+  }
+
+  #handlePacket(state: State & { kind: "connected" }, packet: Packet): Promise<void> | undefined {
+    const { active } = state;
+    const { session } = active;
+    if (this.#core.log.debug) this.#log(`Received ${packet.type.toUpperCase()} from ${active.client.clientId}`);
+    switch (packet.type) {
+      case "puback":
+        this.#onPuback(session, packet.packetId);
+        return undefined;
+      case "pubrec":
+        this.#onPubrec(session, packet.packetId, packet.reasonCode);
+        return undefined;
+      case "pubrel":
+        this.#onPubrel(session, packet.packetId);
+        return undefined;
+      case "pubcomp":
+        this.#onPubcomp(session, packet.packetId);
+        return undefined;
+      case "subscribe":
+        return this.#onSubscribe(active, packet);
+      case "unsubscribe": {
+        const reasonCodes = unsubscribe(this.#core, active, packet);
+        this.#sender.send({ type: "unsuback", packetId: packet.packetId, reasonCodes });
+        return undefined;
+      }
+      case "pingreq":
+        this.#sender.send({ type: "pingresp" });
+        return undefined;
+      case "disconnect":
+        this.#onDisconnect(active, packet);
+        return undefined;
+      case "auth":
+        return this.#onAuth(state, packet);
+      case "connect":
+        throw new MqttError("Cannot connect: the client is connected already", ReasonCode.ProtocolError);
+      default:
+        throw new MqttError(
+          `Cannot handle ${packet.type.toUpperCase()}: only a server sends it`,
+          ReasonCode.ProtocolError,
+        );
+    }
+  }
+
+  acknowledge(qos: 1 | 2, packetId: number, reasonCode: number): void {
+    if (this.#state.kind !== "connected") return;
+    this.#sender.sendResponse(qos === 1 ? 0x40 : 0x50, packetId, reasonCode);
+  }
+
+  #onPuback(session: Session, packetId: number): void {
+    if (session.outbound.puback(packetId) !== undefined) session.pump();
+  }
+
+  #onPubrec(session: Session, packetId: number, reasonCode: number): void {
+    switch (session.outbound.pubrec(packetId, reasonCode)) {
+      case "release":
+        return this.#sender.sendPubrel(packetId);
+      case "ended":
+        return session.pump();
+      case "unknown":
+        // Before 5.0 there is no code, and the answer lets the client end the exchange.
+        if (reasonCode < 0x80) this.#sender.sendResponse(0x62, packetId, ReasonCode.PacketIdentifierNotFound);
+    }
+  }
+
+  #onPubrel(session: Session, packetId: number): void {
+    const known = session.inbound.pubrel(packetId);
+    this.#sender.sendResponse(0x70, packetId, known ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound);
+  }
+
+  #onPubcomp(session: Session, packetId: number): void {
+    if (session.outbound.pubcomp(packetId) !== undefined) session.pump();
+  }
+
+  #onSubscribe(active: Active, packet: SubscribePacket): Promise<void> | undefined {
+    const outcome = subscribe(this.#core, active, packet);
+    if (outcome instanceof Promise) return outcome.then((result) => this.#afterSubscribe(active, packet, result));
+    this.#afterSubscribe(active, packet, outcome);
+    return undefined;
+  }
+
+  #afterSubscribe({ session }: Active, { packetId }: SubscribePacket, outcome: SubscribeOutcome): void {
+    if (this.#state.kind !== "connected") return;
+    this.#sender.send({ type: "suback", packetId, reasonCodes: outcome.reasonCodes });
+    for (const batch of outcome.retained) session.deliverRetained(batch);
+  }
+
+  #onAuth(state: State & { kind: "connected" }, packet: AuthPacket): Promise<void> | undefined {
+    const method = state.active.admission.packet.properties?.authenticationMethod;
+    if (method === undefined) {
+      throw new MqttError("Cannot re-authenticate: CONNECT had no authentication method", ReasonCode.ProtocolError);
+    }
+    const begins = state.reauthentication === undefined;
+    assertAuth(packet, method, begins ? ReasonCode.ReAuthenticate : ReasonCode.ContinueAuthentication);
+    const auth = state.reauthentication ??= beginEnhancedAuth(
+      this.#core.options,
+      method,
+      state.active.admission.request,
+    );
+    const outcome = auth.next(packet.properties?.authenticationData);
+    if (outcome instanceof Promise) return outcome.then((result) => this.#onReauthOutcome(auth, result));
+    this.#onReauthOutcome(auth, outcome);
+    return undefined;
+  }
+
+  #onReauthOutcome(auth: EnhancedAuth, outcome: AuthOutcome): void {
+    if (this.#state.kind !== "connected") return;
+    if (outcome.kind === "ask") return this.#sender.send(outcome.packet);
+    this.#state.reauthentication = undefined;
+    this.#sender.send({
+      type: "auth",
+      reasonCode: ReasonCode.Success,
+      properties: { authenticationMethod: auth.method, authenticationData: outcome.data },
+    });
+  }
+
+  // The end
+
+  #onDisconnect({ session }: Active, packet: DisconnectPacket): void {
+    const interval = packet.properties?.sessionExpiryInterval;
+    if (interval !== undefined) {
+      if (session.expiryInterval === 0 && interval > 0) {
+        throw new MqttError(
+          `Cannot disconnect: a session expiry interval of 0 must stay 0, received ${interval}`,
+          ReasonCode.ProtocolError,
+        );
+      }
+      session.expiryInterval = interval;
+    }
+    this.#end({ kind: packet.reasonCode === ReasonCode.NormalDisconnection ? "disconnect" : "failure" });
+  }
+
+  takeOver(cleanStart: boolean): void {
+    this.#log(`Client ${this.client.clientId} already connected, closing old connection.`);
+    this.#sendDisconnect(ReasonCode.SessionTakenOver);
+    this.#end({ kind: "takeover", cleanStart });
+  }
+
+  /** Ends the client's connection from this side; 5.0 clients are told why. Before CONNACK it is just closed. */
+  disconnect(reasonCode: number): void {
+    if (this.#state.kind === "connected") this.#sendDisconnect(reasonCode);
+    this.#end({ kind: "failure" });
+  }
+
+  #onSilence(): void {
+    this.#core.log.write("notice", `Client ${this.client.clientId} has exceeded timeout, disconnecting.`);
+    this.disconnect(ReasonCode.KeepAliveTimeout);
+  }
+
+  onError(error: unknown): void {
+    const { log } = this.#core;
+    const { peer } = this.#connection;
+    if (!(error instanceof MqttError)) log.write("error", `Handling a packet of ${peer.address} failed: ${error}`);
+    switch (this.#state.kind) {
+      case "connected": {
+        const reasonCode = reasonCodeOf(error, ReasonCode.ImplementationSpecificError);
+        log.write("notice", `Client ${this.client.clientId} disconnected: ${reasonCodeName(reasonCode)} (${error})`);
+        return this.disconnect(reasonCode);
+      }
+      case "opening":
+      case "authenticating":
+        this.#core.metrics.connectsRefused++;
+        log.write("notice", `Client ${peer.address} refused: ${error}`);
+        this.#refuse(reasonCodeOf(error, ReasonCode.UnspecifiedError));
+        return this.#end({ kind: "failure" });
+      case "ended":
+    }
+  }
+
+  #refuse(reasonCode: number): void {
+    const code = this.#v5 ? reasonCode : connectReturnCode(reasonCode);
+    // Before 5.0, where no return code fits, the connection is closed without an answer [MQTT-3.2.2-6].
+    if (code !== undefined) this.#sender.send({ type: "connack", sessionPresent: false, reasonCode: code });
+  }
+
+  /** Only 5.0 has a DISCONNECT from the server. */
+  #sendDisconnect(reasonCode: number): void {
+    if (this.#v5) this.#sender.send({ type: "disconnect", reasonCode });
+  }
+
+  onDrained(): void {
+    if (this.#state.kind === "connected") this.#state.active.session.pump();
+  }
+
+  onEnd(): void {
+    this.#end({ kind: "failure" });
+  }
+
+  #end(end: ConnectionEnd): void {
+    const state = this.#state;
+    if (state.kind === "ended") return;
+    this.#state = { kind: "ended" };
+    this.#connection.close();
+    if (state.kind !== "connected") return;
+    const { session, will, client } = state.active;
+    logDisconnected(this.#core.log, client, end);
+    this.#core.sessions.release(session, will, end);
+  }
+
+  #log(line: string): void {
+    this.#core.log.write("notice", line);
+  }
+}
+
+function assertAuth(packet: Packet, method: string, reasonCode: number): asserts packet is AuthPacket {
+  if (packet.type !== "auth") {
+    throw new MqttError(
+      `Cannot authenticate: only AUTH or DISCONNECT may come now, received ${packet.type.toUpperCase()}`,
+      ReasonCode.ProtocolError,
+    );
+  }
+  if (packet.properties?.authenticationMethod !== method) {
+    throw new MqttError(`Cannot authenticate: the method must be ${method}`, ReasonCode.ProtocolError);
+  }
+  if (packet.reasonCode === reasonCode) return;
+  throw new MqttError(
+    `Cannot authenticate: the reason code of AUTH must be 0x${reasonCode.toString(16)}`,
+    ReasonCode.ProtocolError,
+  );
+}

@@ -1,0 +1,193 @@
+/**
+ * The state of one client that outlives its connections (MQTT 5.0 section 4.1).
+ *
+ * @module
+ */
+
+import type { QoS } from "../codec/packets.ts";
+import { InboundFlow } from "../engine/inbound_flow.ts";
+import { OutboundFlow } from "../engine/outbound_flow.ts";
+import type { Timer } from "../engine/timers.ts";
+import type { Clock } from "../engine/clock.ts";
+import { Delivery, DeliveryQueue, type QueueLimits, type RetainedBatch } from "./delivery_queue.ts";
+import type { Metrics } from "./metrics.ts";
+import { Publication } from "./publication.ts";
+import type { ShareGroup } from "./shared_subscriptions.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Session expiry interval of a session that never ends by itself, in seconds. */
+export const NEVER_EXPIRES = 0xffff_ffff;
+
+/** The connection of a session, as the session sees it. */
+export interface SessionLink {
+  /** Whether so much waits to be written that more should wait in the session's queue. */
+  readonly congested: boolean;
+  /** Whether the client takes a packet of that size. */
+  accepts(publication: Publication, qos: QoS, subscriptionIds: readonly number[] | undefined): boolean;
+  /** Sends a QoS 0 message, or drops it when too much waits already. */
+  sendQoS0(publication: Publication, retain: boolean, subscriptionIds: readonly number[] | undefined): void;
+  /** Sends a QoS 1 or 2 message. */
+  sendDelivery(
+    publication: Publication,
+    qos: 1 | 2,
+    retain: boolean,
+    dup: boolean,
+    packetId: number,
+    subscriptionIds: readonly number[] | undefined,
+  ): void;
+  /** Sends PUBREL again. */
+  sendPubrel(packetId: number): void;
+}
+
+/** Stands for a message in flight that can never be sent again, because its session ends with its connection. */
+const UNREPEATABLE = new Delivery(new Publication(), 1, false, undefined, undefined);
+
+/** A session: subscriptions, what is in flight in both directions, and what waits. */
+export class Session {
+  readonly clientId: string;
+  /** The user that the client identifier belongs to. */
+  readonly username: string | undefined;
+  /** Seconds that the session stays after its connection; 0 ends with it, {@linkcode NEVER_EXPIRES} stays. */
+  expiryInterval = 0;
+  expiryTimer: Timer | undefined;
+  /** Subscriptions by filter as the client wrote it. */
+  readonly subscriptions = new Map<string, Subscription>();
+  readonly outbound: OutboundFlow<Delivery>;
+  readonly inbound: InboundFlow;
+  readonly #queue: DeliveryQueue;
+  readonly #metrics: Metrics;
+  readonly #clock: Clock;
+  #link: SessionLink | undefined;
+
+  constructor(clientId: string, username: string | undefined, limits: QueueLimits, metrics: Metrics, clock: Clock) {
+    this.clientId = clientId;
+    this.username = username;
+    this.outbound = new OutboundFlow();
+    this.inbound = new InboundFlow();
+    this.#queue = new DeliveryQueue(limits);
+    this.#metrics = metrics;
+    this.#clock = clock;
+  }
+
+  /** Whether a connection serves this session. */
+  get isConnected(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** Whether a QoS 1 message would leave at once. */
+  get isReady(): boolean {
+    return this.#link !== undefined && !this.#mustQueue(this.#link);
+  }
+
+  /** Messages that wait, those in flight left out. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Bytes of the messages that wait. */
+  get queuedBytes(): number {
+    return this.#queue.bytes;
+  }
+
+  /** Begins with a connection; `resend` sends what is unfinished and what waited. */
+  attach(link: SessionLink, receiveMaximum: number, ourReceiveMaximum: number): void {
+    this.#link = link;
+    this.outbound.resume(receiveMaximum);
+    this.inbound.resume(ourReceiveMaximum);
+  }
+
+  /** The connection is gone. */
+  detach(): void {
+    this.#link = undefined;
+  }
+
+  /** Takes a message for this client: sends it, queues it, or drops it where the limits say so. */
+  deliver(
+    publication: Publication,
+    qos: QoS,
+    retain: boolean,
+    subscriptionIds: readonly number[] | undefined,
+    share: ShareGroup | undefined,
+  ): void {
+    const link = this.#link;
+    if (qos === 0) {
+      if (link === undefined) return;
+      if (!this.#queue.holdsQoS0) return link.sendQoS0(publication, retain, subscriptionIds);
+    } else if (link !== undefined && !this.#mustQueue(link)) {
+      return this.#begin(link, publication, qos, retain, subscriptionIds, share);
+    }
+    const delivery = new Delivery(publication.keep(), qos, retain, subscriptionIds, share);
+    if (!this.#queue.push(delivery)) this.#metrics.dropped.queueFull++;
+  }
+
+  /** Takes retained messages for a new subscription. */
+  deliverRetained(batch: RetainedBatch): void {
+    this.#queue.pushBatch(batch);
+    this.pump();
+  }
+
+  /** Sends what can be sent now: first what is unfinished from the connection before, then what waits. */
+  pump(): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    if (this.outbound.resending) this.#resend(link);
+    while (this.#queue.length > 0 && !link.congested) {
+      const next = this.#queue.peek();
+      if (next === undefined) return;
+      if (next.qos > 0 && (this.outbound.quota === 0 || this.outbound.resending)) return;
+      this.#queue.shift();
+      this.#sendQueued(link, next);
+    }
+  }
+
+  /** Ends the session. Returns the messages of share groups that another member can still have. */
+  end(): Delivery[] {
+    this.#link = undefined;
+    const begun = this.outbound.clear().filter((delivery) => delivery.qos === 1);
+    const unfinished = [...begun, ...this.#queue.clear()];
+    return unfinished.filter((delivery) => delivery.share !== undefined);
+  }
+
+  #mustQueue(link: SessionLink): boolean {
+    return this.#queue.length > 0 || this.outbound.quota === 0 || this.outbound.resending || link.congested;
+  }
+
+  #resend(link: SessionLink): void {
+    for (let open = this.outbound.nextResend(); open !== undefined; open = this.outbound.nextResend()) {
+      if (open.phase === "pubrel") {
+        link.sendPubrel(open.packetId);
+        continue;
+      }
+      const { publication, retain, subscriptionIds } = open.message;
+      link.sendDelivery(publication, open.qos, retain, true, open.packetId, subscriptionIds);
+    }
+  }
+
+  #sendQueued(link: SessionLink, delivery: Delivery): void {
+    const { publication, qos, retain, subscriptionIds, share } = delivery;
+    if (publication.expiresAt <= this.#clock.now()) {
+      this.#metrics.dropped.expired++;
+      return;
+    }
+    if (qos === 0) return link.sendQoS0(publication, retain, subscriptionIds);
+    this.#begin(link, publication, qos, retain, subscriptionIds, share);
+  }
+
+  #begin(
+    link: SessionLink,
+    publication: Publication,
+    qos: 1 | 2,
+    retain: boolean,
+    subscriptionIds: readonly number[] | undefined,
+    share: ShareGroup | undefined,
+  ): void {
+    if (!link.accepts(publication, qos, subscriptionIds)) {
+      this.#metrics.dropped.tooLarge++;
+      return;
+    }
+    const repeatable = this.expiryInterval > 0 || share !== undefined;
+    const delivery = repeatable ? new Delivery(publication.keep(), qos, retain, subscriptionIds, share) : UNREPEATABLE;
+    const packetId = this.outbound.begin(delivery, qos);
+    link.sendDelivery(publication, qos, retain, false, packetId, subscriptionIds);
+  }
+}

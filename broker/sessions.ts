@@ -1,0 +1,147 @@
+/**
+ * All sessions by client identifier: opening, taking over, expiring, ending.
+ *
+ * @module
+ */
+
+import type { Timers } from "../engine/timers.ts";
+import type { Metrics } from "./metrics.ts";
+import type { ResolvedOptions } from "./options.ts";
+import type { Router } from "./router.ts";
+import { NEVER_EXPIRES, Session } from "./session.ts";
+import type { DelayedWills, WillMessage } from "./will.ts";
+
+/** Why a connection ended, as far as its session and will are concerned. */
+export type ConnectionEnd =
+  /** The client sent DISCONNECT 0x00 (or DISCONNECT before 5.0): no will. */
+  | { readonly kind: "disconnect" }
+  /** Another connection has the client identifier now. */
+  | { readonly kind: "takeover"; readonly cleanStart: boolean }
+  /** Anything else. */
+  | { readonly kind: "failure" };
+
+/** The connection that serves a session. */
+export interface Holder {
+  /** Another connection of the client takes over: say so to the client, detach and close. */
+  takeOver(cleanStart: boolean): void;
+}
+
+/** A session that is open, and whether it existed before. */
+export interface OpenedSession {
+  readonly session: Session;
+  readonly present: boolean;
+}
+
+/** The sessions of a broker. */
+export class Sessions {
+  readonly #options: ResolvedOptions;
+  readonly #timers: Timers;
+  readonly #metrics: Metrics;
+  readonly #router: Router;
+  readonly #wills: DelayedWills;
+  readonly #sessions = new Map<string, Session>();
+  readonly #holders = new Map<Session, Holder>();
+
+  constructor(options: ResolvedOptions, timers: Timers, metrics: Metrics, router: Router, wills: DelayedWills) {
+    this.#options = options;
+    this.#timers = timers;
+    this.#metrics = metrics;
+    this.#router = router;
+    this.#wills = wills;
+  }
+
+  /** Sessions, connected or not. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Sessions that are connected. */
+  get connected(): number {
+    return this.#holders.size;
+  }
+
+  /** The session of a client, if there is one. */
+  get(clientId: string): Session | undefined {
+    return this.#sessions.get(clientId);
+  }
+
+  /** All sessions. */
+  values(): IterableIterator<Session> {
+    return this.#sessions.values();
+  }
+
+  /** Whether this user may have the client identifier. */
+  mayOpen(clientId: string, username: string | undefined): boolean {
+    if (!this.#options.bindClientIdToUser) return true;
+    const session = this.#sessions.get(clientId);
+    return session === undefined || session.username === username;
+  }
+
+  /** Whether one more session fits. */
+  hasRoomFor(clientId: string): boolean {
+    return this.#sessions.has(clientId) || this.#sessions.size < this.#options.maxSessions;
+  }
+
+  /** Opens the session of a client for `holder`; who held it before is put out first. */
+  open(
+    clientId: string,
+    username: string | undefined,
+    cleanStart: boolean,
+    expiryInterval: number,
+    holder: Holder,
+  ): OpenedSession {
+    const before = this.#sessions.get(clientId);
+    if (before !== undefined) this.#holders.get(before)?.takeOver(cleanStart);
+    if (cleanStart) this.#endById(clientId);
+    let session = this.#sessions.get(clientId);
+    const present = session !== undefined;
+    if (session === undefined) {
+      session = new Session(clientId, username, this.#options, this.#metrics, this.#options.clock);
+      this.#sessions.set(clientId, session);
+    }
+    if (session.expiryTimer !== undefined) this.#timers.cancel(session.expiryTimer);
+    session.expiryTimer = undefined;
+    session.expiryInterval = expiryInterval;
+    this.#wills.cancel(clientId);
+    this.#holders.set(session, holder);
+    if (this.#holders.size > this.#metrics.clientsMaximum) this.#metrics.clientsMaximum = this.#holders.size;
+    return { session, present };
+  }
+
+  /** The connection of a session has ended: decides about the will, and ends the session or lets its time run. */
+  release(session: Session, will: WillMessage | undefined, end: ConnectionEnd): void {
+    session.detach();
+    this.#holders.delete(session);
+    const interval = session.expiryInterval;
+    const ends = interval === 0 || (end.kind === "takeover" && end.cleanStart);
+    if (will !== undefined && end.kind !== "disconnect") this.#settleWill(will, ends ? 0 : interval, end);
+    if (ends) return this.end(session);
+    if (interval === NEVER_EXPIRES) return;
+    const at = this.#options.clock.now() + interval * 1000;
+    session.expiryTimer = this.#timers.schedule(at, () => {
+      this.#metrics.sessionsExpired++;
+      this.end(session);
+    });
+  }
+
+  #settleWill(will: WillMessage, sessionExpiryInterval: number, end: ConnectionEnd): void {
+    // The client is back already: a will with a delay is not due any more [MQTT-3.1.3-9].
+    if (end.kind === "takeover" && sessionExpiryInterval > 0 && will.delay > 0) return;
+    this.#wills.schedule(will, sessionExpiryInterval);
+  }
+
+  #endById(clientId: string): void {
+    const session = this.#sessions.get(clientId);
+    if (session !== undefined) this.end(session);
+  }
+
+  /** Ends a session that is not connected: its subscriptions go, and what share groups gave it goes to others. */
+  end(session: Session): void {
+    if (this.#sessions.get(session.clientId) !== session) return;
+    this.#sessions.delete(session.clientId);
+    if (session.expiryTimer !== undefined) this.#timers.cancel(session.expiryTimer);
+    this.#router.unsubscribeAll(session);
+    for (const delivery of session.end()) delivery.share?.redeliver(delivery);
+    this.#wills.release(session.clientId);
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Shared subscriptions: each message of a group goes to one of its members (MQTT 5.0 section 4.8.2).
+ *
+ * @module
+ */
+
+import type { Delivery } from "./delivery_queue.ts";
+import type { Publication } from "./publication.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** The members of `$share/name/filter`. Messages go round among those that are connected. */
+export class ShareGroup {
+  readonly #members: Subscription[] = [];
+  #next = 0;
+
+  /** How many sessions take part. */
+  get size(): number {
+    return this.#members.length;
+  }
+
+  /** Adds a member. */
+  add(subscription: Subscription): void {
+    this.#members.push(subscription);
+  }
+
+  /** Removes a member; what it was given stays with it. */
+  remove(subscription: Subscription): void {
+    const index = this.#members.indexOf(subscription);
+    if (index >= 0) this.#members.splice(index, 1);
+  }
+
+  /** Gives the message to one member. False if there is none that takes it. */
+  deliver(publication: Publication): boolean {
+    const member = this.#choose(publication);
+    if (member === undefined) return false;
+    member.session.deliver(
+      publication,
+      publication.qos < member.qos ? publication.qos : member.qos,
+      member.retainAsPublished && publication.retain,
+      member.identifier === 0 ? undefined : [member.identifier],
+      this,
+    );
+    return true;
+  }
+
+  /** Gives a message that its member cannot finish any more to another one. */
+  redeliver(delivery: Delivery): void {
+    this.deliver(delivery.publication);
+  }
+
+  /** The next connected member, one that keeps up before one that does not; else the next one that is away. */
+  #choose(publication: Publication): Subscription | undefined {
+    const count = this.#members.length;
+    let connected: Subscription | undefined;
+    let away: Subscription | undefined;
+    for (let i = 0; i < count; i++) {
+      const index = (this.#next + i) % count;
+      const member = this.#members[index];
+      if (member === undefined) continue;
+      if (member.session.isReady) {
+        this.#next = (index + 1) % count;
+        return member;
+      }
+      if (member.session.isConnected) connected ??= member;
+      else if (publication.qos > 0 && member.qos > 0) away ??= member;
+    }
+    this.#next = (this.#next + 1) % Math.max(1, count);
+    return connected ?? away;
+  }
+}

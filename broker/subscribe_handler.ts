@@ -1,0 +1,111 @@
+/**
+ * SUBSCRIBE and UNSUBSCRIBE from a client (MQTT 5.0 sections 3.8 to 3.11).
+ *
+ * @module
+ */
+
+import { MqttError } from "../codec/errors.ts";
+import type { QoS, SubscribePacket, SubscriptionRequest, UnsubscribePacket } from "../codec/packets.ts";
+import { ReasonCode } from "../codec/reason_codes.ts";
+import { isTopicFilter, parseSharedFilter } from "../codec/topic.ts";
+import type { BrokerCore } from "./core.ts";
+import { RetainedBatch } from "./delivery_queue.ts";
+import type { ClientInfo, MaybePromise } from "./hooks.ts";
+import type { SubscribeResult } from "./router.ts";
+import type { Session } from "./session.ts";
+
+/** A client that subscribes. */
+export interface Subscriber {
+  readonly session: Session;
+  readonly client: ClientInfo;
+}
+
+/** What came of a SUBSCRIBE: codes for the SUBACK, and retained messages to be sent behind it. */
+export interface SubscribeOutcome {
+  readonly reasonCodes: number[];
+  readonly retained: readonly RetainedBatch[];
+}
+
+/** Handles a SUBSCRIBE. Throws {@linkcode MqttError} for what ends the connection. */
+export function subscribe(
+  core: BrokerCore,
+  subscriber: Subscriber,
+  packet: SubscribePacket,
+): MaybePromise<SubscribeOutcome> {
+  const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0;
+  const permissions = packet.subscriptions.map((request) => permit(core, subscriber, request));
+  if (!permissions.some((permission) => permission instanceof Promise)) {
+    // None of them is a promise, as the line above has seen.
+    return apply(core, subscriber, packet.subscriptions, permissions as number[], identifier);
+  }
+  return Promise.all(permissions).then((codes) => apply(core, subscriber, packet.subscriptions, codes, identifier));
+}
+
+/** The reason code of a refusal, or the QoS that may be granted. */
+function permit(core: BrokerCore, { session, client }: Subscriber, request: SubscriptionRequest): MaybePromise<number> {
+  const { filter, qos } = request;
+  if (!isTopicFilter(filter)) return ReasonCode.TopicFilterInvalid;
+  if (levelsOf(filter) > core.options.maxTopicLevels) return ReasonCode.TopicFilterInvalid;
+  const shared = parseSharedFilter(filter);
+  if (shared !== undefined && request.noLocal === true) {
+    throw new MqttError("Cannot subscribe: no local must be 0 in a shared subscription", ReasonCode.ProtocolError);
+  }
+  if (session.subscriptions.size >= core.options.maxSubscriptions && !session.subscriptions.has(filter)) {
+    return ReasonCode.QuotaExceeded;
+  }
+  const hook = core.options.authorizeSubscribe;
+  if (hook === undefined) return qos;
+  const allowed = hook(client, { filter: shared?.filter ?? filter, share: shared?.group, qos });
+  if (allowed instanceof Promise) return allowed.then((yes) => yes ? qos : ReasonCode.NotAuthorized);
+  return allowed ? qos : ReasonCode.NotAuthorized;
+}
+
+function levelsOf(filter: string): number {
+  let levels = 1;
+  for (let at = filter.indexOf("/"); at >= 0; at = filter.indexOf("/", at + 1)) levels++;
+  return levels;
+}
+
+function apply(
+  core: BrokerCore,
+  { session, client }: Subscriber,
+  requests: readonly SubscriptionRequest[],
+  codes: readonly number[],
+  identifier: number,
+): SubscribeOutcome {
+  const reasonCodes: number[] = [];
+  const retained: RetainedBatch[] = [];
+  requests.forEach((request, index) => {
+    let code = codes[index] ?? ReasonCode.UnspecifiedError;
+    const isFull = session.subscriptions.size >= core.options.maxSubscriptions;
+    if (isFull && code < 0x80 && !session.subscriptions.has(request.filter)) code = ReasonCode.QuotaExceeded;
+    reasonCodes.push(code);
+    if (core.log.debug) core.log.write("debug", `\t${request.filter} (QoS ${request.qos})`);
+    if (code >= 0x80) return;
+    const granted = code as QoS; // permit() gives a QoS below 0x80
+    const result = core.router.subscribe(session, request, granted, identifier);
+    if (core.log.debug) core.log.write("debug", `${client.clientId} ${granted} ${request.filter}`);
+    const batch = retainedFor(core, result);
+    if (batch !== undefined) retained.push(batch);
+  });
+  return { reasonCodes, retained };
+}
+
+function retainedFor(core: BrokerCore, { subscription, isNew }: SubscribeResult): RetainedBatch | undefined {
+  const { retainHandling, filter, key, qos, identifier } = subscription;
+  if (filter !== key || retainHandling === 2 || (retainHandling === 1 && !isNew)) return undefined;
+  const messages = core.retained.match(filter, core.clock.now());
+  if (messages.length === 0) return undefined;
+  return new RetainedBatch(messages, qos, identifier === 0 ? undefined : [identifier]);
+}
+
+/** Handles an UNSUBSCRIBE: one reason code for each filter. */
+export function unsubscribe(core: BrokerCore, { session, client }: Subscriber, packet: UnsubscribePacket): number[] {
+  return packet.filters.map((filter) => {
+    if (core.log.debug) core.log.write("debug", `\t${filter}`);
+    if (!isTopicFilter(filter)) return ReasonCode.TopicFilterInvalid;
+    if (!core.router.unsubscribe(session, filter)) return ReasonCode.NoSubscriptionExisted;
+    if (core.log.debug) core.log.write("debug", `${client.clientId} ${filter}`);
+    return ReasonCode.Success;
+  });
+}

@@ -1,0 +1,105 @@
+/**
+ * Topic names by their bytes: decoded, validated and matched once, not once a message.
+ *
+ * @module
+ */
+
+import { decodeUtf8, encodeUtf8 } from "../codec/bytes.ts";
+import { MqttError } from "../codec/errors.ts";
+import { ReasonCode } from "../codec/reason_codes.ts";
+import { assertTopicName } from "../codec/topic.ts";
+import type { Route } from "./router.ts";
+
+/** A topic name in use, with what the broker knows about it. */
+export interface Topic {
+  readonly name: string;
+  /** The name in UTF-8, without a length. */
+  readonly bytes: Uint8Array;
+  /** Who gets what is published here; stale when its version is not the router's. */
+  route: Route | undefined;
+}
+
+/** What a topic may be. */
+export interface TopicLimits {
+  readonly maxTopicLevels: number;
+}
+
+/** Throws {@linkcode MqttError} 0x90 when `topic` has more levels than `limits` allow. */
+export function assertTopicLevels(topic: string, limits: TopicLimits): void {
+  let levels = 1;
+  for (let at = topic.indexOf("/"); at >= 0; at = topic.indexOf("/", at + 1)) levels++;
+  if (levels <= limits.maxTopicLevels) return;
+  throw new MqttError(
+    `Cannot use topic: it must have at most ${limits.maxTopicLevels} levels, received ${levels}`,
+    ReasonCode.TopicNameInvalid,
+  );
+}
+
+/** Topics kept in each of the two generations; a full one becomes the old one, and the old one is forgotten. */
+const GENERATION_SIZE = 32_768;
+
+/** A bounded cache from the bytes of a topic name to its {@linkcode Topic}. */
+export class TopicCache {
+  readonly #limits: TopicLimits;
+  // One topic a hash: a collision replaces it, so that hostile names cost time, never memory.
+  #young = new Map<number, Topic>();
+  #old = new Map<number, Topic>();
+
+  constructor(limits: TopicLimits) {
+    this.#limits = limits;
+  }
+
+  /** The topic whose name stands in `bytes` from `start` to `end`. Throws MqttError if it is no valid topic name. */
+  get(bytes: Uint8Array, start: number, end: number): Topic {
+    const hash = hashOf(bytes, start, end);
+    const known = this.#young.get(hash);
+    if (known !== undefined && isTopic(known, bytes, start, end)) return known;
+    return this.#find(hash, bytes, start, end);
+  }
+
+  /** The topic with this name. Throws MqttError if it is no valid topic name. */
+  of(name: string): Topic {
+    const bytes = encodeUtf8(name);
+    return this.get(bytes, 0, bytes.length);
+  }
+
+  /** Topics held now. */
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  #find(hash: number, bytes: Uint8Array, start: number, end: number): Topic {
+    const known = this.#old.get(hash);
+    if (known !== undefined && isTopic(known, bytes, start, end)) return this.#add(hash, known);
+    const name = decodeUtf8(bytes, start, end);
+    assertTopicName(name);
+    assertTopicLevels(name, this.#limits);
+    return this.#add(hash, { name, bytes: bytes.slice(start, end), route: undefined });
+  }
+
+  #add(hash: number, topic: Topic): Topic {
+    if (this.#young.size >= GENERATION_SIZE) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(hash, topic);
+    return topic;
+  }
+}
+
+/** Whether `topic` has exactly the name that stands in `bytes` from `start` to `end`. */
+export function isTopic(topic: Topic, bytes: Uint8Array, start: number, end: number): boolean {
+  const name = topic.bytes;
+  if (name.length !== end - start) return false;
+  // Topics of one application mostly differ at their end.
+  for (let i = name.length - 1; i >= 0; i--) {
+    if (name[i] !== bytes[start + i]) return false;
+  }
+  return true;
+}
+
+function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5; // FNV-1a
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
+  return hash;
+}

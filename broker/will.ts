@@ -1,0 +1,68 @@
+/**
+ * Will messages that wait for their delay (MQTT 5.0 section 3.1.2.5).
+ *
+ * @module
+ */
+
+import type { Clock } from "../engine/clock.ts";
+import type { Timer, Timers } from "../engine/timers.ts";
+import type { ClientInfo } from "./hooks.ts";
+import type { MessageValues } from "./publication.ts";
+import type { Topic } from "./topic_cache.ts";
+
+/** A will as it stands in CONNECT, ready to be published. */
+export interface WillMessage {
+  /** Whose will it is. */
+  readonly client: ClientInfo;
+  readonly topic: Topic;
+  readonly message: MessageValues;
+  /** Will delay interval in seconds. */
+  readonly delay: number;
+}
+
+/** Publishes a will. */
+export type PublishWill = (will: WillMessage) => void;
+
+/** The wills of clients that are away, each until its delay has passed or the client is back. */
+export class DelayedWills {
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #publish: PublishWill;
+  readonly #waiting = new Map<string, { readonly will: WillMessage; readonly timer: Timer }>();
+
+  constructor(clock: Clock, timers: Timers, publish: PublishWill) {
+    this.#clock = clock;
+    this.#timers = timers;
+    this.#publish = publish;
+  }
+
+  /** Wills that wait. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Publishes the will at the earlier of its delay and the end of the session, both in seconds from now. */
+  schedule(will: WillMessage, sessionExpiryInterval: number): void {
+    const delay = Math.min(will.delay, sessionExpiryInterval);
+    if (delay === 0) return this.#publish(will);
+    const { clientId } = will.client;
+    const timer = this.#timers.schedule(this.#clock.now() + delay * 1000, () => this.release(clientId));
+    this.#waiting.set(clientId, { will, timer });
+  }
+
+  /** The client is back in time: its will is not published. */
+  cancel(clientId: string): void {
+    const waiting = this.#waiting.get(clientId);
+    if (waiting === undefined) return;
+    this.#timers.cancel(waiting.timer);
+    this.#waiting.delete(clientId);
+  }
+
+  /** The session ends, or the delay has passed: the will, if one waits, is published. */
+  release(clientId: string): void {
+    const waiting = this.#waiting.get(clientId);
+    if (waiting === undefined) return;
+    this.cancel(clientId);
+    this.#publish(waiting.will);
+  }
+}
