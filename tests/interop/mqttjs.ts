@@ -2,6 +2,7 @@
 
 import { AssertionError } from "@std/assert";
 import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt";
+import { bounded } from "../support/broker.ts";
 import { startTarget } from "./target.ts";
 
 /** The versions as MQTT.js takes them, and as test names show them. */
@@ -15,6 +16,9 @@ export const ALL: readonly Version[] = [3, 4, 5];
 
 /** Longest wait for messages, in milliseconds: a watchdog, not an expectation. */
 const WATCHDOG = 20_000;
+
+/** Longest time that a test may take, in milliseconds: a watchdog, too. */
+const LONGEST_TEST = 60_000;
 
 /** A message as MQTT.js hands it over. */
 export interface Message {
@@ -89,13 +93,14 @@ export function testMqttJs(
 ): void {
   for (const [version, name] of VERSIONS) {
     if (!versions.includes(version)) continue;
-    Deno.test(`${name} broker: MQTT.js: ${what}`, async () => {
-      await using target = await startTarget();
-      await using peers = new AsyncDisposableStack();
-      const connect: Connect = async (options) => peers.use(await Peer.connect(target.port, version, options));
-      await body(connect, version);
-    });
+    Deno.test(`${name} broker: MQTT.js: ${what}`, () => bounded(() => runWithPeers(version, body), LONGEST_TEST));
   }
+}
+
+async function runWithPeers(version: Version, body: (connect: Connect, version: Version) => Promise<void>) {
+  await using target = await startTarget();
+  await using peers = new AsyncDisposableStack();
+  await body(async (options) => peers.use(await Peer.connect(target.port, version, options)), version);
 }
 
 /** A message's payload as text. */
