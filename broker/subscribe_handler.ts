@@ -44,7 +44,7 @@ export function subscribe(
 /** The reason code of a refusal, or the QoS that may be granted. */
 function permit(core: BrokerCore, { session, client }: Subscriber, request: SubscriptionRequest): MaybePromise<number> {
   const { filter, qos } = request;
-  if (!isTopicFilter(filter)) return ReasonCode.TopicFilterInvalid;
+  if (!isTopicFilter(filter)) return refuseFilter(client, filter);
   if (levelsOf(filter) > core.options.maxTopicLevels) return ReasonCode.TopicFilterInvalid;
   const shared = parseSharedFilter(filter);
   if (shared !== undefined && request.noLocal === true) {
@@ -58,6 +58,12 @@ function permit(core: BrokerCore, { session, client }: Subscriber, request: Subs
   const allowed = hook(client, { filter: shared?.filter ?? filter, share: shared?.group, qos });
   if (allowed instanceof Promise) return allowed.then((yes) => yes ? qos : ReasonCode.NotAuthorized);
   return allowed ? qos : ReasonCode.NotAuthorized;
+}
+
+/** 5.0 has a reason code for an invalid filter; before, it is a violation that ends the connection [MQTT-4.8.0-1]. */
+function refuseFilter({ protocolVersion }: ClientInfo, filter: string): number {
+  if (protocolVersion === 5) return ReasonCode.TopicFilterInvalid;
+  throw new MqttError(`Cannot use topic filter: it must be valid, received "${filter}"`, ReasonCode.TopicFilterInvalid);
 }
 
 function levelsOf(filter: string): number {
@@ -79,7 +85,8 @@ function apply(
     let code = codes[index] ?? ReasonCode.UnspecifiedError;
     const isFull = session.subscriptions.size >= core.options.maxSubscriptions;
     if (isFull && code < 0x80 && !session.subscriptions.has(request.filter)) code = ReasonCode.QuotaExceeded;
-    reasonCodes.push(code);
+    // MQTT 3.1 knows no failure: as with Mosquitto, the client is told its QoS and gets nothing.
+    reasonCodes.push(code >= 0x80 && client.protocolVersion === 3 ? request.qos : code);
     if (core.log.debug) core.log.write("debug", `\t${request.filter} (QoS ${request.qos})`);
     if (code >= 0x80) return;
     const granted = code as QoS; // permit() gives a QoS below 0x80
@@ -103,7 +110,7 @@ function retainedFor(core: BrokerCore, { subscription, isNew }: SubscribeResult)
 export function unsubscribe(core: BrokerCore, { session, client }: Subscriber, packet: UnsubscribePacket): number[] {
   return packet.filters.map((filter) => {
     if (core.log.debug) core.log.write("debug", `\t${filter}`);
-    if (!isTopicFilter(filter)) return ReasonCode.TopicFilterInvalid;
+    if (!isTopicFilter(filter)) return refuseFilter(client, filter);
     if (!core.router.unsubscribe(session, filter)) return ReasonCode.NoSubscriptionExisted;
     if (core.log.debug) core.log.write("debug", `${client.clientId} ${filter}`);
     return ReasonCode.Success;

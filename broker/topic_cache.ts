@@ -73,7 +73,8 @@ export class TopicCache {
     if (known !== undefined && isTopic(known, bytes, start, end)) return this.#add(hash, known);
     const name = decodeUtf8(bytes, start, end);
     assertTopicName(name);
-    assertTopicLevels(name, this.#limits);
+    // The limit is for clients; the broker's own topics are as deep as they are.
+    if (!name.startsWith("$SYS/")) assertTopicLevels(name, this.#limits);
     return this.#add(hash, { name, bytes: bytes.slice(start, end), route: undefined });
   }
 
