@@ -1,0 +1,76 @@
+/** The rules that hold the project together, which no compiler checks. @module */
+
+import { assert, assertEquals } from "@std/assert";
+import { VERSION } from "../broker/version.ts";
+import { repository } from "./support/process.ts";
+
+/** What each folder may import from, besides itself. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  codec: [],
+  engine: ["codec"],
+  broker: ["codec", "engine"],
+  client: ["codec", "engine"],
+};
+
+interface Source {
+  /** Relative to the repository. */
+  readonly path: string;
+  readonly folder: string;
+  /** Without comments. */
+  readonly code: string;
+}
+
+async function* filesIn(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(new URL(folder, repository))) {
+    if (isDirectory) yield* filesIn(`${folder}${name}/`);
+    else if (name.endsWith(".ts")) yield `${folder}${name}`;
+  }
+}
+
+async function sourcesOf(folders: readonly string[]): Promise<Source[]> {
+  const sources: Source[] = [];
+  for (const folder of folders) {
+    for await (const path of filesIn(`${folder}/`)) {
+      const text = await Deno.readTextFile(new URL(path, repository));
+      sources.push({ path, folder, code: text.replace(/\/\*.*?\*\//gs, "").replace(/^\s*\/\/.*$/gm, "") });
+    }
+  }
+  assert(sources.length > 0);
+  return sources;
+}
+
+/** The modules that a source imports or exports from, as paths in the repository or as they are written. */
+function importsOf({ path, code }: Source): string[] {
+  const specifiers = [...code.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)"([^"]+)"/g)].map((match) => match[1] ?? "");
+  const base = new URL(path, repository);
+  return specifiers.map((it) => it.startsWith(".") ? new URL(it, base).href.slice(repository.href.length) : it);
+}
+
+Deno.test("project: imports go one way", async () => {
+  const sources = await sourcesOf(Object.keys(MAY_IMPORT));
+  const wrong = sources.flatMap((source) => {
+    const allowed = [source.folder, ...MAY_IMPORT[source.folder] ?? []];
+    const inside = importsOf(source).filter((it) => /^[\w-]+\/|\.ts$/.test(it) && !it.startsWith("@"));
+    return inside.filter((it) => !allowed.includes(it.split("/")[0] ?? "")).map((it) => `${source.path} -> ${it}`);
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("project: codec and engine need no runtime but the Web's", async () => {
+  const sources = await sourcesOf(["codec", "engine"]);
+  const runtime = /\bDeno\.|"node:|"npm:|"jsr:|\b(?:setTimeout|setInterval|Date\.now|performance\.now|process\.)/;
+  assertEquals(sources.filter(({ code }) => runtime.test(code)).map(({ path }) => path), []);
+});
+
+Deno.test("project: only broker/deno/ and the client's transports touch Deno", async () => {
+  const sources = await sourcesOf(["broker", "client"]);
+  const touching = sources.filter(({ code }) => /\bDeno\./.test(code.replaceAll("Deno.args", ""))).map(({ path }) =>
+    path
+  );
+  assertEquals(touching.filter((path) => !/^broker\/deno\/|^client\/(?:cli|tcp|tls|unix)\.ts$/.test(path)), []);
+});
+
+Deno.test("project: one version", async () => {
+  const { version } = JSON.parse(await Deno.readTextFile(new URL("deno.json", repository)));
+  assertEquals(VERSION, version);
+});
