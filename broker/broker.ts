@@ -36,7 +36,9 @@ export interface BrokerCounts {
   readonly connections: number;
   /** Sessions, connected or not. */
   readonly sessions: number;
+  /** Subscriptions of all sessions, shared ones included. */
   readonly subscriptions: number;
+  /** Retained messages. */
   readonly retained: number;
   /** Wills that wait for their delay. */
   readonly delayedWills: number;

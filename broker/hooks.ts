@@ -20,6 +20,7 @@ export interface ClientInfo {
   readonly clientId: string;
   /** The user name that the client was accepted with. */
   readonly username: string | undefined;
+  /** The version of its CONNECT. */
   readonly protocolVersion: ProtocolVersion;
   /** Who is at the other end. */
   readonly peer: Peer;
@@ -27,7 +28,9 @@ export interface ClientInfo {
 
 /** A client that asks to connect. */
 export interface ConnectRequest extends ClientInfo {
+  /** As it came in CONNECT. */
   readonly password: Uint8Array | undefined;
+  /** Whether an earlier session is to be thrown away. */
   readonly cleanStart: boolean;
   /** Properties of the CONNECT; empty before MQTT 5.0. */
   readonly properties: ConnectProperties;
@@ -40,8 +43,11 @@ export type ConnectDecision =
 
 /** A message that a client wants to publish. */
 export interface PublishRequest {
+  /** Topic name, a topic alias resolved. */
   readonly topic: string;
+  /** QoS of the PUBLISH. */
   readonly qos: QoS;
+  /** The retain flag. */
   readonly retain: boolean;
   /** Valid until the hook returns or its promise settles. */
   readonly payload: Uint8Array;
@@ -53,6 +59,7 @@ export interface SubscribeRequest {
   readonly filter: string;
   /** The share name of a shared subscription. */
   readonly share: string | undefined;
+  /** The QoS that is asked for. */
   readonly qos: QoS;
 }
 
@@ -64,6 +71,7 @@ export type AuthStep =
 
 /** The server's side of one enhanced authentication: takes what the client sent, says what comes next. */
 export interface AuthExchange {
+  /** Takes the client's authentication data, undefined for none. A throw or rejection refuses the client. */
   next(data: Uint8Array | undefined): MaybePromise<AuthStep>;
 }
 

@@ -27,7 +27,7 @@ export type { BrokerOptions } from "./options.ts";
 export { MqttError } from "../codec/errors.ts";
 export { ReasonCode } from "../codec/reason_codes.ts";
 export type { ProtocolVersion, QoS } from "../codec/packets.ts";
-export type { ConnectProperties, PublishProperties, UserProperties } from "../codec/properties.ts";
+export type { ConnectProperties, Properties, PublishProperties, UserProperties } from "../codec/properties.ts";
 export type { Clock } from "../engine/clock.ts";
 export type { Peer, Transport } from "../engine/transport.ts";
 
