@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { VERSION } from "../broker/version.ts";
 import { repository } from "./support/process.ts";
+import { sourceFiles } from "./support/sources.ts";
 
 /** What each folder may import from, besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -20,23 +21,14 @@ interface Source {
   readonly code: string;
 }
 
-async function* filesIn(folder: string): AsyncGenerator<string> {
-  for await (const { name, isDirectory } of Deno.readDir(new URL(folder, repository))) {
-    if (isDirectory) yield* filesIn(`${folder}${name}/`);
-    else if (name.endsWith(".ts")) yield `${folder}${name}`;
-  }
-}
-
 async function sourcesOf(folders: readonly string[]): Promise<Source[]> {
-  const sources: Source[] = [];
-  for (const folder of folders) {
-    for await (const path of filesIn(`${folder}/`)) {
-      const text = await Deno.readTextFile(new URL(path, repository));
-      sources.push({ path, folder, code: text.replace(/\/\*.*?\*\//gs, "").replace(/^\s*\/\/.*$/gm, "") });
-    }
-  }
-  assert(sources.length > 0);
-  return sources;
+  const paths = await sourceFiles(folders);
+  assert(paths.length > 0);
+  return await Promise.all(paths.map(async (path) => {
+    const text = await Deno.readTextFile(new URL(path, repository));
+    const code = text.replace(/\/\*.*?\*\//gs, "").replace(/^\s*\/\/.*$/gm, "");
+    return { path, folder: path.slice(0, path.indexOf("/")), code };
+  }));
 }
 
 /** The modules that a source imports or exports from, as paths in the repository or as they are written. */
