@@ -9,6 +9,8 @@
 export type Fault =
   /** Both sockets close once `after` bytes have passed; the rest is lost. */
   | { readonly kind: "cut"; readonly after: number }
+  /** The client's socket closes once `after` bytes have passed; the server is not told, its socket stays open. */
+  | { readonly kind: "vanish"; readonly after: number }
   /** Nothing more passes this way once `after` bytes have passed; both sockets stay open. */
   | { readonly kind: "stall"; readonly after: number }
   /** The receiver sees the end of this direction once `after` bytes have passed; the other direction goes on. */
@@ -119,6 +121,7 @@ class Link {
   readonly #timers = new Map<ReturnType<typeof setTimeout>, () => void>();
   #gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined;
   #closed = false;
+  #vanished = false;
 
   constructor(client: Deno.TcpConn, server: Deno.TcpConn) {
     this.#client = client;
@@ -155,6 +158,12 @@ class Link {
     close(this.#server);
   }
 
+  /** Lets go of the client, and keeps what the server thinks is a connection until the server itself ends it. */
+  #vanish(): void {
+    this.#vanished = true;
+    close(this.#client);
+  }
+
   async #pass(from: Deno.TcpConn, to: Deno.TcpConn, faults: readonly Fault[]): Promise<void> {
     const end = endOf(faults);
     const buffer = new Uint8Array(16_384);
@@ -171,11 +180,13 @@ class Link {
         passed += chunk.length;
       }
       if (end.kind === "cut") this.close();
+      if (end.kind === "vanish") this.#vanish();
       if (end.kind === "halfClose") await to.closeWrite();
       await this.#drain(from);
     } catch {
       // A reset or closed socket: that is what a proxy of faults is for. Both ends learn of it.
-      this.close();
+      if (!this.#vanished) return this.close();
+      if (from === this.#server) await this.#drain(from).catch(() => {});
     }
   }
 
@@ -212,9 +223,9 @@ class Link {
 }
 
 /** How and where a direction ends; without such a fault never. */
-function endOf(faults: readonly Fault[]): { kind: "cut" | "stall" | "halfClose"; after: number } {
+function endOf(faults: readonly Fault[]): { kind: "cut" | "vanish" | "stall" | "halfClose"; after: number } {
   for (const fault of faults) {
-    if (fault.kind === "cut" || fault.kind === "stall" || fault.kind === "halfClose") return fault;
+    if ("after" in fault) return fault;
   }
   return { kind: "stall", after: Infinity };
 }
