@@ -1,0 +1,36 @@
+/**
+ * A load generator: takes a job and a target as JSON, prints the metrics as one line of JSON.
+ *
+ * @module
+ */
+
+import { filters, type FiltersJob } from "./filters.ts";
+import { flood, type FloodJob } from "./flood.ts";
+import { idle, type IdleJob } from "./idle.ts";
+import type { Metrics, Target } from "./job.ts";
+import { paced, type PacedJob } from "./paced.ts";
+import { retained, type RetainedJob } from "./retained.ts";
+
+/** Everything a generator can do. */
+export type Job = FiltersJob | FloodJob | IdleJob | PacedJob | RetainedJob;
+
+function run(job: Job, target: Target): Metrics {
+  switch (job.kind) {
+    case "filters":
+      return filters(job, target);
+    case "flood":
+      return flood(job, target);
+    case "idle":
+      return idle(job, target);
+    case "paced":
+      return paced(job, target);
+    case "retained":
+      return retained(job, target);
+  }
+}
+
+if (import.meta.main) {
+  const { job, target } = JSON.parse(Deno.args[0] ?? "") as { job: Job; target: Target }; // written by our own parent
+  console.log(JSON.stringify(run(job, target)));
+  Deno.exit(0);
+}
