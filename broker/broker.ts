@@ -89,6 +89,7 @@ export class Broker implements AsyncDisposable {
       return transport.readable.cancel().catch(() => {});
     }
     metrics.connectionsOpened++;
+    log.write("notice", `New connection from ${transport.peer.address}.`);
     const connection = new Connection(this.#core, transport);
     const protocol = new ServerProtocol(this.#core, connection);
     const ended = connection.run(protocol).then(() => {

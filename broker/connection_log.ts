@@ -4,10 +4,10 @@
  * @module
  */
 
+import type { Packet } from "../codec/packets.ts";
 import type { Admission } from "./handshake.ts";
 import type { ClientInfo } from "./hooks.ts";
 import type { LogSink } from "./log.ts";
-import type { ConnectionEnd } from "./sessions.ts";
 
 /** A client was let in. */
 export function logConnected(log: LogSink, admission: Admission, client: ClientInfo): void {
@@ -29,14 +29,27 @@ export function logConnected(log: LogSink, admission: Admission, client: ClientI
   log.write("debug", `\t${will.topic}`);
 }
 
-/** A client has gone. */
-export function logDisconnected(log: LogSink, client: ClientInfo, end: ConnectionEnd): void {
-  switch (end.kind) {
-    case "disconnect":
-      return log.write("notice", `Client ${client.clientId} disconnected.`);
-    case "takeover":
-      return;
-    case "failure":
-      return log.write("notice", `Client ${client.clientId} closed its connection.`);
+/** A packet has come that is no PUBLISH; a line of level `debug`. */
+export function logReceived(log: LogSink, clientId: string, packet: Packet): void {
+  log.write("debug", `Received ${packet.type.toUpperCase()} from ${clientId}${receivedDetails(packet)}`);
+}
+
+function receivedDetails(packet: Packet): string {
+  switch (packet.type) {
+    case "puback":
+    case "pubcomp":
+      return ` (Mid: ${packet.packetId}, RC:${packet.reasonCode})`;
+    case "pubrec":
+    case "pubrel":
+      return ` (Mid: ${packet.packetId})`;
+    default:
+      return "";
   }
+}
+
+/** What a line says in brackets about a packet that is sent and is no PUBLISH, with a blank in front. */
+export function sentDetails(packet: Packet): string {
+  if (packet.type === "connack") return ` (${packet.sessionPresent ? 1 : 0}, ${packet.reasonCode})`;
+  if (packet.type === "disconnect") return ` (rc${packet.reasonCode})`;
+  return "";
 }

@@ -8,6 +8,7 @@ import { encodePacketWithin } from "../codec/encode.ts";
 import type { Packet, ProtocolVersion, QoS } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { OutboundTopicAliases } from "../engine/topic_aliases.ts";
+import { sentDetails } from "./connection_log.ts";
 import type { BrokerCore } from "./core.ts";
 import type { Output } from "./output.ts";
 import { type Publication, PublishForm } from "./publication.ts";
@@ -63,7 +64,7 @@ export class Sender implements SessionLink {
       return;
     }
     metrics.packetsSent++;
-    if (log.debug) log.write("debug", `Sending ${packet.type.toUpperCase()} to ${clientId}`);
+    if (log.debug) log.write("debug", `Sending ${packet.type.toUpperCase()} to ${clientId}${sentDetails(packet)}`);
     this.#output.append(bytes, 0, bytes.length);
   }
 
@@ -193,7 +194,8 @@ export class Sender implements SessionLink {
 
   #logResponse(firstByte: number, packetId: number, reasonCode: number): void {
     const name = ["PUBACK", "PUBREC", "PUBREL", "PUBCOMP"][(firstByte >> 4) - 4] ?? "";
-    this.#core.log.write("debug", `Sending ${name} to ${this.#limits.clientId} (m${packetId}, rc${reasonCode})`);
+    const code = firstByte < 0x60 ? `, rc${reasonCode}` : "";
+    this.#core.log.write("debug", `Sending ${name} to ${this.#limits.clientId} (m${packetId}${code})`);
   }
 
   #logPublish(publication: Publication, qos: QoS, retain: boolean, dup: boolean, packetId: number): void {

@@ -15,7 +15,7 @@ import type { BrokerCore } from "./core.ts";
 import { type AuthOutcome, beginEnhancedAuth, type EnhancedAuth } from "./enhanced_auth.ts";
 import { type Admission, admit, assertMayOpen, authenticate, connackFor, willOf } from "./handshake.ts";
 import type { ClientInfo } from "./hooks.ts";
-import { logConnected, logDisconnected } from "./connection_log.ts";
+import { logConnected, logReceived } from "./connection_log.ts";
 import { type PublishAnswerer, PublishHandler } from "./publish_handler.ts";
 import { Sender } from "./sender.ts";
 import type { Session } from "./session.ts";
@@ -207,6 +207,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
   #handleShortResponse({ session }: Active, first: number, { bytes, bodyStart }: Frame): boolean {
     const packetId = ((bytes[bodyStart] ?? 0) << 8) | (bytes[bodyStart + 1] ?? 0);
     if (packetId === 0) return false; // the decoder says what is wrong
+    if (this.#core.log.debug) return false; // a line for each packet, and time to decode it
     switch (first) {
       case 0x40:
         this.#onPuback(session, packetId);
@@ -227,7 +228,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
   #handlePacket(state: State & { kind: "connected" }, packet: Packet): Promise<void> | undefined {
     const { active } = state;
     const { session } = active;
-    if (this.#core.log.debug) this.#log(`Received ${packet.type.toUpperCase()} from ${active.client.clientId}`);
+    if (this.#core.log.debug) logReceived(this.#core.log, active.client.clientId, packet);
     switch (packet.type) {
       case "puback":
         this.#onPuback(session, packet.packetId);
@@ -351,6 +352,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
       }
       session.expiryInterval = interval;
     }
+    this.#log(`Client ${this.client.clientId} disconnected.`);
     this.#end({ kind: packet.reasonCode === ReasonCode.NormalDisconnection ? "disconnect" : "failure" });
   }
 
@@ -407,6 +409,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
   }
 
   onEnd(): void {
+    if (this.#state.kind === "connected") this.#log(`Client ${this.client.clientId} closed its connection.`);
     this.#end({ kind: "failure" });
   }
 
@@ -416,8 +419,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     this.#state = { kind: "ended" };
     this.#connection.close();
     if (state.kind !== "connected") return;
-    const { session, will, client } = state.active;
-    logDisconnected(this.#core.log, client, end);
+    const { session, will } = state.active;
     this.#core.sessions.release(session, will, end);
   }
 

@@ -59,6 +59,7 @@ export class TopicCache {
 
   /** The topic with this name. Throws MqttError if it is no valid topic name. */
   of(name: string): Topic {
+    assertTopicName(name);
     const bytes = encodeUtf8(name);
     return this.get(bytes, 0, bytes.length);
   }
