@@ -1,0 +1,400 @@
+/**
+ * The client.
+ *
+ * @module
+ */
+
+import { MqttError } from "../codec/errors.ts";
+import type { ConnackPacket, QoS } from "../codec/packets.ts";
+import { type DisconnectProperties, propertiesLength, writeProperties } from "../codec/properties.ts";
+import { ReasonCode } from "../codec/reason_codes.ts";
+import { assertTopicFilter } from "../codec/topic.ts";
+import type { ConnectionEnd } from "./connection.ts";
+import {
+  ClientErrorEvent,
+  type ClientEventListener,
+  type ClientEventMap,
+  ConnectEvent,
+  DisconnectEvent,
+  MqttMessageEvent,
+} from "./events.ts";
+import { Subscriber } from "./filters.ts";
+import { Inbox } from "./inbox.ts";
+import { Lifecycle, type LifecycleOwner } from "./lifecycle.ts";
+import type { Message } from "./message.ts";
+import { type ConnectInit, LARGEST_PACKET, type Platform, type Settings, settingsOf } from "./options.ts";
+import { ownedBytes, type Payload, payloadAtHand, readPayload } from "./payload.ts";
+import { NOT_SENT, Publication, type PublishOptions, type PublishResult } from "./publication.ts";
+import { NO_BYTES } from "./publish_writer.ts";
+import { Session } from "./session.ts";
+import type { ClientState } from "./state.ts";
+import { createSubscription, type SubscribeOptions, type Subscription } from "./subscription.ts";
+import { abortable } from "./waiting.ts";
+
+/** Options of `close()`. */
+export interface CloseOptions {
+  /** True: do not wait for publications that are in flight; they reject. Default false. */
+  force?: boolean;
+  /** Milliseconds to wait for publications that are in flight. Default 10,000. */
+  timeout?: number;
+  /** Ends that wait. */
+  signal?: AbortSignal;
+  /** 0x00 (default): the server drops the will. 0x04: it publishes the will; MQTT 5.0 only. */
+  reasonCode?: 0x00 | 0x04;
+  /** MQTT 5.0 only. */
+  properties?: Pick<DisconnectProperties, "sessionExpiryInterval" | "reasonString" | "userProperties">;
+}
+
+const DEFAULT_CLOSE_TIMEOUT = 10_000;
+
+/**
+ * An MQTT client: one session with a server, kept over as many connections as it takes. Made by `connect()`.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883", { clientId: "gateway-7" });
+ * client.addEventListener("disconnect", (event) => console.log("lost:", event.error?.message));
+ * const { reasonCode } = await client.publish("gateway/7/state", "on", { qos: 1, retain: true });
+ * console.log(reasonCode, client.state.kind); // 0 "connected"
+ * ```
+ */
+export class Client extends EventTarget implements AsyncDisposable {
+  readonly #settings: Settings;
+  readonly #session: Session;
+  readonly #lifecycle: Lifecycle;
+  readonly #closed: Promise<void>;
+  #state: ClientState = { kind: "connecting" };
+  #closing: Promise<void> | undefined;
+  #hasMessageListeners = false;
+
+  private constructor(settings: Settings) {
+    super();
+    this.#settings = settings;
+    this.#session = new Session(settings, (message) => this.#onMessage(message));
+    this.#lifecycle = new Lifecycle(settings, this.#session, this.#owner());
+    this.#closed = this.#lifecycle.run().then((error) => this.#ended(error));
+  }
+
+  /** What `connect()` does, on a platform that brings its own transport and clock along. */
+  static async connect(url: string | URL, init: ConnectInit, platform: Platform): Promise<Client> {
+    init.signal?.throwIfAborted();
+    const client = new Client(settingsOf(url, init, platform));
+    try {
+      await abortable(client.#lifecycle.firstConnected, init.signal);
+      return client;
+    } catch (error) {
+      await client.close({ force: true });
+      throw error;
+    }
+  }
+
+  /** What the client is doing. The event `statechange` tells of a new one. */
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /** The client identifier, the one that the server has assigned if it did. */
+  get clientId(): string {
+    return this.#session.clientId;
+  }
+
+  /** Publications that are not complete: those that wait to be sent, and those of QoS 1 and 2 that are in flight. */
+  get pending(): { readonly messages: number; readonly bytes: number } {
+    const { messages, bytes } = this.#session.outbox;
+    return { messages, bytes };
+  }
+
+  /** Settles when the client has ended, by `close()` or for good; then see `state`. Never rejects. */
+  get closed(): Promise<void> {
+    return this.#closed;
+  }
+
+  /**
+   * Settles when more can be published without filling the queue. Who publishes much and does not await each
+   * publication awaits this before each.
+   *
+   * @example
+   * ```ts
+   * import { connect } from "@x/mqtt/client";
+   *
+   * await using client = await connect("mqtt://127.0.0.1:1883");
+   * const failures: unknown[] = [];
+   * for (let i = 0; i < 100_000; i++) {
+   *   await client.ready;
+   *   client.publish("load", `message ${i}`, { qos: 1 }).catch((error) => failures.push(error));
+   * }
+   * ```
+   */
+  get ready(): Promise<void> {
+    const connection = this.#lifecycle.connection;
+    if (connection === undefined || !connection.isBackedUp) return this.#session.outbox.room;
+    return connection.drained.then(() => this.#session.outbox.room);
+  }
+
+  /**
+   * Publishes a message. The promise resolves when the exchange is complete: with QoS 0 when the message was handed to
+   * the transport, with QoS 1 and 2 when the server has acknowledged or refused it; look at `ok` or `reasonCode`.
+   * Messages to one topic with one QoS arrive in the order of the calls, those that must be read first (`Blob`,
+   * `ReadableStream`) in the order in which they were read.
+   *
+   * Without a connection the message waits for the next one, within the queue's bound. When the server has lost the
+   * session meanwhile, messages of QoS 1 in flight are published anew.
+   *
+   * Rejects with
+   * - `MqttError` 0x90 for a topic that is no topic name; 0x95, 0x9A, 0x9B for what this server does not take (packet
+   *   size, retained messages, QoS); 0x97 when the queue is full;
+   * - `MqttError` 0x80 for QoS 2 when the server has lost the session: the message may have arrived or not;
+   * - the signal's reason; an `InvalidStateError` when the client is closed; `TypeError` and `RangeError` for misuse.
+   */
+  publish(topic: string, payload: Payload, options: PublishOptions = {}): Promise<PublishResult> {
+    try {
+      const atHand = payloadAtHand(payload);
+      if (atHand !== undefined) return this.#publish(topic, atHand, options);
+      if (payload instanceof Blob || payload instanceof ReadableStream) {
+        return this.#publishRead(topic, payload, options);
+      }
+      throw new TypeError("Cannot publish: payload must be a string, bytes, a Blob or a ReadableStream");
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Subscribes to one topic filter or several. The server is asked at once, and again whenever it has lost the session;
+   * messages may be taken from the subscription by a loop. Several subscriptions may overlap; each gets a message once.
+   *
+   * @throws {MqttError} 0x8F for what is no topic filter; 0x82 for `noLocal` with a shared subscription.
+   * @throws {DOMException} `InvalidStateError` when the client is closed; and the signal's reason if it is aborted.
+   */
+  subscribe(filter: string | readonly string[], options: SubscribeOptions = {}): Subscription {
+    this.#assertOpen("subscribe");
+    options.signal?.throwIfAborted();
+    const filters = [...new Set(typeof filter === "string" ? [filter] : filter)];
+    checkFilters(filters, options);
+    const { maximumMessages = 16_384, maximumBytes = 16_777_216, overflow = "drop-oldest" } = options;
+    const { subscriptions } = this.#session;
+    const inbox = new Inbox({ messages: maximumMessages, bytes: maximumBytes, overflow }, () => remove());
+    const subscriber = new Subscriber(filters, {
+      qos: options.qos ?? 0,
+      noLocal: options.noLocal ?? false,
+      retainAsPublished: options.retainAsPublished ?? false,
+      retainHandling: options.retainHandling ?? 0,
+      userProperties: options.properties?.userProperties,
+    }, inbox);
+    const remove = () => subscriptions.remove(subscriber);
+    subscriptions.add(subscriber);
+    return createSubscription(subscriber, remove, options.signal);
+  }
+
+  /**
+   * Authenticates again on the connection that is open, by the method that `connect()` was given (MQTT 5.0). Rejects if
+   * there is no connection, or if it ends before the server has accepted.
+   */
+  async reauthenticate(options: { signal?: AbortSignal } = {}): Promise<void> {
+    this.#assertOpen("re-authenticate");
+    const { connection } = this.#lifecycle;
+    if (connection === undefined) throw invalidState("Cannot re-authenticate: client must be connected");
+    await abortable(connection.authenticateAgain(), options.signal);
+  }
+
+  /**
+   * Ends the client: waits for publications that are in flight, unless `force` is given, says DISCONNECT and closes the
+   * transport. Publications that are not complete by then reject. Iterators end; messages that they have not taken are
+   * dropped, but the server keeps those of QoS 1 and 2 if it keeps the session. Never rejects; a second call waits for
+   * the first.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options);
+    return this.#closing;
+  }
+
+  /** Closes the client. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Calls `listener` for each event of this name. */
+  override addEventListener<Name extends keyof ClientEventMap>(
+    type: Name,
+    listener: ClientEventListener<Name> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  /** The same for names that this client does not know. */
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    if (type === "message") this.#hasMessageListeners = true;
+    super.addEventListener(type, listener, options);
+  }
+
+  /** Takes a listener back. */
+  override removeEventListener<Name extends keyof ClientEventMap>(
+    type: Name,
+    listener: ClientEventListener<Name> | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  /** The same for names that this client does not know. */
+  override removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  override removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void {
+    super.removeEventListener(type, listener, options);
+  }
+
+  #publish(topic: string, payload: string | Uint8Array, options: PublishOptions): Promise<PublishResult> {
+    this.#assertOpen("publish");
+    const { qos = 0, retain = false, signal } = options;
+    signal?.throwIfAborted();
+    assertQoS(qos);
+    const expiry = options.properties?.messageExpiryInterval;
+    const properties = this.#propertiesOf(options);
+    const sender = this.#lifecycle.connection?.sender;
+    if (qos === 0) {
+      if (sender !== undefined && sender.takesQoS0) {
+        return sender.publishQoS0(topic, payload, retain, properties, expiry ?? -1);
+      }
+      if (sender === undefined && !this.#settings.queue.qos0) return Promise.resolve(NOT_SENT);
+    }
+    this.#session.outboundTopics.get(topic); // throws for what is no topic name
+    const expiresAt = expiry === undefined ? Infinity : this.#settings.clock.now() + expiry * 1_000;
+    const publication = new Publication(topic, ownedBytes(payload), qos, retain, properties, expiresAt);
+    this.#session.outbox.add(publication);
+    sender?.drain();
+    return signal === undefined ? publication.completed : this.#withSignal(publication, signal);
+  }
+
+  async #publishRead(
+    topic: string,
+    payload: Blob | ReadableStream<Uint8Array>,
+    options: PublishOptions,
+  ): Promise<PublishResult> {
+    this.#assertOpen("publish");
+    const limits = this.#lifecycle.connection?.limits;
+    const maximum = Math.min(limits?.maximumPacketSize ?? LARGEST_PACKET, this.#settings.queue.bytes);
+    return await this.#publish(topic, await readPayload(payload, maximum, options.signal), options);
+  }
+
+  #withSignal(publication: Publication, signal: AbortSignal): Promise<PublishResult> {
+    const onAbort = () => this.#session.outbox.abort(publication, signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    return publication.completed.finally(() => signal.removeEventListener("abort", onAbort));
+  }
+
+  /** The properties in bytes, without the message expiry interval; none before MQTT 5.0. */
+  #propertiesOf({ properties }: PublishOptions): Uint8Array {
+    if (properties === undefined || this.#settings.protocolVersion < 5) return NO_BYTES;
+    if ("topicAlias" in properties || "subscriptionIdentifiers" in properties) {
+      throw new TypeError("Cannot publish: topic alias and subscription identifiers must be left to the client");
+    }
+    const { messageExpiryInterval, ...others } = properties;
+    propertiesLength({ messageExpiryInterval }, "publish"); // throws for a value out of range
+    return writeProperties(others, "publish");
+  }
+
+  #assertOpen(what: string): void {
+    const { kind } = this.#state;
+    if (kind === "closed" || kind === "closing") {
+      throw invalidState(`Cannot ${what}: client must be open, received one that is ${kind}`);
+    }
+  }
+
+  async #close(options: CloseOptions): Promise<void> {
+    const { force = false, timeout = DEFAULT_CLOSE_TIMEOUT, signal, reasonCode = 0 } = options;
+    if (this.#state.kind === "closed") return await this.#closed;
+    this.#setState({ kind: "closing" });
+    // No connection after the one that is open.
+    this.#lifecycle.stop(invalidState("Cannot connect: client must be open, received one that is closing"));
+    if (!force && this.#lifecycle.connection !== undefined) await this.#inFlight(timeout, signal);
+    this.#lifecycle.connection?.disconnect(reasonCode, this.#disconnectProperties(options));
+    await this.#closed;
+  }
+
+  /** Settles when all publications are complete, or need not be waited for any longer. */
+  async #inFlight(timeout: number, signal: AbortSignal | undefined): Promise<void> {
+    const enough = Promise.withResolvers<void>();
+    const cancel = this.#settings.clock.schedule(timeout, enough.resolve);
+    const idle = this.#session.outbox.idle;
+    await abortable(Promise.race([idle, enough.promise, this.#closed]), signal).catch(() => {});
+    cancel();
+  }
+
+  #disconnectProperties({ properties = {} }: CloseOptions): DisconnectProperties {
+    const { endSessionOnClose, sessionExpiryInterval } = this.#settings;
+    if (!endSessionOnClose || sessionExpiryInterval === 0) return properties;
+    // The session was to outlive breaks of the network, not this client.
+    return { sessionExpiryInterval: 0, ...properties };
+  }
+
+  #ended(error: Error | undefined): void {
+    this.#session.end(error);
+    this.#setState({ kind: "closed", error });
+  }
+
+  #setState(state: ClientState): void {
+    // A client that is closing does not look alive again.
+    if (this.#state.kind === "closing" && state.kind !== "closed") return;
+    this.#state = state;
+    this.dispatchEvent(new Event("statechange"));
+  }
+
+  #owner(): LifecycleOwner {
+    return {
+      onState: (state) => this.#setState(state),
+      onConnected: ({ sessionPresent, properties = {} }: ConnackPacket) => {
+        this.dispatchEvent(new ConnectEvent(sessionPresent, properties));
+      },
+      onDisconnected: ({ error, properties }: ConnectionEnd, reconnecting) => {
+        const reasonCode = error === undefined
+          ? ReasonCode.NormalDisconnection
+          : error instanceof MqttError
+          ? error.reasonCode
+          : ReasonCode.UnspecifiedError;
+        this.dispatchEvent(new DisconnectEvent({ reasonCode, properties, error, reconnecting }));
+      },
+      onError: (error) => void this.dispatchEvent(new ClientErrorEvent(error)),
+    };
+  }
+
+  #onMessage(message: Message): void {
+    if (this.#hasMessageListeners) this.dispatchEvent(new MqttMessageEvent(message));
+  }
+}
+
+function assertQoS(qos: QoS): void {
+  if (qos === 0 || qos === 1 || qos === 2) return;
+  throw new RangeError(`Cannot publish: QoS must be 0, 1 or 2, received ${qos}`);
+}
+
+function checkFilters(filters: readonly string[], { qos = 0, noLocal = false }: SubscribeOptions): void {
+  if (filters.length === 0) throw new TypeError("Cannot subscribe: there must be a topic filter, received none");
+  if (qos !== 0 && qos !== 1 && qos !== 2) {
+    throw new RangeError(`Cannot subscribe: QoS must be 0, 1 or 2, received ${qos}`);
+  }
+  for (const filter of filters) {
+    assertTopicFilter(filter);
+    if (!noLocal || !filter.startsWith("$share/")) continue;
+    throw new MqttError(
+      `Cannot subscribe: noLocal must be false for a shared subscription, received true for ${filter}`,
+      ReasonCode.ProtocolError,
+    );
+  }
+}
+
+function invalidState(message: string): DOMException {
+  return new DOMException(message, "InvalidStateError");
+}

@@ -1,0 +1,95 @@
+/**
+ * What a client tells by events.
+ *
+ * @module
+ */
+
+import type { ConnackProperties, DisconnectProperties } from "../codec/properties.ts";
+import type { Message } from "./message.ts";
+
+/** The client is connected, for the first time or again. */
+export class ConnectEvent extends Event {
+  /** Whether the server goes on from the session of an earlier connection. */
+  readonly sessionPresent: boolean;
+  /** What the server said in its CONNACK; empty before MQTT 5.0. */
+  readonly properties: ConnackProperties;
+
+  /** Made by the client. */
+  constructor(sessionPresent: boolean, properties: ConnackProperties) {
+    super("connect");
+    this.sessionPresent = sessionPresent;
+    this.properties = properties;
+  }
+}
+
+/** What a {@linkcode DisconnectEvent} says. */
+export interface DisconnectDetail {
+  /** 0 after `close()`; the code of the server's DISCONNECT; that of our own when the server broke the protocol; 0x80. */
+  readonly reasonCode: number;
+  /** What the server said in its DISCONNECT; empty if it sent none. */
+  readonly properties: DisconnectProperties;
+  /** Why the connection ended; undefined after `close()`. */
+  readonly error: Error | undefined;
+  /** Whether the client tries to connect again. */
+  readonly reconnecting: boolean;
+}
+
+/** The connection has ended. */
+export class DisconnectEvent extends Event implements DisconnectDetail {
+  readonly reasonCode: number;
+  readonly properties: DisconnectProperties;
+  readonly error: Error | undefined;
+  readonly reconnecting: boolean;
+
+  /** Made by the client. */
+  constructor(detail: DisconnectDetail) {
+    super("disconnect");
+    this.reasonCode = detail.reasonCode;
+    this.properties = detail.properties;
+    this.error = detail.error;
+    this.reconnecting = detail.reconnecting;
+  }
+}
+
+/** A message has come, whichever subscription it belongs to, or none. */
+export class MqttMessageEvent extends Event {
+  /** The message. Its listeners have seen it when they return: it is then acknowledged unless an iterator has it too. */
+  readonly message: Message;
+
+  /** Made by the client. */
+  constructor(message: Message) {
+    super("message");
+    this.message = message;
+  }
+}
+
+/** An attempt to connect has failed, or a connection has ended that should not. */
+export class ClientErrorEvent extends Event {
+  /** What has happened. */
+  readonly error: Error;
+
+  /** Made by the client. */
+  constructor(error: Error) {
+    super("error");
+    this.error = error;
+  }
+}
+
+/** The events of a client by their names. */
+export interface ClientEventMap {
+  /** Connected, for the first time or again. */
+  connect: ConnectEvent;
+  /** The connection has ended. */
+  disconnect: DisconnectEvent;
+  /** A message has come. */
+  message: MqttMessageEvent;
+  /** An attempt has failed, or a connection has ended that should not. */
+  error: ClientErrorEvent;
+  /** `client.state` is another one. */
+  statechange: Event;
+}
+
+/** A listener for one kind of event. */
+export type ClientEventListener<Name extends keyof ClientEventMap> =
+  | ((event: ClientEventMap[Name]) => void)
+  | { handleEvent(event: ClientEventMap[Name]): void };

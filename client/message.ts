@@ -1,0 +1,127 @@
+/**
+ * What a subscriber receives.
+ *
+ * @module
+ */
+
+import type { QoS } from "../codec/packets.ts";
+import { type PublishProperties, readProperties } from "../codec/properties.ts";
+import type { Receipt } from "./receipts.ts";
+
+/** The properties that a message keeps; topic alias and subscription identifiers belong to its delivery. */
+export type MessageProperties = Omit<PublishProperties, "topicAlias" | "subscriptionIdentifiers">;
+
+const decoder = new TextDecoder();
+const NO_PROPERTIES: MessageProperties = Object.freeze({});
+
+/** Makes a message. `bytes` are its own: its properties, and from `payloadStart` on its payload. */
+export let createMessage: (
+  topic: string,
+  qos: QoS,
+  retain: boolean,
+  dup: boolean,
+  bytes: Uint8Array,
+  payloadStart: number,
+  receipt: Receipt | undefined,
+) => Message;
+
+/** The acknowledgement that the server waits for; undefined with QoS 0. */
+export let receiptOf: (message: Message) => Receipt | undefined;
+
+/**
+ * An application message. It reads like a `Response`, but at once, because all of it is here.
+ *
+ * @example
+ * ```ts
+ * import { connect, json } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const subscription = client.subscribe("sensors/+");
+ * await subscription.ready;
+ * await client.publish("sensors/7", json({ celsius: 21.5 }));
+ * for await (const message of subscription) {
+ *   console.log(message.topic, message.json()); // sensors/7 { celsius: 21.5 }
+ *   break;
+ * }
+ * ```
+ */
+export class Message {
+  /** Topic name that it was published to. */
+  readonly topic: string;
+  /** Quality of service of this delivery. */
+  readonly qos: QoS;
+  /** True for a retained message that was sent because of a new subscription (or by `retainAsPublished`). */
+  readonly retain: boolean;
+  /** True if the server may have delivered it before. */
+  readonly dup: boolean;
+  /** Properties and payload as they came. */
+  readonly #bytes: Uint8Array;
+  readonly #payloadStart: number;
+  readonly #receipt: Receipt | undefined;
+  #properties: MessageProperties | undefined;
+
+  private constructor(
+    topic: string,
+    qos: QoS,
+    retain: boolean,
+    dup: boolean,
+    bytes: Uint8Array,
+    payloadStart: number,
+    receipt: Receipt | undefined,
+  ) {
+    this.topic = topic;
+    this.qos = qos;
+    this.retain = retain;
+    this.dup = dup;
+    this.#bytes = bytes;
+    this.#payloadStart = payloadStart;
+    this.#receipt = receipt;
+  }
+
+  /** The properties of MQTT 5.0; empty if there are none, and in the older versions. */
+  get properties(): MessageProperties {
+    if (this.#payloadStart === 0) return NO_PROPERTIES;
+    return this.#properties ??= decodeProperties(this.#bytes, this.#payloadStart);
+  }
+
+  /** How many bytes the payload has. */
+  get size(): number {
+    return this.#bytes.length - this.#payloadStart;
+  }
+
+  /** The payload, without a copy: a view that all receivers of this message in the process share. Do not write. */
+  get payload(): Uint8Array {
+    return this.#payloadStart === 0 ? this.#bytes : this.#bytes.subarray(this.#payloadStart);
+  }
+
+  /** The payload as a copy of its own, at the beginning of its own buffer. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.payload);
+  }
+
+  /** The payload as text; bytes that are no UTF-8 become U+FFFD. */
+  text(): string {
+    return decoder.decode(this.payload);
+  }
+
+  /**
+   * The value whose JSON text the payload is.
+   *
+   * @throws {SyntaxError} If it is none.
+   */
+  json(): unknown {
+    return JSON.parse(this.text());
+  }
+
+  static {
+    createMessage = (topic, qos, retain, dup, bytes, payloadStart, receipt) =>
+      new Message(topic, qos, retain, dup, bytes, payloadStart, receipt);
+    receiptOf = (message) => message.#receipt;
+  }
+}
+
+function decodeProperties(bytes: Uint8Array, end: number): MessageProperties {
+  const properties: PublishProperties = readProperties(bytes, 0, end, "publish");
+  const { topicAlias: _alias, subscriptionIdentifiers: _identifiers, ...kept } = properties;
+  return kept;
+}

@@ -1,0 +1,88 @@
+/**
+ * The MQTT client, for Deno over TCP.
+ *
+ * {@linkcode connect} gives a {@linkcode Client}, which publishes and subscribes, and gets back to its server by itself.
+ *
+ * @example Publish and subscribe
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * await using subscription = client.subscribe("sensors/+/temperature", { qos: 1 });
+ * await subscription.ready;
+ * await client.publish("sensors/7/temperature", "21.5", { qos: 1 });
+ * for await (const message of subscription) {
+ *   console.log(message.topic, message.text());
+ *   break;
+ * }
+ * ```
+ *
+ * @module
+ */
+
+import { Client } from "./client.ts";
+import type { ConnectInit } from "./options.ts";
+import { systemClock } from "./system_clock.ts";
+import { openTcp } from "./tcp.ts";
+
+/**
+ * Connects to the MQTT server at `url`, `mqtt://host` or `mqtt://user:password@host:port`, and resolves when the server
+ * has accepted. From then on the client connects again by itself, unless `reconnect` is false.
+ *
+ * Rejects when the first attempt fails, unless `reconnect.initial` is true: with the error of the network; with
+ * {@linkcode ServerError} when the server refuses, whose `reasonCode` says why; with a `TimeoutError`; with the reason of
+ * `signal`; with `TypeError` and `RangeError` for options that cannot be.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883", {
+ *   clientId: "gateway-7",
+ *   keepAlive: 30,
+ *   will: { topic: "gateway/7/state", payload: "lost", qos: 1, retain: true },
+ *   signal: AbortSignal.timeout(5_000),
+ * });
+ * await client.publish("gateway/7/state", "on", { qos: 1, retain: true });
+ * ```
+ */
+export function connect(url: string | URL, init: ConnectInit = {}): Promise<Client> {
+  return Client.connect(url, init, { open: openTcp, clock: systemClock });
+}
+
+export { MqttError } from "../codec/errors.ts";
+export type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
+export type * from "../codec/property_types.ts";
+export { ReasonCode, reasonCodeName } from "../codec/reason_codes.ts";
+export type { Clock } from "../engine/clock.ts";
+export type { Peer, Transport } from "../engine/transport.ts";
+export { Client, type CloseOptions } from "./client.ts";
+export { ConnectionLostError, ServerError } from "./errors.ts";
+export {
+  ClientErrorEvent,
+  type ClientEventListener,
+  type ClientEventMap,
+  ConnectEvent,
+  type DisconnectDetail,
+  DisconnectEvent,
+  MqttMessageEvent,
+} from "./events.ts";
+export type { InboxOverflow } from "./inbox.ts";
+export { Message, type MessageProperties } from "./message.ts";
+export type {
+  Authentication,
+  ConnectInit,
+  Platform,
+  QueueInit,
+  QueueOverflow,
+  TransportOpener,
+  WillInit,
+} from "./options.ts";
+export { json, type Payload } from "./payload.ts";
+export type { PublishOptions, PublishResult } from "./publication.ts";
+export type { ReconnectInit } from "./reconnect.ts";
+export type { ServerLimits } from "./server_limits.ts";
+export type { ClientState } from "./state.ts";
+export { type SubscribeOptions, Subscription } from "./subscription.ts";
+export { systemClock } from "./system_clock.ts";
+export { openTcp } from "./tcp.ts";

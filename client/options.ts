@@ -1,0 +1,280 @@
+/**
+ * What `connect()` may be told, and what it makes of it.
+ *
+ * @module
+ */
+
+import { encodePacket } from "../codec/encode.ts";
+import type { ConnectPacket, ProtocolVersion, QoS, Will } from "../codec/packets.ts";
+import type { ConnectProperties, WillProperties } from "../codec/properties.ts";
+import { assertTopicName } from "../codec/topic.ts";
+import type { Clock } from "../engine/clock.ts";
+import type { Transport } from "../engine/transport.ts";
+import { ownedBytes, payloadAtHand } from "./payload.ts";
+import { type ReconnectInit, type ReconnectSettings, reconnectSettings } from "./reconnect.ts";
+import { type ServerAddress, serverAddress } from "./server_address.ts";
+
+/** Opens what carries the bytes to the server at `url`; gives up, and leaves nothing open, when `signal` is aborted. */
+export type TransportOpener = (url: URL, options: { readonly signal: AbortSignal }) => Promise<Transport>;
+
+/** The message that the server publishes when this client ends without saying so. */
+export interface WillInit {
+  /** Topic name that the will is published to. */
+  topic: string;
+  /** At most 65,535 bytes. Default: empty. */
+  payload?: string | ArrayBufferLike | ArrayBufferView;
+  /** Default 0. */
+  qos?: QoS;
+  /** Default false. */
+  retain?: boolean;
+  /** MQTT 5.0 only, `willDelayInterval` among them. */
+  properties?: WillProperties;
+}
+
+/**
+ * Enhanced authentication of MQTT 5.0 (section 4.12): a method that both sides know by name, and the steps of ours. A
+ * step that throws ends the attempt to connect, or the connection.
+ */
+export interface Authentication {
+  /** Name of the method, e.g. `SCRAM-SHA-256`. */
+  readonly method: string;
+  /** The data that go with CONNECT, or begin a re-authentication. Default: none. */
+  start?(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  /** The answer to data from the server; both may be absent. */
+  respond(data: Uint8Array | undefined): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  /** Checks the last data from the server; throws to refuse the server. */
+  finish?(data: Uint8Array | undefined): void | Promise<void>;
+}
+
+/**
+ * What happens to a publication for which the queue has no room:
+ *
+ * - `wait`: it stands in line. Callers that await their publications are slowed down; for those that do not, the line
+ *   ends when it is as long again as the queue, and the call rejects.
+ * - `reject`: the call rejects with `MqttError` 0x97 (quota exceeded).
+ * - `drop-oldest`: the oldest one that was not sent gives way; its call resolves with `ok` false and code 0x97.
+ * - `drop-newest`: it is dropped itself, and its call resolves with `ok` false and code 0x97.
+ */
+export type QueueOverflow = "wait" | "reject" | "drop-oldest" | "drop-newest";
+
+/** Bounds for publications that are not complete: those that wait for a connection, and those that are under way. */
+export interface QueueInit {
+  /** How many may be open. Default 65,536. */
+  messages?: number;
+  /** How many bytes of payloads and topics they may have. Default 67,108,864 (64 MiB). */
+  bytes?: number;
+  /** Default `wait`. */
+  overflow?: QueueOverflow;
+  /** Whether publications of QoS 0 wait for a connection; if not, they are dropped (`ok` false). Default true. */
+  qos0?: boolean;
+}
+
+/** Options of `connect()`; all have defaults. */
+export interface ConnectInit {
+  /** 5 for MQTT 5.0 (default), 4 for 3.1.1, 3 for 3.1. */
+  protocolVersion?: ProtocolVersion;
+  /** Default: a random one. The empty string asks the server for one (MQTT 3.1.1 and 5.0). */
+  clientId?: string;
+  /** Default: the URL's. */
+  username?: string;
+  /** Default: the URL's. */
+  password?: string | ArrayBufferLike | ArrayBufferView;
+  /** Seconds without a packet after which PINGREQ is sent, 0 (off) to 65,535. The server may overrule it. Default 60. */
+  keepAlive?: number;
+  /** Milliseconds to wait for an answer to PINGREQ. Default: the keep alive, at most 10,000. */
+  pingTimeout?: number;
+  /**
+   * True (default): begin with an empty session. False: go on from the session that the server has of this client
+   * identifier; the caller states that it belongs to this client. Either way later connections of the same client
+   * take up the session of the earlier ones where the version allows it.
+   */
+  cleanStart?: boolean;
+  /**
+   * Seconds, 0 to 4,294,967,295 (for ever), that the server keeps the session without a connection; MQTT 5.0 only.
+   * Default: 300 if the client reconnects, to be ended by `close()`; else 0.
+   */
+  sessionExpiryInterval?: number;
+  /**
+   * How many messages of QoS 1 and 2 the server may have sent that are not acknowledged, 1 to 65,535. Before MQTT 5.0
+   * the server cannot be told. Default 1,024; 65,535 before MQTT 5.0.
+   */
+  receiveMaximum?: number;
+  /** The largest packet that is accepted, in bytes. Default: the protocol's limit, 268,435,460. */
+  maximumPacketSize?: number;
+  /** How many topic aliases the server may use, 0 to 65,535; MQTT 5.0 only. Default 0. */
+  topicAliasMaximum?: number;
+  /** What else stands in the CONNECT; MQTT 5.0 only. */
+  properties?: Pick<
+    ConnectProperties,
+    "requestResponseInformation" | "requestProblemInformation" | "userProperties"
+  >;
+  /** The message that the server publishes when this client ends without saying so. */
+  will?: WillInit;
+  /** Enhanced authentication; MQTT 5.0 only. */
+  authentication?: Authentication;
+  /** Milliseconds that an attempt may take, from the address to the server's CONNACK. Default 30,000. */
+  connectTimeout?: number;
+  /** How to get back to the server; false: never. */
+  reconnect?: ReconnectInit | false;
+  /** Bounds for publications that are not complete. */
+  queue?: QueueInit;
+  /** Ends the wait of `connect()`. It has no effect on a client that is connected. */
+  signal?: AbortSignal;
+  /** What opens the transport. Default: that of the module which `connect` was imported from. */
+  transport?: TransportOpener;
+  /** Time and timers, for tests. Default: the platform's. */
+  clock?: Clock;
+  /** Random numbers from 0 up to 1 for the back-off, for tests. Default `Math.random`. */
+  random?: () => number;
+}
+
+/** {@linkcode ConnectInit} with nothing left open. */
+export interface Settings {
+  readonly server: ServerAddress;
+  readonly protocolVersion: ProtocolVersion;
+  readonly clientId: string;
+  readonly username: string | undefined;
+  readonly password: Uint8Array | undefined;
+  readonly keepAlive: number;
+  readonly pingTimeout: number | undefined;
+  readonly cleanStart: boolean;
+  readonly sessionExpiryInterval: number;
+  /** Whether nobody asked for the session to be kept, so that `close()` ends it. */
+  readonly endSessionOnClose: boolean;
+  readonly receiveMaximum: number;
+  readonly maximumPacketSize: number;
+  readonly topicAliasMaximum: number;
+  readonly properties: ConnectProperties;
+  readonly will: Will | undefined;
+  readonly authentication: Authentication | undefined;
+  readonly connectTimeout: number;
+  readonly reconnect: ReconnectSettings | undefined;
+  readonly queue: Readonly<Required<QueueInit>>;
+  readonly open: TransportOpener;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** The protocol's limit for a packet, in bytes. */
+export const LARGEST_PACKET = 268_435_460;
+
+/** What the entry for a runtime brings along. */
+export interface Platform {
+  readonly open: TransportOpener;
+  readonly clock: Clock;
+}
+
+/** Fills in the defaults and checks everything; `TypeError`, `RangeError` and `MqttError` for what cannot be. */
+export function settingsOf(url: string | URL, init: ConnectInit, platform: Platform): Settings {
+  const protocolVersion = init.protocolVersion ?? 5;
+  if (protocolVersion !== 3 && protocolVersion !== 4 && protocolVersion !== 5) {
+    throw new RangeError(`Cannot connect: protocolVersion must be 3, 4 or 5, received ${protocolVersion}`);
+  }
+  const server = serverAddress(url);
+  const reconnect = init.reconnect === false ? undefined : reconnectSettings(init.reconnect);
+  const settings: Settings = {
+    server,
+    protocolVersion,
+    clientId: init.clientId ?? randomClientId(),
+    username: init.username ?? server.username,
+    password: init.password === undefined ? server.password : bytesOf(init.password),
+    keepAlive: init.keepAlive ?? 60,
+    pingTimeout: init.pingTimeout,
+    cleanStart: init.cleanStart ?? true,
+    sessionExpiryInterval: init.sessionExpiryInterval ?? (reconnect === undefined ? 0 : 300),
+    endSessionOnClose: init.sessionExpiryInterval === undefined,
+    receiveMaximum: init.receiveMaximum ?? (protocolVersion === 5 ? 1_024 : 65_535),
+    maximumPacketSize: init.maximumPacketSize ?? LARGEST_PACKET,
+    topicAliasMaximum: init.topicAliasMaximum ?? 0,
+    properties: init.properties ?? {},
+    will: init.will === undefined ? undefined : willOf(init.will),
+    authentication: init.authentication,
+    connectTimeout: init.connectTimeout ?? 30_000,
+    reconnect,
+    queue: { messages: 65_536, bytes: 67_108_864, overflow: "wait", qos0: true, ...init.queue },
+    open: init.transport ?? platform.open,
+    clock: init.clock ?? platform.clock,
+    random: init.random ?? Math.random,
+  };
+  check(settings);
+  return settings;
+}
+
+function check(settings: Settings): void {
+  const { protocolVersion, clientId, cleanStart, queue } = settings;
+  if (protocolVersion === 3 && (clientId.length < 1 || clientId.length > 23)) {
+    throw new RangeError(`Cannot connect: clientId must have 1 to 23 characters in MQTT 3.1, received "${clientId}"`);
+  }
+  if (protocolVersion === 4 && clientId === "" && !cleanStart) {
+    throw new TypeError("Cannot connect: clientId must not be empty without cleanStart, received an empty one");
+  }
+  if (settings.username === undefined && settings.password !== undefined && protocolVersion < 5) {
+    throw new TypeError("Cannot connect: password must come with a username before MQTT 5.0, received it alone");
+  }
+  if (settings.authentication !== undefined && protocolVersion < 5) {
+    throw new TypeError("Cannot connect: authentication must go with MQTT 5.0, received an older version");
+  }
+  between("receiveMaximum", settings.receiveMaximum, 1, 65_535);
+  between("maximumPacketSize", settings.maximumPacketSize, 16, LARGEST_PACKET);
+  between("topicAliasMaximum", settings.topicAliasMaximum, 0, 65_535);
+  between("queue.messages", queue.messages, 1, Number.MAX_SAFE_INTEGER);
+  between("queue.bytes", queue.bytes, 1, Number.MAX_SAFE_INTEGER);
+  between("connectTimeout", settings.connectTimeout, 1, 2_147_483_647);
+  between("pingTimeout", settings.pingTimeout ?? 1, 1, 2_147_483_647);
+  // The codec knows the rules for all that goes on the wire; better here than at each attempt.
+  encodePacket(connectPacket(settings, clientId, cleanStart), protocolVersion);
+}
+
+function between(name: string, value: number, minimum: number, maximum: number): void {
+  if (Number.isInteger(value) && value >= minimum && value <= maximum) return;
+  throw new RangeError(
+    `Cannot connect: ${name} must be an integer from ${minimum} to ${maximum}, received ${value}`,
+  );
+}
+
+/** The CONNECT for one attempt. */
+export function connectPacket(
+  settings: Settings,
+  clientId: string,
+  cleanStart: boolean,
+  authenticationData?: Uint8Array,
+): ConnectPacket {
+  const { protocolVersion, keepAlive, will, username, password } = settings;
+  const packet: ConnectPacket = { type: "connect", protocolVersion, clientId, cleanStart, keepAlive };
+  if (will !== undefined) packet.will = will;
+  if (username !== undefined) packet.username = username;
+  if (password !== undefined) packet.password = password;
+  if (protocolVersion === 5) packet.properties = connectProperties(settings, authenticationData);
+  return packet;
+}
+
+function connectProperties(settings: Settings, authenticationData: Uint8Array | undefined): ConnectProperties {
+  const { sessionExpiryInterval, maximumPacketSize, topicAliasMaximum, authentication } = settings;
+  const properties: ConnectProperties = { ...settings.properties, receiveMaximum: settings.receiveMaximum };
+  if (sessionExpiryInterval !== 0) properties.sessionExpiryInterval = sessionExpiryInterval;
+  if (maximumPacketSize < LARGEST_PACKET) properties.maximumPacketSize = maximumPacketSize;
+  if (topicAliasMaximum !== 0) properties.topicAliasMaximum = topicAliasMaximum;
+  if (authentication !== undefined) properties.authenticationMethod = authentication.method;
+  if (authenticationData !== undefined) properties.authenticationData = authenticationData;
+  return properties;
+}
+
+function willOf(init: WillInit): Will {
+  assertTopicName(init.topic);
+  const payload = init.payload === undefined ? new Uint8Array(0) : bytesOf(init.payload);
+  const will: Will = { topic: init.topic, payload, qos: init.qos ?? 0, retain: init.retain ?? false };
+  if (init.properties !== undefined) will.properties = init.properties;
+  return will;
+}
+
+function bytesOf(value: string | ArrayBufferLike | ArrayBufferView): Uint8Array {
+  const bytes = payloadAtHand(value);
+  if (bytes === undefined) throw new TypeError("Cannot connect: value must be a string or bytes, received another");
+  return ownedBytes(bytes);
+}
+
+/** 21 characters that every server accepts [MQTT-3.1.3-5]. */
+function randomClientId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return `mqtt0${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}

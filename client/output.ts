@@ -1,0 +1,212 @@
+/**
+ * What leaves on a connection: packets are gathered in one buffer, which goes out in one write.
+ *
+ * @module
+ */
+
+import { Fifo } from "./fifo.ts";
+
+const SMALL_BUFFER = 4_096;
+const LARGE_BUFFER = 65_536;
+/** With more bytes than this waiting, callers are asked to wait. */
+const HIGH_WATER = 262_144;
+
+const NO_BYTES = new Uint8Array(0);
+
+/** What an {@linkcode Output} tells its owner. */
+export interface OutputOwner {
+  /** A write begins. */
+  onWrite(): void;
+  /** After {@linkcode Output.isBackedUp} was true, it no longer is. */
+  onDrained(): void;
+  /** Writing has failed: the connection is broken. */
+  onWriteError(error: unknown): void;
+}
+
+type OutputState = "open" | "ending" | "closed";
+
+/** The sending half of a connection. Never two writes in flight; what comes meanwhile goes out together afterwards. */
+export class Output {
+  /** Where {@linkcode reserve} has made room; another one after the next call of a method. */
+  buffer: Uint8Array = NO_BYTES;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #owner: OutputOwner;
+  #used = 0;
+  /** Full buffers that go before `buffer`. */
+  readonly #full = new Fifo<Uint8Array>();
+  #spare: Uint8Array | undefined;
+  #writing: Uint8Array | undefined;
+  #scheduled = false;
+  #pending = 0;
+  #backedUp = false;
+  #drained: PromiseWithResolvers<boolean> | undefined;
+  readonly #closed = Promise.withResolvers<void>();
+  #state: OutputState = "open";
+  readonly #onTurnEnd = (): void => this.#turnEnd();
+  readonly #onWritten = (): void => this.#written();
+  readonly #onFailed = (error: unknown): void => this.#failed(error);
+
+  constructor(writable: WritableStream<Uint8Array>, owner: OutputOwner) {
+    this.#writer = writable.getWriter();
+    // Failures are seen at the write that meets them.
+    this.#writer.closed.catch(() => {});
+    this.#owner = owner;
+  }
+
+  /** Bytes that were appended and are not written, those of a write in flight included. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Whether so much waits that callers should wait, too. */
+  get isBackedUp(): boolean {
+    return this.#backedUp;
+  }
+
+  /** Settles when {@linkcode isBackedUp} is no longer true: with true, or with false if the connection has ended. */
+  get drained(): Promise<boolean> {
+    if (this.#state === "closed") return Promise.resolve(false);
+    if (!this.#backedUp) return Promise.resolve(true);
+    this.#drained ??= Promise.withResolvers();
+    return this.#drained.promise;
+  }
+
+  /** Makes room for `length` bytes, which the caller writes into {@linkcode buffer} at the returned offset. */
+  reserve(length: number): number {
+    if (this.buffer.length - this.#used < length) this.#grow(length);
+    if (!this.#scheduled) this.#schedule();
+    const at = this.#used;
+    this.#used = at + length;
+    this.#pending += length;
+    if (this.#pending > HIGH_WATER) this.#backedUp = true;
+    return at;
+  }
+
+  /** Appends a copy of `bytes`. */
+  append(bytes: Uint8Array): void {
+    const at = this.reserve(bytes.length);
+    this.buffer.set(bytes, at);
+  }
+
+  /** Settles when the transport is closed, whoever has closed it. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Writes what is left and then closes the transport. */
+  end(): void {
+    if (this.#state !== "open") return;
+    this.#state = "ending";
+    this.#flush();
+  }
+
+  /** Closes the transport at once; what is not written is lost. */
+  abort(): void {
+    if (this.#state === "closed") return;
+    this.#release();
+    this.#writer.abort().then(this.#closed.resolve, this.#closed.resolve);
+  }
+
+  #schedule(): void {
+    this.#scheduled = true;
+    queueMicrotask(this.#onTurnEnd);
+  }
+
+  #turnEnd(): void {
+    this.#scheduled = false;
+    this.#flush();
+  }
+
+  #grow(length: number): void {
+    const size = this.#used + length;
+    if (this.#used > 0 && size > LARGE_BUFFER) {
+      this.#full.push(this.buffer.subarray(0, this.#used));
+      this.#used = 0;
+      this.buffer = this.#takeBuffer(length);
+      // A caller that fills buffer after buffer may not end its turn for long.
+      this.#flush();
+      return;
+    }
+    const larger = this.#takeBuffer(size);
+    larger.set(this.buffer.subarray(0, this.#used));
+    this.buffer = larger;
+  }
+
+  #takeBuffer(size: number): Uint8Array {
+    const spare = this.#spare;
+    if (spare !== undefined && spare.length >= size) {
+      this.#spare = undefined;
+      return spare;
+    }
+    if (size > LARGE_BUFFER) return new Uint8Array(size);
+    return new Uint8Array(size > SMALL_BUFFER ? LARGE_BUFFER : SMALL_BUFFER);
+  }
+
+  /** Hands out what was gathered, unless a write is in flight: then it goes when that ends. */
+  #flush(): void {
+    if (this.#writing !== undefined || this.#state === "closed") return;
+    const chunk = this.#full.shift() ?? this.#takeGathered();
+    if (chunk === undefined) {
+      if (this.#state === "ending") this.#finish();
+      return;
+    }
+    this.#writing = chunk;
+    this.#owner.onWrite();
+    this.#writer.write(chunk).then(this.#onWritten, this.#onFailed);
+  }
+
+  #takeGathered(): Uint8Array | undefined {
+    if (this.#used === 0) return undefined;
+    const chunk = this.buffer.subarray(0, this.#used);
+    this.buffer = NO_BYTES;
+    this.#used = 0;
+    return chunk;
+  }
+
+  #written(): void {
+    const chunk = this.#writing;
+    this.#writing = undefined;
+    if (chunk === undefined || this.#state === "closed") return;
+    this.#pending -= chunk.length;
+    this.#keepSpare(chunk);
+    if (this.#pending > 0 || this.#state === "ending") this.#flush();
+    if (this.#backedUp && this.#pending <= HIGH_WATER / 2) this.#relax();
+  }
+
+  #keepSpare(chunk: Uint8Array): void {
+    const size = chunk.buffer.byteLength;
+    if (size > LARGE_BUFFER || size < (this.#spare?.length ?? 0)) return;
+    this.#spare = new Uint8Array(chunk.buffer);
+  }
+
+  #relax(): void {
+    this.#backedUp = false;
+    this.#drained?.resolve(true);
+    this.#drained = undefined;
+    this.#owner.onDrained();
+  }
+
+  #failed(error: unknown): void {
+    if (this.#state === "closed") return;
+    this.#release();
+    this.#closed.resolve();
+    this.#owner.onWriteError(error);
+  }
+
+  #finish(): void {
+    this.#release();
+    this.#writer.close().then(this.#closed.resolve, this.#closed.resolve);
+  }
+
+  #release(): void {
+    this.#state = "closed";
+    this.#full.drain();
+    this.buffer = NO_BYTES;
+    this.#used = 0;
+    this.#spare = undefined;
+    this.#writing = undefined;
+    this.#pending = 0;
+    this.#drained?.resolve(false);
+    this.#drained = undefined;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Acknowledgements that are owed to the server.
+ *
+ * @module
+ */
+
+import { InboundFlow } from "../engine/inbound_flow.ts";
+import { Fifo } from "./fifo.ts";
+
+/** Sends PUBACK (QoS 1) or PUBREC (QoS 2). */
+export type Acknowledge = (packetId: number, qos: 1 | 2) => void;
+
+/** The acknowledgement of one message: due when all who hold the message have released it. */
+export class Receipt {
+  readonly packetId: number;
+  readonly qos: 1 | 2;
+  readonly #owner: Receipts;
+  #holders = 1;
+
+  /** Held by its maker, who hands the message out and then releases it. */
+  constructor(packetId: number, qos: 1 | 2, owner: Receipts) {
+    this.packetId = packetId;
+    this.qos = qos;
+    this.#owner = owner;
+  }
+
+  /** Whether nobody holds the message any more. */
+  get isDue(): boolean {
+    return this.#holders === 0;
+  }
+
+  /** One more has the message. */
+  hold(): void {
+    this.#holders++;
+  }
+
+  /** One who has the message is through with it. */
+  release(): void {
+    if (--this.#holders === 0) this.#owner.advance();
+  }
+}
+
+/**
+ * The acknowledgements of a session. They leave in the order in which the messages came [MQTT-4.6.0-2] [MQTT-4.6.0-3],
+ * so that one who holds a message holds back those behind it. A message that was not acknowledged when the connection
+ * ended comes again with the next one, and is then recognized: nobody gets it a second time.
+ */
+export class Receipts {
+  readonly #flow: InboundFlow;
+  /** Of this connection, in the order of receipt. */
+  readonly #queue = new Fifo<Receipt>();
+  /** Of earlier connections, by packet identifier: the server will send these messages again. */
+  readonly #earlier = new Map<number, Receipt>();
+  #acknowledge: Acknowledge | undefined;
+
+  constructor(receiveMaximum: number) {
+    this.#flow = new InboundFlow(receiveMaximum);
+  }
+
+  /** How many acknowledgements are owed. */
+  get size(): number {
+    return this.#queue.size + this.#earlier.size;
+  }
+
+  /** A new connection. `sessionPresent`: the server knows what it has sent before. */
+  resume(sessionPresent: boolean, receiveMaximum: number, acknowledge: Acknowledge): void {
+    if (!sessionPresent) {
+      this.#flow.clear();
+      this.#earlier.clear();
+    }
+    this.#flow.resume(receiveMaximum);
+    this.#acknowledge = acknowledge;
+  }
+
+  /** The connection has ended: nothing can be acknowledged on it. */
+  suspend(): void {
+    this.#acknowledge = undefined;
+    for (const receipt of this.#queue.drain()) this.#earlier.set(receipt.packetId, receipt);
+  }
+
+  /**
+   * PUBLISH came. Undefined: it was handed out before. Otherwise hand it out and then release the receipt.
+   * Throws `MqttError` 0x93 when the server has more open than it may.
+   */
+  accept(packetId: number, qos: 1 | 2, dup: boolean): Receipt | undefined {
+    const isNew = this.#flow.publish(packetId, qos) === "new";
+    const known = isNew && !dup ? undefined : this.#known(packetId, qos, isNew);
+    // The server has given up what this identifier stood for.
+    if (this.#earlier.size > 0) this.#earlier.delete(packetId);
+    const receipt = known ?? new Receipt(packetId, qos, this);
+    this.#queue.push(receipt);
+    if (known === undefined && isNew) return receipt;
+    if (known === undefined) receipt.release();
+    else this.advance();
+    return undefined;
+  }
+
+  /** The receipt of the message that this PUBLISH repeats. */
+  #known(packetId: number, qos: 1 | 2, isNew: boolean): Receipt | undefined {
+    const earlier = this.#earlier.get(packetId);
+    if (earlier !== undefined && earlier.qos === qos) return earlier;
+    if (isNew) return undefined;
+    // A server that repeats a QoS 2 PUBLISH within one connection, as those of MQTT 3.1 may.
+    for (const waiting of this.#queue) {
+      if (waiting.packetId === packetId && waiting.qos === 2) return waiting;
+    }
+    return undefined;
+  }
+
+  /** PUBREL came; whether it was expected. */
+  release(packetId: number): boolean {
+    return this.#flow.pubrel(packetId);
+  }
+
+  /** Sends what is due, up to the first that is not. */
+  advance(): void {
+    const acknowledge = this.#acknowledge;
+    if (acknowledge === undefined) return;
+    for (let first = this.#queue.first; first !== undefined && first.isDue; first = this.#queue.first) {
+      this.#queue.shift();
+      acknowledge(first.packetId, first.qos);
+      if (first.qos === 1) this.#flow.acknowledged(first.packetId, 1);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * What a client is doing.
+ *
+ * @module
+ */
+
+import type { ConnackProperties } from "../codec/properties.ts";
+import type { ServerLimits } from "./server_limits.ts";
+
+/** What a client is doing; look at `kind`. */
+export type ClientState =
+  /** An attempt is under way. */
+  | { readonly kind: "connecting" }
+  /** All is well. */
+  | {
+    readonly kind: "connected";
+    /** Whether the server goes on from the session of an earlier connection. */
+    readonly sessionPresent: boolean;
+    /** What the server allows. */
+    readonly limits: ServerLimits;
+    /** What the server said in its CONNACK; empty before MQTT 5.0. */
+    readonly properties: ConnackProperties;
+  }
+  /** The next attempt is at `retryAt`, milliseconds since 1 January 1970; `error` ended the connection or attempt. */
+  | { readonly kind: "waiting"; readonly retryAt: number; readonly error: Error }
+  /** `close()` was called: what is in flight comes to its end. */
+  | { readonly kind: "closing" }
+  /** For ever. `error`: why, unless it was by `close()`. */
+  | { readonly kind: "closed"; readonly error: Error | undefined };

@@ -1,0 +1,16 @@
+/**
+ * The platform's time.
+ *
+ * @module
+ */
+
+import type { Clock } from "../engine/clock.ts";
+
+/** Wall-clock time at start, moved on by the monotonic clock: never goes back. */
+export const systemClock: Clock = {
+  now: () => performance.timeOrigin + performance.now(),
+  schedule(delay, task) {
+    const id = setTimeout(task, delay);
+    return () => clearTimeout(id);
+  },
+};

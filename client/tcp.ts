@@ -1,0 +1,99 @@
+/**
+ * TCP for Deno. The one file of the client that touches `Deno.*`.
+ *
+ * @module
+ */
+
+import type { Transport } from "../engine/transport.ts";
+
+/** Port of MQTT without TLS. */
+const DEFAULT_PORT = 1883;
+const READ_BUFFER_SIZE = 65_536;
+/** Milliseconds that the server has to close its side, once it was told that we close ours. */
+const LINGER = 1_000;
+
+/**
+ * Opens a TCP connection to the host and port of `url` (`mqtt:` or `tcp:`), by default to port 1883.
+ *
+ * @example
+ * ```ts
+ * import { connect, openTcp } from "@x/mqtt/client";
+ *
+ * // What `connect` does by itself on Deno:
+ * await using client = await connect("mqtt://127.0.0.1:1883", { transport: openTcp });
+ * ```
+ */
+export async function openTcp(url: URL, options: { readonly signal: AbortSignal }): Promise<Transport> {
+  if (url.protocol !== "mqtt:" && url.protocol !== "tcp:") {
+    throw new TypeError(`Cannot connect: scheme of the URL must be mqtt or tcp, received ${url.protocol}`);
+  }
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const port = url.port === "" ? DEFAULT_PORT : Number(url.port);
+  const connection = await Deno.connect({ hostname, port, signal: options.signal });
+  connection.setNoDelay(true);
+  const readEnd = Promise.withResolvers<void>();
+  return {
+    readable: readableOf(connection, readEnd.resolve),
+    writable: writableOf(connection, readEnd.promise),
+    peer: { protocol: "tcp", address: `${connection.remoteAddr.hostname}:${connection.remoteAddr.port}` },
+  };
+}
+
+/** One buffer for all reads: a chunk is valid until the next one. */
+function readableOf(connection: Deno.TcpConn, onEnd: () => void): ReadableStream<Uint8Array> {
+  const buffer = new Uint8Array(READ_BUFFER_SIZE);
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      let count: number | null;
+      try {
+        count = await connection.read(buffer);
+      } catch (error) {
+        onEnd();
+        throw error;
+      }
+      if (count !== null) return controller.enqueue(buffer.subarray(0, count));
+      onEnd();
+      controller.close();
+    },
+    cancel() {
+      onEnd();
+      close(connection);
+    },
+  }, { highWaterMark: 0 });
+}
+
+function writableOf(connection: Deno.TcpConn, readEnd: Promise<void>): WritableStream<Uint8Array> {
+  return new WritableStream<Uint8Array>({
+    async write(chunk) {
+      let written = await connection.write(chunk);
+      while (written < chunk.length) written += await connection.write(chunk.subarray(written));
+    },
+    close: () => closeGently(connection, readEnd),
+    abort: () => close(connection),
+  });
+}
+
+/**
+ * Lets the other end read all that was sent before the connection goes: to close a socket on which data arrives resets
+ * it, and a DISCONNECT may be lost by that, so that the server publishes the will.
+ */
+async function closeGently(connection: Deno.TcpConn, readEnd: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, LINGER));
+  try {
+    await connection.closeWrite();
+    await Promise.race([readEnd, patience]);
+  } finally {
+    clearTimeout(timer);
+    close(connection);
+  }
+}
+
+function close(connection: Deno.TcpConn): void {
+  try {
+    connection.close();
+  } catch (error) {
+    // Either stream may have closed it before.
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Waiting that can be given up.
+ *
+ * @module
+ */
+
+import type { Clock } from "../engine/clock.ts";
+
+/** Settles as `promise` does, or rejects with the signal's reason if that is aborted first. */
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+/** Settles after so many milliseconds; rejects with the signal's reason if that is aborted first. */
+export function delay(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
+  let cancel = () => {};
+  const passed = new Promise<void>((resolve) => cancel = clock.schedule(milliseconds, resolve));
+  return abortable(passed, signal).finally(() => cancel());
+}
+
+/**
+ * Lets everything else run that can: promises, and one turn of the event loop. It is about order, not about time, hence
+ * no clock.
+ */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
