@@ -87,6 +87,8 @@ export class BrokerCore {
   }
 
   #mayPublishWill({ client, topic, message }: WillMessage): MaybePromise<boolean> {
+    // Nobody but the broker itself speaks for the broker.
+    if (topic.name.startsWith("$SYS")) return false;
     const hook = this.options.authorizePublish;
     if (hook === undefined) return true;
     try {
