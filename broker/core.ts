@@ -105,7 +105,9 @@ export class BrokerCore {
       this.log.write("notice", `Will of ${will.client.clientId} denied: not authorized for '${will.topic.name}'.`);
       return;
     }
-    this.publish(publicationOf(will.topic, will.message, this.clock.now()), undefined, false);
+    // Of the client's own subscriptions, those with no local do not get its will.
+    const from = this.sessions.get(will.client.clientId);
+    this.publish(publicationOf(will.topic, will.message, this.clock.now()), from, false);
   }
 
   #refuseWill(will: WillMessage, error: unknown): void {

@@ -51,8 +51,11 @@ export class Sender implements SessionLink {
     return this.#output.pending > CONGESTED;
   }
 
-  /** Sends a packet that is no PUBLISH; what the client does not take is left out or not sent at all. */
-  send(packet: Packet): void {
+  /**
+   * Sends a packet that is no PUBLISH, without its explanations if the client does not take it with them. False: it is
+   * larger than the client takes, and was not sent.
+   */
+  send(packet: Packet): boolean {
     const { version, maximumPacketSize, clientId } = this.#limits;
     const bytes = encodePacketWithin(packet, version, maximumPacketSize);
     const { log, metrics } = this.#core;
@@ -61,11 +64,12 @@ export class Sender implements SessionLink {
         "warning",
         `Cannot send ${packet.type.toUpperCase()} to ${clientId}: it is larger than the client takes`,
       );
-      return;
+      return false;
     }
     metrics.packetsSent++;
     if (log.debug) log.write("debug", `Sending ${packet.type.toUpperCase()} to ${clientId}${sentDetails(packet)}`);
     this.#output.append(bytes, 0, bytes.length);
+    return true;
   }
 
   /** Sends PUBACK (`firstByte` 0x40), PUBREC (0x50), PUBREL (0x62) or PUBCOMP (0x70). */

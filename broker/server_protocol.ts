@@ -144,8 +144,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     if (this.#state.kind === "ended") return;
     if (outcome.kind === "ask") {
       this.#state = { kind: "authenticating", admission, auth };
-      this.#sender.send(outcome.packet);
-      return;
+      return this.#sendAuth(outcome.packet);
     }
     const client: ClientInfo = { ...admission.request, username: outcome.username ?? admission.request.username };
     this.#accept(admission, client, { authenticationMethod: auth.method, authenticationData: outcome.data });
@@ -189,7 +188,10 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     this.#connection.limitSilence(keepAlive * 1500, () => this.#onSilence());
     core.metrics.connectsAccepted++;
     logConnected(core.log, admission, active.client);
-    this.#sender.send(connackFor(core, admission, present, auth));
+    if (!this.#sender.send(connackFor(core, admission, present, auth))) {
+      // Without CONNACK the client never was connected: it has no will, and no DISCONNECT may go out.
+      return this.#end({ kind: "disconnect" });
+    }
     session.attach(this.#sender, admission.receiveMaximum, admission.ourReceiveMaximum);
     session.pump();
   }
@@ -330,13 +332,18 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
 
   #onReauthOutcome(auth: EnhancedAuth, outcome: AuthOutcome): void {
     if (this.#state.kind !== "connected") return;
-    if (outcome.kind === "ask") return this.#sender.send(outcome.packet);
+    if (outcome.kind === "ask") return this.#sendAuth(outcome.packet);
     this.#state.reauthentication = undefined;
-    this.#sender.send({
+    this.#sendAuth({
       type: "auth",
       reasonCode: ReasonCode.Success,
       properties: { authenticationMethod: auth.method, authenticationData: outcome.data },
     });
+  }
+
+  #sendAuth(packet: AuthPacket): void {
+    if (this.#sender.send(packet)) return;
+    throw new MqttError("Cannot authenticate: AUTH is larger than the client takes", ReasonCode.PacketTooLarge);
   }
 
   // The end

@@ -5,6 +5,7 @@
  */
 
 import type { QoS } from "../codec/packets.ts";
+import { ReasonCode } from "../codec/reason_codes.ts";
 import { InboundFlow } from "../engine/inbound_flow.ts";
 import { OutboundFlow } from "../engine/outbound_flow.ts";
 import type { Timer } from "../engine/timers.ts";
@@ -159,8 +160,19 @@ export class Session {
         continue;
       }
       const { publication, retain, subscriptionIds } = open.message;
+      if (!link.accepts(publication, open.qos, subscriptionIds)) {
+        this.#giveUp(open.packetId, open.qos);
+        continue;
+      }
       link.sendDelivery(publication, open.qos, retain, true, open.packetId, subscriptionIds);
     }
+  }
+
+  /** This connection takes smaller packets than the one before: the message counts as delivered [MQTT-3.1.2-25]. */
+  #giveUp(packetId: number, qos: 1 | 2): void {
+    this.#metrics.dropped.tooLarge++;
+    if (qos === 1) this.outbound.puback(packetId);
+    else this.outbound.pubrec(packetId, ReasonCode.PacketTooLarge);
   }
 
   #sendQueued(link: SessionLink, delivery: Delivery): void {
