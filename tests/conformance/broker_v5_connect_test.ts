@@ -5,7 +5,7 @@ import type { ConnectRequest } from "../../broker/hooks.ts";
 import type { Packet } from "../../codec/packets.ts";
 import { withBroker } from "../support/broker.ts";
 import { concatBytes, field, publishPacket, rawConnect, rawPacket } from "../support/raw_packets.ts";
-import { expectRefusal } from "./broker_v5_support.ts";
+import { expectRefusal, expectVersionRefusal } from "./broker_v5_support.ts";
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
 const notAuthorized = { reasonCode: 0x87 };
@@ -60,7 +60,7 @@ Deno.test(
     for (const name of ["mqtt", "MQTX", "MQT", "MQTTT", "", "MQIsdp"]) {
       const client = await open();
       await client.sendBytes(rawPacket(0x10, field(name), bytes(5, 0x02, 0, 0, 0), field("a")));
-      await expectRefusal(client, 0x84, 0x81);
+      await expectVersionRefusal(client, 4);
     }
   }),
 );
@@ -71,7 +71,7 @@ Deno.test(
     for (const version of [0, 1, 2, 6, 7, 0x7f, 0x85, 255]) {
       const client = await open();
       await client.sendBytes(rawPacket(0x10, field("MQTT"), bytes(version, 0x02, 0, 0, 0), field("a")));
-      await expectRefusal(client, 0x84);
+      await expectVersionRefusal(client, version);
     }
   }),
 );

@@ -34,28 +34,23 @@ Deno.test(
   "mqtt 5.0 broker: every packet of the client counts for its keep alive [MQTT-3.1.2-22]",
   withBroker(async ({ connect, clock }) => {
     const client = await connect({ keepAlive: 10 });
-    const steps = [
-      () => client.publish("a", "x"),
+    await client.subscribe("own");
+    const steps: (() => Promise<unknown>)[] = [
+      () => client.publish("own", "x").then(() => client.expect("publish")),
       () => client.publish("a", "x", { qos: 1 }),
       () => client.publish("a", "x", { qos: 2 }),
       () => client.subscribe("b"),
       () => client.unsubscribe("b"),
-      () => client.send({ type: "pubrel", packetId: 99, reasonCode: 0 }),
+      () => client.send({ type: "pubrel", packetId: 99, reasonCode: 0 }).then(() => client.expect("pubcomp")),
       () => client.barrier(),
     ];
-    const witness = await connect();
     for (const step of steps) {
       clock.advance(14_000);
       await step();
-      // A packet without an answer has been read when the answer to a later packet of someone else is not enough:
-      // the two travel on their own. Wait until the broker has counted the bytes.
-      await client.expectNothing(15).catch(() => client.take("pubcomp"));
-      await witness.barrier();
     }
     assertEquals(client.ended, false);
     clock.advance(16_000);
-    await client.take("disconnect", ({ reasonCode }) => reasonCode === 0x8d);
-    await client.expectClosed();
+    await client.expectDisconnect(0x8d);
   }),
 );
 
@@ -90,7 +85,7 @@ Deno.test(
     const client = await connect({ keepAlive: 65_535 });
     clock.advance(65_535 * 1_500 - 100);
     assertEquals(await client.barrier(), []);
-    clock.advance(65_535 * 1_500 + 2_000);
+    clock.advance(65_535 * 1_500 + 1_000);
     await client.expectDisconnect(0x8d);
   }),
 );

@@ -43,13 +43,14 @@ Deno.test(
 
 Deno.test(
   "mqtt 5.0 broker: Clean Start 0 goes on with subscriptions, unfinished exchanges and queued messages [MQTT-3.1.2-5] [MQTT-3.2.2-3] [MQTT-3.1.2-23] [MQTT-4.5.0-1]",
-  withBroker(async ({ connect }) => {
+  withBroker(async ({ connect, broker }) => {
     const publisher = await connect();
     const first = await connect({ clientId: "s", properties: kept });
     await first.subscribe("a", { qos: 2 });
     await publisher.publish("a", "in flight", { qos: 1 });
     const { packetId } = await first.expect("publish", { payload: "in flight", dup: false });
     await first.close();
+    await until(() => broker.counts().connections === 1, "the connection to end");
     await publisher.publish("a", "queued", { qos: 2 });
 
     const second = await connect({ clientId: "s", cleanStart: false });

@@ -14,3 +14,12 @@ export async function expectRefusal(client: RawClient, ...reasonCodes: number[])
   }
   await client.expectClosed();
 }
+
+/**
+ * A CONNECT of a version that the broker does not serve is refused. If a CONNACK comes, it is that of 5.0 with code
+ * 0x84 for a newer version, and that of 3.1.1 with code 1, which any older client can read, for another one.
+ */
+export async function expectVersionRefusal(client: RawClient, level: number): Promise<void> {
+  client.version = level >= 5 ? 5 : 4;
+  await expectRefusal(client, level >= 5 ? 0x84 : 1);
+}

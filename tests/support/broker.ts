@@ -46,7 +46,7 @@ export interface BrokerTest {
 /** The longest that one test may take: a watchdog, not an expectation. Milliseconds. */
 const WATCHDOG = 15_000;
 
-/** A test body for `Deno.test` with a fresh broker, whose clock is driven by hand. */
+/** A test body for `Deno.test` with a fresh broker, whose clock is driven by hand and which publishes no `$SYS` topics. */
 export function withBroker(body: (test: BrokerTest) => Promise<void>): () => Promise<void>;
 /** The same with options for the broker. */
 export function withBroker(options: BrokerOptions, body: (test: BrokerTest) => Promise<void>): () => Promise<void>;
@@ -61,7 +61,7 @@ export function withBroker(
 
 async function runWithBroker(options: BrokerOptions, body: (test: BrokerTest) => Promise<void>): Promise<void> {
   const clock = new ManualClock();
-  await using running = await startBroker({ clock, ...options });
+  await using running = await startBroker({ clock, sysInterval: 0, ...options });
   await using clients = new AsyncDisposableStack();
   await body({
     broker: running.broker,
