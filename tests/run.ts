@@ -13,15 +13,18 @@ import { hasMosquitto } from "./support/mosquitto.ts";
 
 const repository = new URL("../", import.meta.url);
 
+/** The longest that all tests may take, in milliseconds: an endless loop has no other end. */
+const LONGEST_RUN = 20 * 60_000;
+
 /** Runs `deno test`, whose output goes straight through. */
 async function runTests(args: string[]): Promise<{ code: number; results: TestResult[] }> {
   const folder = await Deno.makeTempDir({ prefix: "tests-" });
   const junit = `${folder}/junit.xml`;
   try {
-    const { code } = await new Deno.Command(Deno.execPath(), {
-      args: ["test", "-A", `--junit-path=${junit}`, ...args],
-      cwd: repository,
-    }).spawn().status;
+    const signal = AbortSignal.timeout(LONGEST_RUN);
+    const command = { args: ["test", "-A", `--junit-path=${junit}`, ...args], cwd: repository, signal };
+    const { code } = await new Deno.Command(Deno.execPath(), command).spawn().status;
+    if (signal.aborted) console.log(`The tests did not end within ${LONGEST_RUN / 60_000} minutes.`);
     // There is no file if the tests did not even start, e.g. after a type error.
     const xml = await Deno.readTextFile(junit).catch(() => "");
     return { code, results: parseJunit(xml) };
