@@ -1,0 +1,94 @@
+/**
+ * Starts the brokers that are compared, each on the same core.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import type { Target } from "./load/job.ts";
+import { connect } from "./load/wire.ts";
+import { BROKER_CORE, type Spawned, spawnPinned } from "./pinned.ts";
+
+/** What can be put under load. */
+export type BrokerName = "ours" | "mosquitto" | "mosquitto-nodelay" | "aedes" | "skeleton";
+
+/** A broker that answers. */
+export interface RunningBroker {
+  readonly target: Target;
+  /** Milliseconds from the start of the process to its first CONNACK. */
+  readonly startTime: number;
+  /** Ends it. */
+  stop(): Promise<void>;
+}
+
+const HOSTNAME = "127.0.0.1";
+const START_LIMIT = 10_000;
+/** Mosquitto is told to queue without limit (max_queued_messages 0); this is the most that ours can be told. */
+const OUR_QUEUE = "1000000";
+
+/** Starts a broker and waits for its first CONNACK. `mosquittoLines` are added to Mosquitto's configuration. */
+export async function startBroker(name: BrokerName, mosquittoLines: readonly string[] = []): Promise<RunningBroker> {
+  const port = freePort();
+  const started = performance.now();
+  const process = name.startsWith("mosquitto")
+    ? startMosquitto(name, port, mosquittoLines)
+    : spawnPinned(BROKER_CORE, [Deno.execPath(), "run", "-A", ...scriptOf(name), "--port", String(port)]);
+  try {
+    await firstConnack(port, process);
+  } catch (error) {
+    await process.stop();
+    throw error;
+  }
+  const startTime = performance.now() - started;
+  return { target: { hostname: HOSTNAME, port, pid: process.pid }, startTime, stop: () => process.stop() };
+}
+
+function scriptOf(name: BrokerName): string[] {
+  const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+  if (name === "aedes") return [path("./aedes_server.ts")];
+  if (name === "skeleton") return [path("./skeleton.ts")];
+  return [path("../../broker/mod.ts"), "--max-queued", OUR_QUEUE];
+}
+
+function startMosquitto(name: BrokerName, port: number, lines: readonly string[]): Spawned {
+  const file = Deno.makeTempFileSync({ prefix: "bench-", suffix: ".conf" });
+  const config = [
+    `listener ${port} ${HOSTNAME}`,
+    "allow_anonymous true",
+    "max_queued_messages 0",
+    "log_dest none",
+    ...(name === "mosquitto-nodelay" ? ["set_tcp_nodelay true"] : []),
+    ...lines,
+  ];
+  Deno.writeTextFileSync(file, config.join("\n") + "\n");
+  const process = spawnPinned(BROKER_CORE, ["mosquitto", "-c", file]);
+  return {
+    ...process,
+    async stop() {
+      await process.stop();
+      await Deno.remove(file);
+    },
+  };
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: HOSTNAME, port: 0 });
+  const { port } = listener.addr as Deno.NetAddr; // a TCP listener has a network address
+  listener.close();
+  return port;
+}
+
+async function firstConnack(port: number, process: Spawned): Promise<void> {
+  const end = performance.now() + START_LIMIT;
+  while (performance.now() < end && !process.ended()) {
+    try {
+      using connection = await Deno.connect({ hostname: HOSTNAME, port });
+      await connection.write(connect("first", 4));
+      if (await connection.read(new Uint8Array(4)) !== null) return;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+  throw new Error(`Cannot start a broker: no CONNACK on port ${port} within ${START_LIMIT / 1000} s`);
+}
