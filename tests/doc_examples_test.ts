@@ -10,7 +10,7 @@ import { docExamplesIn } from "./support/examples.ts";
 import { repository, runProcess, startBrokerProcess } from "./support/process.ts";
 import { sourceFiles } from "./support/sources.ts";
 
-for (const path of await sourceFiles(["codec", "engine", "broker", "client"])) {
+for (const path of ["mod.ts", ...await sourceFiles(["codec", "engine", "broker", "client"])]) {
   const source = await Deno.readTextFile(new URL(path, repository));
   const examples = docExamplesIn(source).filter(({ language }) => language === "ts");
   if (examples.length === 0) continue;
