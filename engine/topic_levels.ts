@@ -14,6 +14,20 @@ export function levelEnd(text: string, start: number): number {
   return end === -1 ? text.length : end;
 }
 
+/** What a level may keep alive beside itself, in characters. */
+const MAXIMUM_WASTE = 256;
+
+/**
+ * One level, to be kept. A substring may refer to the string that it was cut from: that is good as long as the two live
+ * together or are both short, and bad when a short level would keep a key of 64 KB that is long gone.
+ */
+export function levelOf(key: string, start: number, end: number): string {
+  const level = key.slice(start, end);
+  if (key.length - level.length <= MAXIMUM_WASTE) return level;
+  // Joined and cut again, it refers to the joined copy.
+  return ` ${level}`.slice(1);
+}
+
 /**
  * Whether the levels of a valid filter from `filterAt` on match those of a name from `nameAt` on. Both are places where
  * a level ends: at a slash, or at the end of the text.

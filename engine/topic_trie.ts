@@ -4,7 +4,7 @@
  * @module
  */
 
-import { levelEnd, levelsMatch } from "./topic_levels.ts";
+import { levelEnd, levelOf, levelsMatch } from "./topic_levels.ts";
 import { TrieNode } from "./topic_trie_node.ts";
 
 const DOLLAR = "$";
@@ -18,8 +18,7 @@ const DOLLAR = "$";
  * Keys are taken as valid (see `assertTopicFilter` and `assertTopicName`); `$share/group/` is cut off by the
  * caller. All operations are loops, so that no key is too deep, and a deleted key leaves nothing behind.
  *
- * A visitor may change the trie: keys that were there before and after are visited once, keys that it sets or deletes
- * may be visited or not.
+ * A visitor gets what was found when it was asked for, and may change the trie: that changes nothing of its visit.
  *
  * @example Who subscribed to this?
  * ```ts
@@ -76,7 +75,7 @@ export class TopicTrie<V> {
       const level = key.slice(start, end);
       const child = node.child(level);
       if (child === undefined) {
-        const leaf = new TrieNode<V>(level);
+        const leaf = new TrieNode<V>(levelOf(key, start, end));
         node.add(leaf);
         this.#nodes++;
         return this.#put(leaf, key, end, value);
@@ -143,9 +142,9 @@ export class TopicTrie<V> {
   /** If a single key is left below a branch, through `node`, it needs only the branch's child. */
   #fold(branch: Branch<V>, node: TrieNode<V>, depth: number): void {
     const leaf = node.foldable();
-    if (leaf === undefined) return;
+    if (leaf === undefined || leaf === branch.child) return;
     branch.child.fold(leaf, branch.childEnd);
-    this.#nodes -= depth - branch.depth;
+    this.#nodes -= (leaf === node ? depth : depth + 1) - branch.depth - 1;
   }
 
   /**
@@ -153,6 +152,7 @@ export class TopicTrie<V> {
    * matches no name that begins with `$`.
    */
   match(topicName: string, visit: (value: V, filter: string) => void): void {
+    const found = new Found<V>();
     // All nodes that the name has led to so far, level by level: however many wildcards there are, one pass does.
     let nodes = [this.#root];
     let wildcards = !topicName.startsWith(DOLLAR);
@@ -163,20 +163,21 @@ export class TopicTrie<V> {
       const next: TrieNode<V>[] = [];
       for (const node of nodes) {
         const literal = node.literal(level);
-        if (literal !== undefined) descend(literal, topicName, end, next, visit);
+        if (literal !== undefined) descend(literal, topicName, end, next, found);
         if (!wildcards) continue;
-        if (node.plus !== undefined) descend(node.plus, topicName, end, next, visit);
-        if (node.hash !== undefined) visitKey(node.hash, visit);
+        if (node.plus !== undefined) descend(node.plus, topicName, end, next, found);
+        if (node.hash !== undefined) found.add(node.hash);
       }
       nodes = next;
       wildcards = true;
       start = end + 1;
     } while (start <= topicName.length && nodes.length > 0);
     for (const node of nodes) {
-      visitKey(node, visit);
+      found.add(node);
       // "a/#" matches "a" too.
-      if (node.hash !== undefined) visitKey(node.hash, visit);
+      if (node.hash !== undefined) found.add(node.hash);
     }
+    found.visit(visit);
   }
 
   /**
@@ -184,24 +185,27 @@ export class TopicTrie<V> {
    * matches no name that begins with `$`.
    */
   search(filter: string, visit: (value: V, topicName: string) => void): void {
+    const found = new Found<V>();
     let nodes = [this.#root];
     let start = 0;
     do {
       const end = levelEnd(filter, start);
       const level = filter.slice(start, end);
-      if (level === "#") return visitBelow(nodes, start === 0, visit);
-      const children: TrieNode<V>[] = [];
-      if (level === "+") collectNames(nodes, start === 0, children);
-      else collectNamed(nodes, level, children);
+      const isFirst = start === 0;
+      start = end + 1;
+      if (level === "#") {
+        findBelow(nodes, isFirst, found);
+        break;
+      }
+      const children = level === "+" ? namesOf(nodes, isFirst) : namedChildren(nodes, level);
       nodes = [];
       for (const child of children) {
-        const { key, keyEnd } = child;
-        if (!child.isFolded || key === undefined) nodes.push(child);
-        else if (levelsMatch(filter, end, key, keyEnd)) visitKey(child, visit);
+        if (!child.isFolded) nodes.push(child);
+        else if (levelsMatch(filter, end, child.key ?? "", child.keyEnd)) found.add(child);
       }
-      start = end + 1;
+      if (start > filter.length) found.addAll(nodes);
     } while (start <= filter.length && nodes.length > 0);
-    for (const node of nodes) visitKey(node, visit);
+    found.visit(visit);
   }
 
   /** All keys with their values, those with fewer levels first. */
@@ -237,49 +241,54 @@ interface Branch<V> {
   readonly childEnd: number;
 }
 
-function visitKey<V>(node: TrieNode<V>, visit: (value: V, key: string) => void): void {
-  // A node with a key has a value of type V, which may include undefined.
-  if (node.key !== undefined) visit(node.value as V, node.key);
+/** The keys that a match or search has found. */
+class Found<V> {
+  readonly #keys: string[] = [];
+  readonly #values: V[] = [];
+
+  add({ key, value }: TrieNode<V>): void {
+    if (key === undefined) return;
+    this.#keys.push(key);
+    // A node with a key has a value of type V, which may include undefined.
+    this.#values.push(value as V);
+  }
+
+  addAll(nodes: TrieNode<V>[]): void {
+    for (const node of nodes) this.add(node);
+  }
+
+  visit(visit: (value: V, key: string) => void): void {
+    const values = this.#values;
+    this.#keys.forEach((key, index) => visit(values[index] as V, key));
+  }
 }
 
-/** A match has come to `node`, whose level ends at `end` in the name: visits its key if it is folded, or goes on later. */
-function descend<V>(
-  node: TrieNode<V>,
-  topicName: string,
-  end: number,
-  next: TrieNode<V>[],
-  visit: (value: V, filter: string) => void,
-): void {
+/** A match has come to `node`, whose level ends at `end` in the name: its key is folded and decided here, or it goes on. */
+function descend<V>(node: TrieNode<V>, topicName: string, end: number, next: TrieNode<V>[], found: Found<V>): void {
   const { key, keyEnd } = node;
   if (key === undefined || keyEnd === key.length) next.push(node);
-  else if (levelsMatch(key, keyEnd, topicName, end)) visitKey(node, visit);
+  else if (levelsMatch(key, keyEnd, topicName, end)) found.add(node);
 }
 
 /** The children with this level. */
-function collectNamed<V>(nodes: TrieNode<V>[], level: string, children: TrieNode<V>[]): void {
+function namedChildren<V>(nodes: TrieNode<V>[], level: string): TrieNode<V>[] {
+  const children: TrieNode<V>[] = [];
   for (const node of nodes) {
     const child = node.literal(level);
     if (child !== undefined) children.push(child);
   }
+  return children;
 }
 
 /** The children that a wildcard stands for. */
-function collectNames<V>(nodes: TrieNode<V>[], isFirstLevel: boolean, children: TrieNode<V>[]): void {
-  const all: TrieNode<V>[] = isFirstLevel ? [] : children;
-  for (const node of nodes) node.collectLiterals(all);
-  if (!isFirstLevel) return;
-  for (const child of all) if (!child.level.startsWith(DOLLAR)) children.push(child);
+function namesOf<V>(nodes: TrieNode<V>[], isFirstLevel: boolean): TrieNode<V>[] {
+  const children: TrieNode<V>[] = [];
+  for (const node of nodes) node.collectLiterals(children);
+  return isFirstLevel ? children.filter((child) => !child.level.startsWith(DOLLAR)) : children;
 }
 
-/** Visits the keys of the nodes and of all below them. */
-function visitBelow<V>(nodes: TrieNode<V>[], isFirstLevel: boolean, visit: (value: V, key: string) => void): void {
-  let level = nodes;
-  let fromRoot = isFirstLevel;
-  while (level.length > 0) {
-    for (const node of level) visitKey(node, visit);
-    const next: TrieNode<V>[] = [];
-    collectNames(level, fromRoot, next);
-    level = next;
-    fromRoot = false;
-  }
+/** Finds the keys of the nodes and of all below them. */
+function findBelow<V>(nodes: TrieNode<V>[], isFirstLevel: boolean, found: Found<V>): void {
+  found.addAll(nodes);
+  for (let level = namesOf(nodes, isFirstLevel); level.length > 0; level = namesOf(level, false)) found.addAll(level);
 }

@@ -4,10 +4,7 @@
  * @module
  */
 
-import { levelEnd } from "./topic_levels.ts";
-
-/** Up to this length V8 copies a substring; a longer one would keep the whole string that it was cut from alive. */
-const LONGEST_COPIED_SUBSTRING = 12;
+import { levelEnd, levelOf } from "./topic_levels.ts";
 
 /**
  * One level. Most nodes of a large trie have no child or one, so that a map is made for the second one only, and
@@ -33,7 +30,7 @@ export class TrieNode<V> {
   #literals: TrieNode<V> | Map<string, TrieNode<V>> | undefined = undefined;
 
   constructor(level: string) {
-    this.level = level.length > LONGEST_COPIED_SUBSTRING ? detached(level) : level;
+    this.level = level;
   }
 
   /** Whether the node holds a key with more levels than have nodes. */
@@ -62,13 +59,14 @@ export class TrieNode<V> {
     if (key === undefined) return;
     const start = this.keyEnd + 1;
     const end = levelEnd(key, start);
-    const child = new TrieNode<V>(key.slice(start, end));
+    const child = new TrieNode<V>(levelOf(key, start, end));
     child.hold(key, end, this.drop());
     this.add(child);
   }
 
-  /** The only child, if that is a leaf and this node is there for nothing else: its key may be folded. */
+  /** The leaf with the only key at or below this node, if that is so near; its key may be folded. */
   foldable(): TrieNode<V> | undefined {
+    if (this.isLeaf()) return this;
     if (this.key !== undefined || this.isFork()) return undefined;
     const literals = this.#literals;
     const child = literals instanceof Map ? undefined : literals ?? this.plus ?? this.hash;
@@ -159,9 +157,4 @@ export class TrieNode<V> {
     if (this.plus !== undefined) nodes.push(this.plus);
     if (this.hash !== undefined) nodes.push(this.hash);
   }
-}
-
-/** The same text in memory of its own: joined and cut again, it refers to the joined copy, not to its origin. */
-function detached(text: string): string {
-  return ` ${text}`.slice(1);
 }

@@ -1,0 +1,110 @@
+import { assertEquals } from "@std/assert";
+import { TopicTrie } from "../../engine/topic_trie.ts";
+import { random } from "../support/random.ts";
+
+const RUNS = 2_000;
+
+/** The rules of MQTT 5.0 section 4.7 as they are written there, one level after the other. */
+function naiveMatches(filter: string, name: string): boolean {
+  const filterLevels = filter.split("/");
+  const nameLevels = name.split("/");
+  if (name.startsWith("$") && (filterLevels[0] === "+" || filterLevels[0] === "#")) return false;
+  for (const [index, level] of filterLevels.entries()) {
+    if (level === "#") return nameLevels.length >= index;
+    if (index >= nameLevels.length) return false;
+    if (level !== "+" && level !== nameLevels[index]) return false;
+  }
+  return filterLevels.length === nameLevels.length;
+}
+
+const LEVELS = ["a", "b", "c", "", "$a", "$", "ab", "a level that is longer than twelve characters", "ü", "\u{1f600}"];
+
+function pick<T>(next: () => number, choices: readonly T[]): T {
+  return choices[Math.floor(next() * choices.length)] as T;
+}
+
+/** A valid name; few levels, so that names and filters meet. */
+function randomName(next: () => number): string {
+  const count = next() < 0.02 ? 50 + Math.floor(next() * 200) : 1 + Math.floor(next() * 5);
+  const levels = Array.from({ length: count }, () => pick(next, next() < 0.8 ? LEVELS.slice(0, 4) : LEVELS));
+  return levels.join("/") || "a";
+}
+
+function randomFilter(next: () => number): string {
+  const levels = randomName(next).split("/").map((level) => next() < 0.25 ? "+" : level);
+  if (next() < 0.3) levels[levels.length - 1] = "#";
+  return levels.join("/") || "+";
+}
+
+/** Sets and deletes at random, in a trie and in a plain map. */
+function randomTrie(
+  next: () => number,
+  randomKey: () => string,
+): { trie: TopicTrie<number>; model: Map<string, number> } {
+  const trie = new TopicTrie<number>();
+  const model = new Map<string, number>();
+  const changes = Math.floor(next() * 60);
+  for (let i = 0; i < changes; i++) {
+    if (next() < 0.65) {
+      const key = randomKey();
+      assertEquals(trie.set(key, i), model.get(key), `set ${key}`);
+      model.set(key, i);
+    } else {
+      const key = model.size > 0 && next() < 0.8 ? pick(next, [...model.keys()]) : randomKey();
+      assertEquals(trie.delete(key), model.get(key), `delete ${key}`);
+      model.delete(key);
+    }
+  }
+  return { trie, model };
+}
+
+function sorted(entries: Iterable<[string, number]>): [string, number][] {
+  return [...entries].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
+}
+
+function checkContents(trie: TopicTrie<number>, model: Map<string, number>): void {
+  assertEquals(trie.size, model.size);
+  assertEquals(sorted(trie.entries()), sorted(model));
+  for (const [key, value] of model) assertEquals(trie.get(key), value);
+  // Nodes depend on the keys that are there, not on those that were.
+  const fresh = new TopicTrie<number>();
+  for (const [key, value] of [...model].reverse()) fresh.set(key, value);
+  assertEquals(trie.nodes, fresh.nodes);
+}
+
+function checkEmptied(trie: TopicTrie<number>, model: Map<string, number>): void {
+  for (const key of model.keys()) trie.delete(key);
+  assertEquals([trie.size, trie.nodes], [0, 0]);
+}
+
+Deno.test(`match agrees with the rules as written, in ${RUNS} random tries`, () => {
+  for (let seed = 1; seed <= RUNS; seed++) {
+    const next = random(seed);
+    const { trie, model } = randomTrie(next, () => randomFilter(next));
+    checkContents(trie, model);
+    for (let i = 0; i < 10; i++) {
+      const name = randomName(next);
+      const visited: [string, number][] = [];
+      trie.match(name, (value, filter) => visited.push([filter, value]));
+      const expected = sorted(model).filter(([filter]) => naiveMatches(filter, name));
+      assertEquals(sorted(visited), expected, `seed ${seed}: match ${name}`);
+    }
+    checkEmptied(trie, model);
+  }
+});
+
+Deno.test(`search agrees with the rules as written, in ${RUNS} random tries`, () => {
+  for (let seed = 1; seed <= RUNS; seed++) {
+    const next = random(-seed);
+    const { trie, model } = randomTrie(next, () => randomName(next));
+    checkContents(trie, model);
+    for (let i = 0; i < 10; i++) {
+      const filter = randomFilter(next);
+      const visited: [string, number][] = [];
+      trie.search(filter, (value, name) => visited.push([name, value]));
+      const expected = sorted(model).filter(([name]) => naiveMatches(filter, name));
+      assertEquals(sorted(visited), expected, `seed ${seed}: search ${filter}`);
+    }
+    checkEmptied(trie, model);
+  }
+});
