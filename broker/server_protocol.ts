@@ -56,6 +56,8 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     this.#sender = new Sender(core, connection.output);
     connection.limitTime(core.options.connectTimeout, () => {
       this.#log(`Client ${connection.peer.address} sent no CONNECT in time, closing.`);
+      // First of all for us, so that a decision of the application that comes later opens no session.
+      this.#end({ kind: "failure" });
       connection.abort();
     });
   }
