@@ -1,0 +1,277 @@
+/** Hooks: who may connect, publish, subscribe; at once or later, in order all the same. */
+
+import { assertEquals, assertGreater } from "@std/assert";
+import type { ClientInfo, ConnectRequest, PublishRequest, SubscribeRequest } from "../../broker/mod.ts";
+import { until, withBroker } from "../support/broker.ts";
+import { random } from "../support/random.ts";
+import { publishPacket, toText } from "../support/raw_packets.ts";
+
+/** A decision that takes its time, another one for each call. */
+function later<T>(value: T, next: () => number): Promise<T> {
+  return new Promise((resolve) => setTimeout(() => resolve(value), Math.floor(next() * 6)));
+}
+
+Deno.test("broker hooks: authenticate sees what CONNECT says", async () => {
+  const seen: ConnectRequest[] = [];
+  await withBroker({
+    authenticate(request) {
+      seen.push({ ...request, password: request.password?.slice() });
+      return true;
+    },
+  }, async ({ connect }) => {
+    await connect({ clientId: "a", username: "ann", password: "secret", properties: { receiveMaximum: 7 } });
+    await connect({ version: 4, clientId: "b", cleanStart: false });
+    await connect({ clientId: "" });
+    const [a, b, c] = seen;
+    assertEquals(a?.clientId, "a");
+    assertEquals([a?.username, toText(a?.password ?? new Uint8Array()), a?.cleanStart], ["ann", "secret", true]);
+    assertEquals([a?.protocolVersion, a?.properties.receiveMaximum, a?.peer.protocol], [5, 7, "tcp"]);
+    assertEquals([b?.username, b?.password, b?.cleanStart, b?.protocolVersion], [undefined, undefined, false, 4]);
+    assertEquals(c?.clientId.startsWith("auto-"), true);
+  })();
+});
+
+Deno.test(
+  "broker hooks: authenticate refuses with false, with a code, with a reason",
+  withBroker({
+    authenticate: ({ username }) => {
+      if (username === "code") return { reasonCode: 0x8a };
+      if (username === "reason") return { reasonCode: 0x87, reasonString: "not on Sundays" };
+      return false;
+    },
+  }, async ({ open, broker }) => {
+    for (const [username, reasonCode] of [["no", 0x86], ["code", 0x8a], ["reason", 0x87]] as const) {
+      const client = await open();
+      await client.sendConnect({ username });
+      await client.expectRefused(reasonCode);
+    }
+    assertEquals(broker.counts().sessions, 0);
+  }),
+);
+
+Deno.test(
+  "broker hooks: a hook that throws or rejects refuses this client and harms nobody",
+  withBroker({
+    authenticate: ({ username }) => {
+      if (username === "throw") throw new Error("database is down");
+      return username === "reject" ? Promise.reject(new Error("database is down")) : true;
+    },
+    authorizePublish: (_client, { topic }) => {
+      if (topic === "throw") throw new Error("database is down");
+      return topic === "reject" ? Promise.reject(new Error("database is down")) : true;
+    },
+    authorizeSubscribe: (_client, { filter }) => {
+      if (filter === "throw") throw new Error("database is down");
+      return filter === "reject" ? Promise.reject(new Error("database is down")) : true;
+    },
+  }, async ({ connect, open }) => {
+    const witness = await connect();
+    await witness.subscribe("#");
+    for (const username of ["throw", "reject"]) {
+      for (const version of [4, 5] as const) {
+        const client = await open(version);
+        await client.sendConnect({ username });
+        const refusal = await client.expectOptional("connack");
+        if (refusal !== undefined) assertGreater(refusal.reasonCode, 0);
+        await client.expectClosed();
+      }
+    }
+    for (const topic of ["throw", "reject"]) {
+      const publisher = await connect();
+      await publisher.send(publishPacket(topic, "", { qos: 1, packetId: 1 }));
+      await publisher.expectDisconnect(0x83);
+      const subscriber = await connect();
+      await subscriber.send({ type: "subscribe", packetId: 1, subscriptions: [{ filter: topic, qos: 0 }] });
+      await subscriber.expectDisconnect(0x83);
+    }
+    await witness.publish("fine", "", { qos: 1 });
+    assertEquals((await witness.publications()).map(({ topic }) => topic), ["fine"]);
+  }),
+);
+
+Deno.test("broker hooks: authorizePublish sees the message, and the real topic of an alias", async () => {
+  const seen: [string, string, number, boolean, string][] = [];
+  await withBroker({
+    authorizePublish(client: ClientInfo, { topic, qos, retain, payload }: PublishRequest) {
+      seen.push([client.clientId, topic, qos, retain, toText(payload)]);
+      return true;
+    },
+  }, async ({ connect }) => {
+    const client = await connect({ clientId: "p", will: { topic: "w", payload: "last", qos: 1, retain: true } });
+    await client.publish("a", "1", { properties: { topicAlias: 1 } });
+    await client.publish("", "2", { qos: 1, properties: { topicAlias: 1 } });
+    await client.publish("b", "3", { qos: 2, retain: true });
+    await client.close();
+    await until(() => seen.length === 4, "the will");
+    assertEquals(seen, [["p", "a", 0, false, "1"], ["p", "a", 1, false, "2"], ["p", "b", 2, true, "3"], [
+      "p",
+      "w",
+      1,
+      true,
+      "last",
+    ]]);
+  })();
+});
+
+Deno.test(
+  "broker hooks: a refused publication is told to 5.0 clients, counted, and reaches nobody",
+  withBroker({ authorizePublish: (_client, { topic }) => topic !== "secret" }, async ({ connect, broker }) => {
+    const watcher = await connect();
+    await watcher.subscribe("#");
+    const client = await connect();
+    await client.send(
+      publishPacket("secret", "", { qos: 0, retain: true }),
+      publishPacket("secret", "", { qos: 1, packetId: 1 }),
+      publishPacket("secret", "", { qos: 2, packetId: 2 }),
+    );
+    await client.expect("puback", { packetId: 1, reasonCode: 0x87 });
+    await client.expect("pubrec", { packetId: 2, reasonCode: 0x87 });
+    // A refused QoS 2 exchange is over: the identifier is free.
+    await client.publish("open", "", { qos: 2, packetId: 2 });
+    assertEquals((await watcher.publications()).map(({ topic }) => topic), ["open"]);
+    assertEquals(broker.counts().dropped.notAuthorized, 3);
+    assertEquals(broker.counts().retained, 0);
+  }),
+);
+
+Deno.test(
+  "broker hooks: a will that its client may not publish stays unpublished",
+  withBroker({ authorizePublish: (_client, { topic }) => Promise.resolve(topic !== "secret") }, async (test) => {
+    const watcher = await test.connect();
+    await watcher.subscribe("#");
+    await (await test.connect({ will: { topic: "secret", payload: "" } })).close();
+    await (await test.connect({ will: { topic: "open", payload: "" } })).close();
+    await watcher.expect("publish", { topic: "open" });
+    await until(() => test.broker.counts().dropped.notAuthorized === 1, "the refusal");
+    assertEquals(await watcher.barrier(), []);
+  }),
+);
+
+Deno.test("broker hooks: authorizeSubscribe sees filters, share names and QoS, and decides about each", async () => {
+  const seen: SubscribeRequest[] = [];
+  await withBroker({
+    authorizeSubscribe(_client, request) {
+      seen.push({ ...request });
+      return !request.filter.startsWith("secret");
+    },
+  }, async ({ connect }) => {
+    const client = await connect();
+    const { reasonCodes } = await client.trySubscribe([
+      { filter: "a/#", qos: 1 },
+      { filter: "secret/#", qos: 2 },
+      { filter: "$share/group/b", qos: 2 },
+      { filter: "$share/group/secret", qos: 0 },
+    ]);
+    assertEquals(reasonCodes, [1, 0x87, 2, 0x87]);
+    assertEquals(seen, [
+      { filter: "a/#", share: undefined, qos: 1 },
+      { filter: "secret/#", share: undefined, qos: 2 },
+      { filter: "b", share: "group", qos: 2 },
+      { filter: "secret", share: "group", qos: 0 },
+    ]);
+    await client.publish("secret/x", "", { qos: 1 });
+    await client.publish("a/x", "", { qos: 1 });
+    assertEquals((await client.publications()).map(({ topic }) => topic), ["a/x"]);
+  })();
+});
+
+Deno.test("broker hooks: decisions that take their time change no order, neither of answers nor of messages", async () => {
+  const next = random(7);
+  await withBroker({
+    authenticate: () => later(true, next),
+    authorizePublish: () => next() < 0.5 ? true : later(true, next),
+    authorizeSubscribe: () => next() < 0.5 ? true : later(true, next),
+  }, async ({ connect }) => {
+    const watcher = await connect({ autoAck: true });
+    await watcher.subscribe("a", { qos: 2 });
+    const client = await connect();
+    const count = 60;
+    const packets = Array.from(
+      { length: count },
+      (_, at) =>
+        at % 10 === 9
+          ? { type: "subscribe" as const, packetId: at + 1, subscriptions: [{ filter: `f/${at}`, qos: 0 as const }] }
+          : publishPacket("a", String(at), { qos: at % 2 === 0 ? 1 : 0, ...(at % 2 === 0 && { packetId: at + 1 }) }),
+    );
+    await client.send(...packets, { type: "pingreq" });
+    const answers: number[] = [];
+    for (let packet = await client.next(); packet.type !== "pingresp"; packet = await client.next()) {
+      if ("packetId" in packet) answers.push(packet.packetId ?? 0);
+    }
+    const expected = packets.flatMap((packet) => packet.packetId ?? []);
+    assertEquals(answers, expected);
+    const payloads = packets.flatMap((packet) => packet.type === "publish" ? [toText(packet.payload)] : []);
+    for (const payload of payloads) assertEquals(toText((await watcher.take("publish")).payload), payload);
+  })();
+});
+
+Deno.test("broker hooks: a client that waits for a decision holds up nobody else", async () => {
+  const decision = Promise.withResolvers<boolean>();
+  await withBroker({
+    authenticate: ({ username }) => username === "slow" ? decision.promise : true,
+    authorizePublish: (_client, { topic }) => topic === "slow" ? decision.promise : true,
+  }, async ({ connect, open, clock }) => {
+    const other = await connect({ keepAlive: 10 });
+    await other.subscribe("#", { qos: 0 });
+    const connecting = await open();
+    await connecting.sendConnect({ username: "slow" });
+    const publishing = await connect({ keepAlive: 10 });
+    const payload = "bytes that must survive the wait";
+    await publishing.send(publishPacket("slow", payload, { qos: 1, packetId: 1 }), publishPacket("then", "after"));
+    for (let at = 0; at < 50; at++) await other.publish("fast", "x".repeat(100), { qos: 1 });
+    assertEquals((await other.publications()).length, 50);
+    clock.advance(9_000);
+    decision.resolve(true);
+    await connecting.expect("connack", { reasonCode: 0 });
+    await publishing.expect("puback", { packetId: 1 });
+    await other.expect("publish", { topic: "slow", payload });
+    await other.expect("publish", { topic: "then", payload: "after" });
+  })();
+});
+
+Deno.test("broker hooks: a client that goes while the application decides leaves nothing behind", async () => {
+  const decision = Promise.withResolvers<boolean>();
+  await withBroker({
+    authenticate: ({ username }) => username === "slow" ? decision.promise : true,
+    authorizePublish: (_client, { topic }) => topic === "slow" ? decision.promise : true,
+  }, async ({ connect, open, broker, clock }) => {
+    const connecting = await open();
+    await connecting.sendConnect({ username: "slow", properties: { sessionExpiryInterval: 100 } });
+    const publishing = await connect({ keepAlive: 5 });
+    await publishing.send(publishPacket("slow", "", { qos: 2, packetId: 1 }));
+    await publishing.barrier(50).catch(() => {});
+    await connecting.close();
+    await publishing.close();
+    clock.advance(60_000);
+    decision.resolve(true);
+    clock.advance(60_000);
+    await until(() => broker.counts().connections === 0, "the end of both connections");
+    assertEquals([broker.counts().sessions, broker.counts().timers], [0, 0]);
+  })();
+});
+
+Deno.test(
+  "broker hooks: a client id belongs to the user who opened its session, unless configured otherwise",
+  withBroker({ authenticate: () => true }, async ({ connect, open }) => {
+    const session = { clientId: "mine", cleanStart: false, properties: { sessionExpiryInterval: 100 } };
+    const ann = await connect({ ...session, username: "ann" });
+    for (const username of ["bob", undefined]) {
+      const thief = await open();
+      await thief.sendConnect({ ...session, username, cleanStart: true });
+      await thief.expectRefused(0x87);
+    }
+    assertEquals(await ann.barrier(), []);
+    const again = await connect({ ...session, username: "ann" });
+    assertEquals(again.connack?.sessionPresent, true);
+    await ann.expectDisconnect(0x8e);
+  }),
+);
+
+Deno.test(
+  "broker hooks: with bindClientIdToUser off, a client id is anybody's",
+  withBroker({ bindClientIdToUser: false }, async ({ connect }) => {
+    const first = await connect({ clientId: "shared", username: "ann" });
+    await connect({ clientId: "shared", username: "bob" });
+    await first.expectDisconnect(0x8e);
+  }),
+);
