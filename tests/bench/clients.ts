@@ -1,3 +1,113 @@
-export function clientTable(_rounds: number, _progress: (line: string) => void): Promise<string> {
-  return Promise.resolve("");
+/**
+ * Our client beside MQTT.js on Node, against our broker: each publishes, then receives, on a core of its own.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { startBroker } from "./brokers.ts";
+import { type ClientJob, TOPIC } from "./clients/driver.mjs";
+import type { Metrics } from "./load/job.ts";
+import { BROKER_CORE, LOAD_CORE, spawnPinned } from "./pinned.ts";
+import { median } from "./stats.ts";
+
+const CLIENTS = ["ours", "MQTT.js"] as const;
+type ClientName = typeof CLIENTS[number];
+
+const JOBS: readonly { readonly title: string; readonly job: Omit<ClientJob, "url"> }[] = [
+  { title: "publish, QoS 0", job: { role: "publish", qos: 0, window: 1000, warmUp: 1, seconds: 3 } },
+  { title: "publish, QoS 1, window 100", job: { role: "publish", qos: 1, window: 100, warmUp: 1, seconds: 3 } },
+  { title: "subscribe, QoS 0", job: { role: "subscribe", qos: 0, window: 0, warmUp: 1, seconds: 3 } },
+];
+const GOAL = 3;
+const LIMIT = 30_000;
+const INSTALL_LIMIT = 60_000;
+
+/** Runs the rounds and returns the table. */
+export async function clientTable(rounds: number, progress: (line: string) => void): Promise<string> {
+  const lines = [
+    "| client | target | ours | MQTT.js on Node | ratio | memory: ours | MQTT.js | verdict |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+  ];
+  const folder = await installMqttJs();
+  try {
+    for (const { title, job } of JOBS) {
+      const runs: Record<ClientName, Metrics[]> = { "ours": [], "MQTT.js": [] };
+      for (let round = 1; round <= rounds; round++) {
+        for (const name of CLIENTS) {
+          const metrics = await runClient(name, job, folder);
+          runs[name].push(metrics);
+          progress(`${title} ${name} ${round}/${rounds}: ${JSON.stringify(metrics)}`);
+        }
+      }
+      lines.push(line(title, runs));
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  return lines.join("\n");
+}
+
+function line(title: string, runs: Record<ClientName, Metrics[]>): string {
+  const of = (name: ClientName, metric: string) => median(runs[name].map((metrics) => metrics[metric] ?? NaN));
+  const rate = (name: ClientName) => `${Math.round(of(name, "rate")).toLocaleString("en")}/s`;
+  const memory = (name: ClientName) => `${Math.round(of(name, "rss") / 1e6)} MB`;
+  const ratio = of("ours", "rate") / of("MQTT.js", "rate");
+  const met = ratio >= GOAL && of("ours", "rss") < of("MQTT.js", "rss");
+  const verdict = met ? "met" : "**short**";
+  const cells = [title, `≥ ${GOAL} ×, less memory`, rate("ours"), rate("MQTT.js"), ratio.toFixed(2)];
+  return `| ${[...cells, memory("ours"), memory("MQTT.js"), verdict].join(" | ")} |`;
+}
+
+async function runClient(name: ClientName, job: Omit<ClientJob, "url">, folder: string): Promise<Metrics> {
+  const broker = await startBroker("ours");
+  const feeder = job.role === "subscribe" ? startFeeder(broker.target, job.qos) : undefined;
+  try {
+    const argument = JSON.stringify({ ...job, url: `mqtt://127.0.0.1:${broker.target.port}` });
+    const command = name === "ours"
+      ? [Deno.execPath(), "run", "-A", fileURLToPath(new URL("./clients/ours.ts", import.meta.url)), argument]
+      : ["node", `${folder}/mqttjs.mjs`, argument];
+    const client = spawnPinned(LOAD_CORE, command);
+    const limit = setTimeout(() => void client.stop(), LIMIT);
+    try {
+      return JSON.parse(await client.output());
+    } finally {
+      clearTimeout(limit);
+    }
+  } finally {
+    await feeder?.stop();
+    await broker.stop();
+  }
+}
+
+/** The publisher shares the broker's core, so that the client has its own; both are cheaper than any client. */
+function startFeeder(target: { readonly port: number }, qos: 0 | 1): ReturnType<typeof spawnPinned> {
+  const job = { kind: "feed", topic: TOPIC, qos, payload: 64, seconds: LIMIT / 1000 };
+  const generator = fileURLToPath(new URL("./load/main.ts", import.meta.url));
+  const feeder = spawnPinned(BROKER_CORE, [Deno.execPath(), "run", "-A", generator, JSON.stringify({ job, target })]);
+  feeder.output().catch(() => {}); // it is ended by force
+  return feeder;
+}
+
+/** A folder in which Node finds MQTT.js, and the script that drives it. */
+async function installMqttJs(): Promise<string> {
+  const config = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
+  const version = config.imports.mqtt.split("@").at(-1);
+  const folder = await Deno.makeTempDir({ prefix: "bench-mqttjs-" });
+  await Deno.writeTextFile(
+    `${folder}/package.json`,
+    JSON.stringify({ type: "module", dependencies: { mqtt: version } }),
+  );
+  for (const file of ["driver.mjs", "mqttjs.mjs"]) {
+    await Deno.copyFile(new URL(`./clients/${file}`, import.meta.url), `${folder}/${file}`);
+  }
+  const install = new Deno.Command(Deno.execPath(), {
+    args: ["install", "--node-modules-dir=auto"],
+    cwd: folder,
+    stderr: "piped",
+    signal: AbortSignal.timeout(INSTALL_LIMIT),
+  });
+  const { success, stderr } = await install.output();
+  if (!success) throw new Error(`Cannot install MQTT.js: ${new TextDecoder().decode(stderr)}`);
+  return folder;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { feed, type FeedJob } from "./feed.ts";
 import { filters, type FiltersJob } from "./filters.ts";
 import { flood, type FloodJob } from "./flood.ts";
 import { idle, type IdleJob } from "./idle.ts";
@@ -12,10 +13,12 @@ import { paced, type PacedJob } from "./paced.ts";
 import { retained, type RetainedJob } from "./retained.ts";
 
 /** Everything a generator can do. */
-export type Job = FiltersJob | FloodJob | IdleJob | PacedJob | RetainedJob;
+export type Job = FeedJob | FiltersJob | FloodJob | IdleJob | PacedJob | RetainedJob;
 
 function run(job: Job, target: Target): Metrics {
   switch (job.kind) {
+    case "feed":
+      return feed(job, target);
     case "filters":
       return filters(job, target);
     case "flood":

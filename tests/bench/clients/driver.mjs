@@ -1,0 +1,128 @@
+/**
+ * Drives a client, ours on Deno or MQTT.js on Node, in the same way. Plain JavaScript, as Node runs it, too.
+ *
+ * @module
+ */
+
+import process from "node:process";
+
+/**
+ * What differs between the clients.
+ *
+ * @typedef {object} Driven
+ * @property {(topic: string, payload: Uint8Array, qos: 0 | 1, done: (error?: unknown) => void) => void} publish
+ * @property {(topic: string, onMessage: (payload: Uint8Array) => void) => Promise<void>} subscribe
+ */
+
+/**
+ * What is measured: `window` publications open at a time, or messages received by a subscriber.
+ *
+ * @typedef {object} ClientJob
+ * @property {"publish" | "subscribe"} role
+ * @property {string} url
+ * @property {0 | 1} qos
+ * @property {number} window
+ * @property {number} warmUp seconds
+ * @property {number} seconds
+ */
+
+/** The topic that the clients publish and subscribe to. */
+export const TOPIC = "bench/client/topic";
+
+/** @returns {ClientJob} the job that the command line holds */
+export function jobOf() {
+  return JSON.parse(process.argv[2] ?? "");
+}
+
+/**
+ * Runs the job, prints messages/s, resident bytes and the share of its core as a line of JSON, and ends the process.
+ *
+ * @param {Driven} client
+ * @param {ClientJob} job
+ */
+export async function drive(client, job) {
+  const metrics = job.role === "publish" ? await publishing(client, job) : await subscribing(client, job);
+  console.log(JSON.stringify(metrics));
+  process.exit(0);
+}
+
+/**
+ * @param {Driven} client
+ * @param {ClientJob} job
+ */
+async function publishing(client, job) {
+  const payload = new Uint8Array(64).fill(0x2e);
+  let open = 0;
+  let sent = 0;
+  let refill = () => {};
+  /** @type {(reason: unknown) => void} */
+  let fail = () => {};
+  const failed = new Promise((_, reject) => fail = reject);
+
+  /** @param {unknown} [error] */
+  const done = (error) => {
+    if (error) return fail(error);
+    open--;
+    refill();
+  };
+  const flood = async (/** @type {number} */ seconds) => {
+    let finish = () => {};
+    const end = performance.now() + seconds * 1000;
+    refill = () => {
+      if (performance.now() >= end) return finish();
+      // Refilled by halves, so that neither client pays for one wake-up a message.
+      if (open > job.window / 2) return;
+      while (open < job.window) {
+        open++;
+        sent++;
+        client.publish(TOPIC, payload, job.qos, done);
+      }
+    };
+    const over = new Promise((resolve) => finish = () => resolve(undefined));
+    refill();
+    await Promise.race([over, failed]);
+    refill = () => {};
+    // The acknowledgement of a last message says that the broker has received those before.
+    await new Promise((resolve) => client.publish("bench/client/last", payload, 1, () => resolve(undefined)));
+  };
+
+  await flood(job.warmUp);
+  const watch = startWatch();
+  sent = 0;
+  await flood(job.seconds);
+  return watch(sent);
+}
+
+/**
+ * @param {Driven} client
+ * @param {ClientJob} job
+ */
+async function subscribing(client, job) {
+  let received = 0;
+  let bytes = 0;
+  await client.subscribe(TOPIC, (payload) => {
+    received++;
+    bytes += payload.length;
+  });
+  await sleep(job.warmUp);
+  const watch = startWatch();
+  received = 0;
+  await sleep(job.seconds);
+  return { ...watch(received), bytes };
+}
+
+function startWatch() {
+  const start = performance.now();
+  const cpu = process.cpuUsage();
+  return (/** @type {number} */ count) => {
+    const seconds = (performance.now() - start) / 1000;
+    const used = process.cpuUsage(cpu);
+    const load = (used.user + used.system) / 1e6 / seconds;
+    return { rate: count / seconds, rss: process.memoryUsage().rss, load };
+  };
+}
+
+/** @param {number} seconds */
+function sleep(seconds) {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}
