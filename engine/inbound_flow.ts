@@ -71,7 +71,8 @@ export class InboundFlow {
 
   /**
    * The answer that ends an exchange was sent: PUBACK, or PUBREC with a reason code of 0x80 or above. The identifier
-   * is free. To be called for PUBLISHes of this connection only.
+   * is free. A PUBACK counts on the connection of its PUBLISH only, later it must not be told. A refusal of QoS 2 must
+   * be, also when its connection is gone, or the peer's repeat passes for a duplicate of an accepted message.
    */
   acknowledged(packetId: number, qos: 1 | 2): void {
     if (qos === 2) this.#forget(packetId);

@@ -197,18 +197,20 @@ export class TopicTrie<V> {
         findBelow(nodes, isFirst, found);
         break;
       }
+      const next: TrieNode<V>[] = [];
       const children = level === "+" ? namesOf(nodes, isFirst) : namedChildren(nodes, level);
-      nodes = [];
       for (const child of children) {
-        if (!child.isFolded) nodes.push(child);
-        else if (levelsMatch(filter, end, child.key ?? "", child.keyEnd)) found.add(child);
+        const { key, keyEnd } = child;
+        if (key === undefined || keyEnd === key.length) next.push(child);
+        else if (levelsMatch(filter, end, key, keyEnd)) found.add(child);
       }
+      nodes = next;
       if (start > filter.length) found.addAll(nodes);
     } while (start <= filter.length && nodes.length > 0);
     found.visit(visit);
   }
 
-  /** All keys with their values, those with fewer levels first. */
+  /** All keys with their values, in no particular order. The trie must not change meanwhile. */
   *entries(): IterableIterator<[string, V]> {
     let nodes = [this.#root];
     while (nodes.length > 0) {
