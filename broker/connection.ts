@@ -149,6 +149,7 @@ export class Connection implements OutputOwner {
       this.#core.metrics.packetsReceived++;
       const pending = protocol.handle(framer);
       if (pending !== undefined) return pending;
+      if (this.#core.pressure.isOn) return this.#core.pressure.wait();
     }
     return undefined;
   }

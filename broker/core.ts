@@ -8,6 +8,8 @@ import { PublishPropertiesView, PublishView } from "../codec/publish_view.ts";
 import type { Clock } from "../engine/clock.ts";
 import { Timers } from "../engine/timers.ts";
 import type { MaybePromise } from "./hooks.ts";
+import { BackPressure } from "./back_pressure.ts";
+import { systemClock } from "./system_clock.ts";
 import { type LogSink, silentLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -35,6 +37,7 @@ export class BrokerCore {
   readonly retained: RetainedStore;
   readonly wills: DelayedWills;
   readonly sessions: Sessions;
+  readonly pressure = new BackPressure(systemClock);
   readonly pool = new BufferPool();
   readonly flushQueue = new FlushQueue();
   // One packet is handled at a time, so one of each serves all connections.
@@ -50,7 +53,7 @@ export class BrokerCore {
     this.topics = new TopicCache(options);
     this.retained = new RetainedStore(options);
     this.wills = new DelayedWills(this.clock, this.timers, (will) => this.publishWill(will));
-    this.sessions = new Sessions(options, this.timers, this.metrics, this.router, this.wills);
+    this.sessions = new Sessions(this);
   }
 
   /**

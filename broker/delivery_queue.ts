@@ -76,6 +76,18 @@ export class DeliveryQueue {
     return this.#bytes;
   }
 
+  /** Whether it is more than half full. */
+  get isFilling(): boolean {
+    const { maxQueuedMessages, maxQueuedBytes } = this.#limits;
+    return 2 * this.length > maxQueuedMessages || 2 * this.#bytes > maxQueuedBytes;
+  }
+
+  /** Whether it is less than a quarter full. */
+  get hasRoom(): boolean {
+    const { maxQueuedMessages, maxQueuedBytes } = this.#limits;
+    return 4 * this.length < maxQueuedMessages && 4 * this.#bytes < maxQueuedBytes;
+  }
+
   /** Whether a QoS 0 message must queue up so that it overtakes none of its kind. */
   get holdsQoS0(): boolean {
     return this.#unordered > 0;

@@ -51,6 +51,10 @@ export class Sender implements SessionLink {
     return this.#output.pending > CONGESTED;
   }
 
+  get isFilling(): boolean {
+    return 2 * this.#output.pending > this.#core.options.maxOutputBytes;
+  }
+
   /**
    * Sends a packet that is no PUBLISH, without its explanations if the client does not take it with them. False: it is
    * larger than the client takes, and was not sent.

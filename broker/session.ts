@@ -10,6 +10,7 @@ import { InboundFlow } from "../engine/inbound_flow.ts";
 import { OutboundFlow } from "../engine/outbound_flow.ts";
 import type { Timer } from "../engine/timers.ts";
 import type { Clock } from "../engine/clock.ts";
+import { type BackPressure, Pace } from "./back_pressure.ts";
 import { Delivery, DeliveryQueue, type QueueLimits, type RetainedBatch } from "./delivery_queue.ts";
 import type { Metrics } from "./metrics.ts";
 import { Publication } from "./publication.ts";
@@ -23,6 +24,8 @@ export const NEVER_EXPIRES = 0xffff_ffff;
 export interface SessionLink {
   /** Whether so much waits to be written that more should wait in the session's queue. */
   readonly congested: boolean;
+  /** Whether so much waits to be written that messages will soon be dropped. */
+  readonly isFilling: boolean;
   /** Whether the client takes a packet of that size. */
   accepts(publication: Publication, qos: QoS, subscriptionIds: readonly number[] | undefined): boolean;
   /** Sends a QoS 0 message, or drops it when too much waits already. */
@@ -38,6 +41,14 @@ export interface SessionLink {
   ): void;
   /** Sends PUBREL again. */
   sendPubrel(packetId: number): void;
+}
+
+/** What the sessions of one broker share. */
+export interface SessionEnvironment {
+  readonly options: QueueLimits;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly pressure: BackPressure;
 }
 
 /** Stands for a message in flight that can never be sent again, because its session ends with its connection. */
@@ -58,16 +69,20 @@ export class Session {
   readonly #queue: DeliveryQueue;
   readonly #metrics: Metrics;
   readonly #clock: Clock;
+  readonly #pressure: BackPressure;
+  /** Only for a subscriber that ever fell behind. */
+  #pace: Pace | undefined;
   #link: SessionLink | undefined;
 
-  constructor(clientId: string, username: string | undefined, limits: QueueLimits, metrics: Metrics, clock: Clock) {
+  constructor(clientId: string, username: string | undefined, environment: SessionEnvironment) {
     this.clientId = clientId;
     this.username = username;
     this.outbound = new OutboundFlow();
     this.inbound = new InboundFlow();
-    this.#queue = new DeliveryQueue(limits);
-    this.#metrics = metrics;
-    this.#clock = clock;
+    this.#queue = new DeliveryQueue(environment.options);
+    this.#metrics = environment.metrics;
+    this.#clock = environment.clock;
+    this.#pressure = environment.pressure;
   }
 
   /** Whether a connection serves this session. */
@@ -100,6 +115,7 @@ export class Session {
   /** The connection is gone. */
   detach(): void {
     this.#link = undefined;
+    this.#pace?.relieve();
   }
 
   /** Takes a message for this client: sends it, queues it, or drops it where the limits say so. */
@@ -113,12 +129,17 @@ export class Session {
     const link = this.#link;
     if (qos === 0) {
       if (link === undefined) return;
-      if (!this.#queue.holdsQoS0) return link.sendQoS0(publication, retain, subscriptionIds);
+      if (!this.#queue.holdsQoS0) {
+        link.sendQoS0(publication, retain, subscriptionIds);
+        if (link.isFilling) this.#fallBehind();
+        return;
+      }
     } else if (link !== undefined && !this.#mustQueue(link)) {
       return this.#begin(link, publication, qos, retain, subscriptionIds, share);
     }
     const delivery = new Delivery(publication.keep(), qos, retain, subscriptionIds, share);
     if (!this.#queue.push(delivery)) this.#metrics.dropped.queueFull++;
+    if (link !== undefined && this.#queue.isFilling) this.#fallBehind();
   }
 
   /** Takes retained messages for a new subscription. */
@@ -132,6 +153,11 @@ export class Session {
     const link = this.#link;
     if (link === undefined) return;
     if (this.outbound.resending) this.#resend(link);
+    if (this.#queue.length > 0) this.#sendWaiting(link);
+    if (this.#pace !== undefined) this.#catchUp(link, this.#pace);
+  }
+
+  #sendWaiting(link: SessionLink): void {
     while (this.#queue.length > 0 && !link.congested) {
       const next = this.#queue.peek();
       if (next === undefined) return;
@@ -141,9 +167,19 @@ export class Session {
     }
   }
 
+  #fallBehind(): void {
+    this.#pressure.note(this.#pace ??= new Pace());
+  }
+
+  #catchUp(link: SessionLink, pace: Pace): void {
+    pace.move();
+    if (pace.isAwaited && this.#queue.hasRoom && !link.isFilling) pace.relieve();
+    if (this.#queue.length === 0 && !link.congested) pace.reset();
+  }
+
   /** Ends the session. Returns the messages of share groups that another member can still have. */
   end(): Delivery[] {
-    this.#link = undefined;
+    this.detach();
     const begun = this.outbound.clear().filter((delivery) => delivery.qos === 1);
     const unfinished = [...begun, ...this.#queue.clear()];
     return unfinished.filter((delivery) => delivery.share !== undefined);

@@ -8,7 +8,7 @@ import type { Timers } from "../engine/timers.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { Router } from "./router.ts";
-import { NEVER_EXPIRES, Session } from "./session.ts";
+import { NEVER_EXPIRES, Session, type SessionEnvironment } from "./session.ts";
 import type { DelayedWills, WillMessage } from "./will.ts";
 
 /** Why a connection ended, as far as its session and will are concerned. */
@@ -32,8 +32,17 @@ export interface OpenedSession {
   readonly present: boolean;
 }
 
+/** What the sessions of a broker work with. */
+export interface SessionsEnvironment extends SessionEnvironment {
+  readonly options: ResolvedOptions;
+  readonly timers: Timers;
+  readonly router: Router;
+  readonly wills: DelayedWills;
+}
+
 /** The sessions of a broker. */
 export class Sessions {
+  readonly #environment: SessionsEnvironment;
   readonly #options: ResolvedOptions;
   readonly #timers: Timers;
   readonly #metrics: Metrics;
@@ -42,12 +51,13 @@ export class Sessions {
   readonly #sessions = new Map<string, Session>();
   readonly #holders = new Map<Session, Holder>();
 
-  constructor(options: ResolvedOptions, timers: Timers, metrics: Metrics, router: Router, wills: DelayedWills) {
-    this.#options = options;
-    this.#timers = timers;
-    this.#metrics = metrics;
-    this.#router = router;
-    this.#wills = wills;
+  constructor(environment: SessionsEnvironment) {
+    this.#environment = environment;
+    this.#options = environment.options;
+    this.#timers = environment.timers;
+    this.#metrics = environment.metrics;
+    this.#router = environment.router;
+    this.#wills = environment.wills;
   }
 
   /** Sessions, connected or not. */
@@ -96,7 +106,7 @@ export class Sessions {
     let session = this.#sessions.get(clientId);
     const present = session !== undefined;
     if (session === undefined) {
-      session = new Session(clientId, username, this.#options, this.#metrics, this.#options.clock);
+      session = new Session(clientId, username, this.#environment);
       this.#sessions.set(clientId, session);
     }
     if (session.expiryTimer !== undefined) this.#timers.cancel(session.expiryTimer);

@@ -1,0 +1,147 @@
+/**
+ * Lets publishers wait for subscribers that nearly keep up, and never for one that does not.
+ *
+ * A queue that fills up faster than its client empties it would drop messages even if the client were only
+ * milliseconds behind. So whoever publishes to it is read from again when there is room, or when patience ends: a
+ * subscriber that needed longer is waited for by nobody for a while, and loses what its queue cannot hold. One that
+ * has stopped reading thus costs its publishers a twentieth of a second now and then.
+ *
+ * @module
+ */
+
+import type { Clock } from "../engine/clock.ts";
+
+/** Milliseconds that a publisher waits for a subscriber that takes nothing. */
+const PATIENCE = 50;
+/** So many times that patience is granted to one that takes something each time. */
+const ROUNDS = 4;
+/** Milliseconds for which nobody waits for a subscriber that was too slow; doubled each time, up to the longest. */
+const FIRST_PENALTY = 5_000;
+const LONGEST_PENALTY = 80_000;
+
+/** How well one subscriber keeps up. */
+export class Pace {
+  /** Until then nobody waits for it. */
+  #exemptUntil = 0;
+  #penalty = FIRST_PENALTY;
+  #waiters: (() => void)[] = [];
+  #moved = false;
+
+  /** Whether it may be waited for at `now`. */
+  deservesPatience(now: number): boolean {
+    return now >= this.#exemptUntil;
+  }
+
+  /** Whether somebody waits for it. */
+  get isAwaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
+  /** Calls `task` when there is room again. */
+  await(task: () => void): void {
+    this.#waiters.push(task);
+  }
+
+  /** The subscriber took something. */
+  move(): void {
+    this.#moved = true;
+  }
+
+  /** Whether it took something since it was asked before. */
+  hasMoved(): boolean {
+    const moved = this.#moved;
+    this.#moved = false;
+    return moved;
+  }
+
+  /** There is room again, or there is no subscriber any more. */
+  relieve(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  /** Nothing waits for this subscriber any more: what was is forgotten. */
+  reset(): void {
+    this.#penalty = FIRST_PENALTY;
+    this.#exemptUntil = 0;
+  }
+
+  /** It was too slow. */
+  penalize(now: number): void {
+    this.#exemptUntil = now + this.#penalty;
+    this.#penalty = Math.min(2 * this.#penalty, LONGEST_PENALTY);
+    this.relieve();
+  }
+}
+
+/** The subscribers that fell behind while the packets of one publisher were handled. */
+export class BackPressure {
+  readonly #clock: Clock;
+  #lagging: Pace[] = [];
+
+  /** Patience is about the machine, not the protocol: `clock` is the platform's, whatever the broker's is. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether the publisher that is handled should wait. */
+  get isOn(): boolean {
+    return this.#lagging.length > 0;
+  }
+
+  /** A subscriber's queue fills up. */
+  note(pace: Pace): void {
+    if (!this.#lagging.includes(pace) && pace.deservesPatience(this.#clock.now())) this.#lagging.push(pace);
+  }
+
+  /** Nobody is to wait for what was noted: it was no connection that published. */
+  clear(): void {
+    if (this.#lagging.length > 0) this.#lagging = [];
+  }
+
+  /** Resolves when all that were noted have room again, or patience with the others has ended. */
+  wait(): Promise<void> {
+    const lagging = this.#lagging;
+    this.#lagging = [];
+    return new Promise((resolve) => {
+      const patience = new Patience(this.#clock, lagging, resolve);
+      for (const pace of lagging) {
+        pace.hasMoved();
+        pace.await(() => patience.look());
+      }
+    });
+  }
+}
+
+/** One publisher that waits. */
+class Patience {
+  readonly #clock: Clock;
+  readonly #lagging: readonly Pace[];
+  readonly #resolve: () => void;
+  #rounds = 0;
+  #cancel: () => void;
+
+  constructor(clock: Clock, lagging: readonly Pace[], resolve: () => void) {
+    this.#clock = clock;
+    this.#lagging = lagging;
+    this.#resolve = resolve;
+    this.#cancel = clock.schedule(PATIENCE, () => this.#judge());
+  }
+
+  /** One of them has room again: perhaps it was the last. */
+  look(): void {
+    if (this.#lagging.some((pace) => pace.isAwaited)) return;
+    this.#cancel();
+    this.#resolve();
+  }
+
+  #judge(): void {
+    this.#rounds++;
+    for (const pace of this.#lagging) {
+      if (pace.isAwaited && (this.#rounds >= ROUNDS || !pace.hasMoved())) pace.penalize(this.#clock.now());
+    }
+    this.#cancel = this.#clock.schedule(PATIENCE, () => this.#judge());
+    this.look();
+  }
+}
