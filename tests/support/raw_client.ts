@@ -75,6 +75,7 @@ export class RawClient {
   #writing: Promise<void> = Promise.resolve();
   #paused: PromiseWithResolvers<void> | undefined;
   #lastPacketId = 0;
+  #linkOpen = true;
 
   private constructor(link: Link, version: ProtocolVersion) {
     this.#link = link;
@@ -325,16 +326,19 @@ export class RawClient {
 
   /** Closes the connection without a word: a failure of the network. */
   async close(): Promise<void> {
-    if (this.#inbox.state.kind !== "closed") this.#link.close();
     this.#inbox.end({ kind: "closed" });
+    this.#closeLink();
     this.resume();
     await this.#reading;
     await this.#writing;
   }
 
   /** {@linkcode RawClient.close}. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  [Symbol.asyncDispose] = (): Promise<void> => this.close();
+
+  #closeLink(): void {
+    if (this.#linkOpen) this.#link.close();
+    this.#linkOpen = false;
   }
 
   async #read(): Promise<void> {
@@ -349,6 +353,7 @@ export class RawClient {
     } catch (cause) {
       this.#inbox.end({ kind: "ended", cause });
     }
+    this.#closeLink(); // as any client does when the other end has closed
   }
 
   #take(chunk: Uint8Array): void {
