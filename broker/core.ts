@@ -9,6 +9,7 @@ import type { Clock } from "../engine/clock.ts";
 import { Timers } from "../engine/timers.ts";
 import type { MaybePromise } from "./hooks.ts";
 import { BackPressure } from "./back_pressure.ts";
+import { Slab } from "./slab.ts";
 import { systemClock } from "./system_clock.ts";
 import { type LogSink, silentLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
@@ -38,6 +39,7 @@ export class BrokerCore {
   readonly wills: DelayedWills;
   readonly sessions: Sessions;
   readonly pressure = new BackPressure(systemClock);
+  readonly slab = new Slab();
   readonly pool = new BufferPool();
   readonly flushQueue = new FlushQueue();
   // One packet is handled at a time, so one of each serves all connections.
@@ -91,7 +93,7 @@ export class BrokerCore {
 
   #mayPublishWill({ client, topic, message }: WillMessage): MaybePromise<boolean> {
     // Nobody but the broker itself speaks for the broker.
-    if (topic.name.startsWith("$SYS")) return false;
+    if (topic.isSys) return false;
     const hook = this.options.authorizePublish;
     if (hook === undefined) return true;
     try {

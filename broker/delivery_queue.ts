@@ -19,6 +19,12 @@ export class Delivery {
     /** The group that chose this session; it gets the message back if the session ends first. */
     readonly share: ShareGroup | undefined,
   ) {}
+
+  /** The same with bytes that lie by themselves. */
+  settled(): Delivery {
+    const { publication, qos, retain, subscriptionIds, share } = this;
+    return new Delivery(publication.keep(), qos, retain, subscriptionIds, share);
+  }
 }
 
 /** Retained messages for a new subscription, turned into deliveries as the client takes them. */
@@ -129,6 +135,14 @@ export class DeliveryQueue {
     this.#bytes -= first.publication.size;
     if (first.qos === 0) this.#unordered--;
     this.#drop();
+  }
+
+  /** The client is gone, so what waits may wait for long: small messages get memory of their own. */
+  settle(): void {
+    for (let i = this.#head; i < this.#items.length; i++) {
+      const item = this.#items[i];
+      if (item instanceof Delivery && item.publication.isBrief) this.#items[i] = item.settled();
+    }
   }
 
   /** Empties the queue; returns the messages that were in it, retained ones left out. */

@@ -57,7 +57,7 @@ export class EncodedVariants {
     if (variant === undefined) throw new RangeError(`Cannot encode: QoS must be 0, 1 or 2, received ${qos}`);
     if ((this.#made & (1 << index)) !== 0) return variant;
     this.#made |= 1 << index;
-    if (publication.frameStart >= 0 && publication.frameV5 === v5 && publication.qos === qos && !retain) {
+    if (publication.isVerbatim(v5, qos, retain)) {
       variant.bytes = publication.bytes;
       variant.start = publication.frameStart;
       variant.end = publication.payloadEnd;

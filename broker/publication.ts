@@ -13,10 +13,11 @@ import { encodePacket } from "../codec/encode.ts";
 import { frameOf } from "../codec/framer.ts";
 import type { PublishProperties } from "../codec/properties.ts";
 import { PublishPropertiesView, PublishView } from "../codec/publish_view.ts";
+import { MAX_SLAB_ENTRY, type Slab } from "./slab.ts";
 import type { Topic } from "./topic_cache.ts";
 
 const NO_BYTES = new Uint8Array(0);
-const NOWHERE: Topic = { name: "", bytes: NO_BYTES, route: undefined };
+const NOWHERE: Topic = { name: "", bytes: NO_BYTES, isSys: false, route: undefined };
 
 /** What a PUBLISH to one receiver looks like. Mutable, so that one object serves for all messages. */
 export class PublishForm {
@@ -54,7 +55,10 @@ export class Publication {
   frameStart = -1;
   frameIdAt = 0;
   frameV5 = false;
+  /** Whether the bytes lie in a slab beside others, which should not stay there for long. */
+  isBrief = false;
   #kept: Publication | undefined;
+  #briefly: Publication | undefined;
 
   /** Forgets the message before, so that the fields can be filled with the next one. */
   reset(topic: Topic, qos: QoS, retain: boolean, bytes: Uint8Array): void {
@@ -66,6 +70,7 @@ export class Publication {
     this.expiresAt = Infinity;
     this.frameStart = -1;
     this.#kept = undefined;
+    this.#briefly = undefined;
   }
 
   /** Bytes that this message holds in memory once it is kept. */
@@ -95,6 +100,40 @@ export class Publication {
     kept.#kept = kept;
     this.#kept = kept;
     return kept;
+  }
+
+  /** Like {@linkcode keep}, for a message that waits only until its receiver has room. */
+  keepBriefly(slab: Slab): Publication {
+    if (this.#kept !== undefined) return this.#kept;
+    if (this.#briefly !== undefined) return this.#briefly;
+    const fits = this.frameStart >= 0 && this.payloadEnd - this.frameStart <= MAX_SLAB_ENTRY;
+    return fits ? this.#briefly = this.#copyTo(slab) : this.keep();
+  }
+
+  /** Copies the whole packet that it came in, so that it can go out as it is. */
+  #copyTo(slab: Slab): Publication {
+    const moved = slab.add(this.bytes, this.frameStart, this.payloadEnd) - this.frameStart;
+    const copy = new Publication();
+    copy.topic = this.topic;
+    copy.qos = this.qos;
+    copy.retain = this.retain;
+    copy.bytes = slab.bytes;
+    copy.propertiesStart = this.propertiesStart + moved;
+    copy.propertiesEnd = this.propertiesEnd + moved;
+    copy.payloadStart = this.payloadStart + moved;
+    copy.payloadEnd = this.payloadEnd + moved;
+    copy.expiryAt = this.expiryAt < 0 ? -1 : this.expiryAt + moved;
+    copy.expiresAt = this.expiresAt;
+    copy.frameStart = this.frameStart + moved;
+    copy.frameIdAt = this.frameIdAt + moved;
+    copy.frameV5 = this.frameV5;
+    copy.isBrief = true;
+    return copy;
+  }
+
+  /** Whether the packet that it came in is what such a receiver gets, but for the packet identifier. */
+  isVerbatim(v5: boolean, qos: QoS, retain: boolean): boolean {
+    return this.frameStart >= 0 && this.frameV5 === v5 && this.qos === qos && !retain;
   }
 
   /** Bytes of the whole packet in this form. */

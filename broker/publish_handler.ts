@@ -130,7 +130,7 @@ export class PublishHandler {
   #authorize(publication: Publication, packetId: number): Promise<void> | undefined {
     const hook = this.#core.options.authorizePublish;
     // Nobody but the broker itself speaks for the broker.
-    if (publication.topic.name.startsWith("$SYS")) return this.#refuse(publication, packetId);
+    if (publication.topic.isSys) return this.#refuse(publication, packetId);
     if (hook === undefined) return this.#accept(publication, packetId);
     const { topic, qos, retain, payload } = publication;
     const allowed = hook(this.#connection.client, { topic: topic.name, qos, retain, payload });

@@ -138,17 +138,26 @@ export class Sender implements SessionLink {
     metrics.publishBytesSent += publication.payloadEnd - publication.payloadStart;
     if (log.debug) this.#logPublish(publication, qos, retain, dup, packetId);
     const own = dup || subscriptionIds !== undefined || this.#aliases !== undefined;
-    if (own || !router.variants.has(publication)) {
-      return this.#encode(publication, qos, retain, dup, packetId, subscriptionIds);
+    if (own) return this.#encode(publication, qos, retain, dup, packetId, subscriptionIds);
+    const { v5 } = this.#form;
+    if (router.variants.has(publication)) {
+      const { bytes, start, end, idAt } = router.variants.of(publication, v5, qos, retain);
+      return this.#copy(bytes, start, end, idAt, qos, packetId);
     }
-    const encoded = router.variants.of(publication, this.#form.v5, qos, retain);
-    const { start, end } = encoded;
-    const at = this.#output.append(encoded.bytes, start, end);
+    if (publication.isVerbatim(v5, qos, retain) && publication.expiryAt < 0) {
+      const { bytes, frameStart, payloadEnd, frameIdAt } = publication;
+      return this.#copy(bytes, frameStart, payloadEnd, frameIdAt, qos, packetId);
+    }
+    this.#encode(publication, qos, retain, dup, packetId, subscriptionIds);
+  }
+
+  /** Sends a packet that is encoded already, with its packet identifier. */
+  #copy(bytes: Uint8Array, start: number, end: number, idAt: number, qos: QoS, packetId: number): void {
+    const at = this.#output.append(bytes, start, end) + idAt - start;
     if (qos === 0) return;
     const { buffer } = this.#output;
-    const idAt = at + encoded.idAt - start;
-    buffer[idAt] = packetId >>> 8;
-    buffer[idAt + 1] = packetId & 0xff;
+    buffer[at] = packetId >>> 8;
+    buffer[at + 1] = packetId & 0xff;
   }
 
   /** Encodes for this client alone. */
@@ -177,7 +186,8 @@ export class Sender implements SessionLink {
       }
     }
     const at = this.#output.reserve(length);
-    publication.write(this.#output.buffer, at, form, this.#core.clock.now());
+    const now = publication.expiryAt < 0 ? undefined : this.#core.clock.now();
+    publication.write(this.#output.buffer, at, form, now);
   }
 
   /** Sets the form without an alias; returns the packet's length. */

@@ -15,6 +15,7 @@ import { Delivery, DeliveryQueue, type QueueLimits, type RetainedBatch } from ".
 import type { Metrics } from "./metrics.ts";
 import { Publication } from "./publication.ts";
 import type { ShareGroup } from "./shared_subscriptions.ts";
+import type { Slab } from "./slab.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Session expiry interval of a session that never ends by itself, in seconds. */
@@ -49,6 +50,7 @@ export interface SessionEnvironment {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly pressure: BackPressure;
+  readonly slab: Slab;
 }
 
 /** Stands for a message in flight that can never be sent again, because its session ends with its connection. */
@@ -70,6 +72,7 @@ export class Session {
   readonly #metrics: Metrics;
   readonly #clock: Clock;
   readonly #pressure: BackPressure;
+  readonly #slab: Slab;
   /** Only for a subscriber that ever fell behind. */
   #pace: Pace | undefined;
   #link: SessionLink | undefined;
@@ -83,6 +86,7 @@ export class Session {
     this.#metrics = environment.metrics;
     this.#clock = environment.clock;
     this.#pressure = environment.pressure;
+    this.#slab = environment.slab;
   }
 
   /** Whether a connection serves this session. */
@@ -115,6 +119,7 @@ export class Session {
   /** The connection is gone. */
   detach(): void {
     this.#link = undefined;
+    this.#queue.settle();
     this.#pace?.relieve();
   }
 
@@ -137,7 +142,8 @@ export class Session {
     } else if (link !== undefined && !this.#mustQueue(link)) {
       return this.#begin(link, publication, qos, retain, subscriptionIds, share);
     }
-    const delivery = new Delivery(publication.keep(), qos, retain, subscriptionIds, share);
+    const kept = link === undefined ? publication.keep() : publication.keepBriefly(this.#slab);
+    const delivery = new Delivery(kept, qos, retain, subscriptionIds, share);
     if (!this.#queue.push(delivery)) this.#metrics.dropped.queueFull++;
     if (link !== undefined && this.#queue.isFilling) this.#fallBehind();
   }
@@ -213,7 +219,7 @@ export class Session {
 
   #sendQueued(link: SessionLink, delivery: Delivery): void {
     const { publication, qos, retain, subscriptionIds, share } = delivery;
-    if (publication.expiresAt <= this.#clock.now()) {
+    if (publication.expiresAt < Infinity && publication.expiresAt <= this.#clock.now()) {
       this.#metrics.dropped.expired++;
       return;
     }

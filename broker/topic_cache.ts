@@ -15,6 +15,8 @@ export interface Topic {
   readonly name: string;
   /** The name in UTF-8, without a length. */
   readonly bytes: Uint8Array;
+  /** Whether it belongs to the broker, so that no client may publish there. */
+  readonly isSys: boolean;
   /** Who gets what is published here; stale when its version is not the router's. */
   route: Route | undefined;
 }
@@ -76,7 +78,7 @@ export class TopicCache {
     assertTopicName(name);
     // The limit is for clients; the broker's own topics are as deep as they are.
     if (!name.startsWith("$SYS/")) assertTopicLevels(name, this.#limits);
-    return this.#add(hash, { name, bytes: bytes.slice(start, end), route: undefined });
+    return this.#add(hash, { name, bytes: bytes.slice(start, end), isSys: name.startsWith("$SYS"), route: undefined });
   }
 
   #add(hash: number, topic: Topic): Topic {
