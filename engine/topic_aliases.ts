@@ -67,8 +67,12 @@ export class OutboundTopicAliases {
     if (assigned === undefined) return 0;
     if (!assigned.used) return assigned.alias;
     assigned.used = false;
-    this.#hand = (this.#hand + 1) % this.maximum;
+    this.#moveOn();
     return 0;
+  }
+
+  #moveOn(): void {
+    this.#hand = (this.#hand + 1) % this.maximum;
   }
 
   /** The packet with this topic name and alias goes out; all later ones may carry the alias alone. */
@@ -76,7 +80,10 @@ export class OutboundTopicAliases {
     if (!assignment.isNew) return;
     const { topic, alias } = assignment;
     const replaced = this.#byAlias[alias - 1];
-    if (replaced !== undefined) this.#assigned.delete(replaced.topic);
+    if (replaced !== undefined) {
+      this.#assigned.delete(replaced.topic);
+      this.#moveOn();
+    }
     const assigned = { topic, alias, isNew: false, used: true };
     this.#byAlias[alias - 1] = assigned;
     this.#assigned.set(topic, assigned);
