@@ -68,7 +68,8 @@ export function connackVersion(frame: Frame): ProtocolVersion | undefined {
   if (startsWith(bytes, NAME_3_1)) return bytes.length > NAME_3_1.length ? 3 : undefined;
   const level = bytes[NAME.length];
   if (level === undefined || !startsWith(bytes, NAME)) return undefined;
-  return level >= 5 ? 5 : 4;
+  // Bit 7 is how some brokers announce themselves as bridges.
+  return (level & 0x7f) >= 5 ? 5 : 4;
 }
 
 /** The protocol names "MQTT" and "MQIsdp", with their lengths. */

@@ -1,19 +1,19 @@
 /**
- * CONNECT into bytes (MQTT 5.0 and 3.1.1 section 3.1).
+ * CONNECT and CONNACK into bytes (MQTT 5.0 sections 3.1 and 3.2).
  *
  * @module
  */
 
 import { variableByteIntegerLength } from "./bytes.ts";
 import { PACKET_TYPES } from "./packet_types.ts";
-import type { ConnectPacket, Will } from "./packets.ts";
+import type { ConnackPacket, ConnectPacket, ProtocolVersion, Will } from "./packets.ts";
 import { WILL } from "./property_table.ts";
 import { isTopicName } from "./topic.ts";
 import { measureProperties, writeProperties } from "./write_properties.ts";
-import { beginPacket, binarySize, checkInteger, stringSize } from "./writer.ts";
+import { begin, binarySize, checkInteger, checkReasonCode, type PacketSink, stringSize } from "./writer.ts";
 
 /** The bytes of a CONNECT in the version that it names; errors as for `encodePacket`. */
-export function encodeConnect(packet: ConnectPacket): Uint8Array {
+export function encodeConnect(packet: ConnectPacket, sink: PacketSink | undefined): Uint8Array {
   const { protocolVersion: version, keepAlive, clientId, will, username, password, properties } = packet;
   check(packet);
   const name = version === 3 ? "MQIsdp" : "MQTT";
@@ -28,7 +28,7 @@ export function encodeConnect(packet: ConnectPacket): Uint8Array {
   if (username !== undefined) length += stringSize(username);
   if (password !== undefined) length += binarySize(password, "password");
 
-  const writer = beginPacket(PACKET_TYPES.connect << 4, length);
+  const writer = begin(sink, PACKET_TYPES.connect << 4, length);
   writer.string(name);
   writer.byte(version);
   writer.byte(connectFlags(packet));
@@ -70,4 +70,26 @@ function connectFlags({ cleanStart, will, username, password }: ConnectPacket): 
   if (password !== undefined) flags |= 0x40;
   if (username !== undefined) flags |= 0x80;
   return flags;
+}
+
+/** Writes a CONNACK; before MQTT 5.0 its code is a return code of 0 to 5. */
+export function encodeConnack(
+  packet: ConnackPacket,
+  version: ProtocolVersion,
+  sink: PacketSink | undefined,
+): Uint8Array {
+  const { sessionPresent, reasonCode, properties } = packet;
+  if (version === 5) checkReasonCode(PACKET_TYPES.connack, reasonCode);
+  else checkInteger(reasonCode, 0, 5, "return code");
+  if (sessionPresent && reasonCode !== 0) {
+    throw new RangeError(`Cannot encode CONNACK: session present must be false with code ${reasonCode}, received true`);
+  }
+  const propertyLength = version === 5 ? measureProperties(properties, PACKET_TYPES.connack) : 0;
+  const tail = version === 5 ? variableByteIntegerLength(propertyLength) + propertyLength : 0;
+  const writer = begin(sink, PACKET_TYPES.connack << 4, 2 + tail);
+  // MQTT 3.1 reserves the byte of the flags.
+  writer.byte(sessionPresent && version > 3 ? 1 : 0);
+  writer.byte(reasonCode);
+  if (version === 5) writeProperties(writer, properties, propertyLength);
+  return writer.bytes;
 }

@@ -30,9 +30,10 @@ export { decodeUtf8, encodeUtf8, isUtf8, MAXIMUM_VARIABLE_BYTE_INTEGER, variable
 export { writeVariableByteInteger } from "./bytes.ts";
 export { connackVersion } from "./decode_connect.ts";
 export { decodePacket } from "./decode.ts";
-export { encodePacket, encodePacketWithin } from "./encode.ts";
+export { encodePacket, encodePacketInto, encodePacketWithin } from "./encode.ts";
 export { MqttError } from "./errors.ts";
 export { type Frame, frameOf, Framer, type FramerOptions } from "./framer.ts";
+export { PacketBuffer } from "./packet_buffer.ts";
 export type * from "./packets.ts";
 export { propertiesLength, type PropertyOwner, readProperties, writeProperties } from "./properties.ts";
 export type * from "./property_types.ts";
@@ -53,3 +54,4 @@ export {
   type SharedFilter,
   topicMatches,
 } from "./topic.ts";
+export type { PacketSink } from "./writer.ts";

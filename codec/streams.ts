@@ -6,9 +6,10 @@
  */
 
 import { decodePacket } from "./decode.ts";
-import { encodePacket } from "./encode.ts";
+import { encodePacketInto } from "./encode.ts";
 import { MqttError } from "./errors.ts";
 import { Framer } from "./framer.ts";
+import { PacketBuffer } from "./packet_buffer.ts";
 import type { Packet, ProtocolVersion } from "./packets.ts";
 import { ReasonCode } from "./reason_codes.ts";
 
@@ -91,27 +92,16 @@ export interface PacketEncoderStreamOptions {
 export class PacketEncoderStream extends TransformStream<Packet[], Uint8Array> {
   /** A stream that has written nothing yet. */
   constructor(options: PacketEncoderStreamOptions = {}) {
+    const buffer = new PacketBuffer();
     let version: ProtocolVersion = options.protocolVersion ?? 4;
     super({
       transform(batch, controller) {
-        const parts = batch.map((packet) => {
+        for (const packet of batch) {
           if (packet.type === "connect") version = packet.protocolVersion;
-          return encodePacket(packet, version);
-        });
-        if (parts.length > 0) controller.enqueue(concatenate(parts));
+          encodePacketInto(packet, version, buffer);
+        }
+        if (buffer.length > 0) controller.enqueue(buffer.take());
       },
     });
   }
-}
-
-function concatenate(parts: Uint8Array[]): Uint8Array {
-  const [first] = parts;
-  if (parts.length === 1 && first !== undefined) return first;
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MAXIMUM_STRING_LENGTH } from "./bytes.ts";
+import { MAXIMUM_STRING_LENGTH, utf8Length } from "./bytes.ts";
 import { MqttError } from "./errors.ts";
 import { ReasonCode } from "./reason_codes.ts";
 
@@ -33,9 +33,9 @@ export function isTopicName(topic: string): boolean {
  */
 export function isTopicFilter(filter: string): boolean {
   if (!isTopicText(filter)) return false;
-  if (!filter.startsWith(SHARE)) return hasWildcardsInPlace(filter, 0);
+  if (!filter.startsWith(SHARE)) return hasWildcardsInPlace(filter);
   const shared = parseSharedFilter(filter);
-  return shared !== undefined && hasWildcardsInPlace(shared.filter, 0);
+  return shared !== undefined && hasWildcardsInPlace(shared.filter);
 }
 
 /** Throws {@linkcode MqttError} 0x90 unless `topic` is a topic name, see {@linkcode isTopicName}. */
@@ -45,6 +45,23 @@ export function assertTopicName(topic: string): void {
     `Cannot use topic name: it must have 1 to 65535 bytes and no wildcards, received "${excerpt(topic)}"`,
     ReasonCode.TopicNameInvalid,
   );
+}
+
+/**
+ * Bytes that the topic name `topic` of a PUBLISH takes in UTF-8, 0 for an empty one; `RangeError` if it has wildcards,
+ * other errors as for `utf8Length`. One pass over what is nearly always ASCII.
+ */
+export function topicNameLength(topic: string): number {
+  const units = topic.length;
+  let ascii = units <= MAXIMUM_STRING_LENGTH;
+  for (let i = 0; i < units; i++) {
+    const unit = topic.charCodeAt(i);
+    if (unit === HASH || unit === PLUS) {
+      throw new RangeError(`Cannot encode topic name: it must have no wildcards, received "${excerpt(topic)}"`);
+    }
+    if (unit > 0x7f || unit === 0) ascii = false;
+  }
+  return ascii ? units : utf8Length(topic);
 }
 
 /** Throws {@linkcode MqttError} 0x8F unless `filter` is a topic filter, see {@linkcode isTopicFilter}. */
@@ -127,11 +144,11 @@ function isTopicText(text: string): boolean {
   return text.length * 3 <= MAXIMUM_STRING_LENGTH || new TextEncoder().encode(text).length <= MAXIMUM_STRING_LENGTH;
 }
 
-function hasWildcardsInPlace(filter: string, from: number): boolean {
-  for (let i = from; i < filter.length; i++) {
+function hasWildcardsInPlace(filter: string): boolean {
+  for (let i = 0; i < filter.length; i++) {
     const unit = filter.charCodeAt(i);
     if (unit !== HASH && unit !== PLUS) continue;
-    if (i > from && filter.charCodeAt(i - 1) !== SLASH) return false;
+    if (i > 0 && filter.charCodeAt(i - 1) !== SLASH) return false;
     if (i + 1 === filter.length) return true;
     if (unit === HASH || filter.charCodeAt(i + 1) !== SLASH) return false;
   }

@@ -63,7 +63,7 @@ function propertySize(specification: PropertySpecification, value: unknown, owne
     case PropertyType.Utf8String:
       return 1 + stringSize(stringOf(value, specification));
     case PropertyType.BinaryData:
-      return 1 + binarySize(value as Uint8Array, name);
+      return 1 + binarySize(value, name);
     default:
       return listSize(specification, value, owner);
   }

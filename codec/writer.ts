@@ -4,13 +4,30 @@
  * @module
  */
 
-import { utf8Length, variableByteIntegerLength, writeUtf8, writeVariableByteInteger } from "./bytes.ts";
+import {
+  MAXIMUM_STRING_LENGTH,
+  utf8Length,
+  variableByteIntegerLength,
+  writeUtf8,
+  writeVariableByteInteger,
+} from "./bytes.ts";
+import { isReasonCodeOf, packetTypeName } from "./packet_types.ts";
 
-/** A new packet of exactly the right size, with its fixed header written. */
-export function beginPacket(firstByte: number, remainingLength: number): Writer {
-  const bytes = new Uint8Array(1 + variableByteIntegerLength(remainingLength) + remainingLength);
-  bytes[0] = firstByte;
-  return new Writer(bytes, writeVariableByteInteger(bytes, 1, remainingLength));
+/** What packets are written into: a buffer that makes room for them, for instance the output of a connection. */
+export interface PacketSink {
+  /** Makes room for `length` bytes; returns their offset in {@linkcode buffer}. */
+  reserve(length: number): number;
+  /** The buffer that `reserve` made room in; read again after each call of it. */
+  readonly buffer: Uint8Array;
+}
+
+/** Begins a packet in `sink`, or else in a new array of exactly its size, by writing the fixed header. */
+export function begin(sink: PacketSink | undefined, firstByte: number, remainingLength: number): Writer {
+  const size = 1 + variableByteIntegerLength(remainingLength) + remainingLength;
+  const start = sink === undefined ? 0 : sink.reserve(size);
+  const bytes = sink === undefined ? new Uint8Array(size) : sink.buffer;
+  bytes[start] = firstByte;
+  return new Writer(bytes, writeVariableByteInteger(bytes, start + 1, remainingLength));
 }
 
 /** A position in an array that has room for all that is written; its users have measured and checked that before. */
@@ -75,14 +92,32 @@ export function stringSize(value: string): number {
 }
 
 /** Size of binary data with its length bytes; `RangeError` above 65,535 bytes, `TypeError` if it is not a `Uint8Array`. */
-export function binarySize(value: Uint8Array, name: string): number {
-  if (!(value instanceof Uint8Array)) throw new TypeError(`Cannot encode packet: ${name} must be a Uint8Array`);
-  if (value.length <= 65_535) return 2 + value.length;
+export function binarySize(value: unknown, name: string): number {
+  checkBytes(value, name);
+  if (value.length <= MAXIMUM_STRING_LENGTH) return 2 + value.length;
   throw new RangeError(`Cannot encode packet: ${name} must have at most 65535 bytes, received ${value.length}`);
+}
+
+/** `TypeError` unless `value` is a `Uint8Array`. */
+export function checkBytes(value: unknown, name: string): asserts value is Uint8Array {
+  if (value instanceof Uint8Array) return;
+  throw new TypeError(`Cannot encode packet: ${name} must be a Uint8Array, received ${typeof value}`);
 }
 
 /** `RangeError` unless `value` is an integer from `minimum` to `maximum`. */
 export function checkInteger(value: unknown, minimum: number, maximum: number, name: string): void {
   if (typeof value === "number" && value >= minimum && value <= maximum && Number.isInteger(value)) return;
   throw new RangeError(`Cannot encode packet: ${name} must be ${minimum} to ${maximum}, received ${value}`);
+}
+
+/** `RangeError` unless `packetId` is 1 to 65,535. */
+export function checkPacketId(packetId: unknown): void {
+  checkInteger(packetId, 1, 65_535, "packet identifier");
+}
+
+/** `RangeError` unless a packet of this type may carry this reason code. */
+export function checkReasonCode(type: number, code: number): void {
+  if (isReasonCodeOf(type, code)) return;
+  const name = packetTypeName(type);
+  throw new RangeError(`Cannot encode ${name}: reason code must be one of ${name}, received ${code}`);
 }

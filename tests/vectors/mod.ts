@@ -1,0 +1,17 @@
+/** All test vectors. @module */
+
+import * as acknowledgements from "./acknowledgements.ts";
+import * as closing from "./closing.ts";
+import * as connack from "./connack.ts";
+import * as connect from "./connect.ts";
+import * as publish from "./publish.ts";
+import * as subscriptions from "./subscriptions.ts";
+import type { MalformedVector, ValidVector } from "./vector.ts";
+
+const groups = [connect, connack, publish, acknowledgements, subscriptions, closing];
+
+/** Packets that are read. */
+export const valid: ValidVector[] = groups.flatMap((group) => group.valid);
+
+/** Packets that are refused. */
+export const malformed: MalformedVector[] = groups.flatMap((group) => group.malformed);
