@@ -27,8 +27,6 @@ interface Target {
 
 /** Everyone who gets what is published on one topic. */
 export interface Route {
-  /** The router's version that this was found with. */
-  readonly version: number;
   readonly targets: readonly Target[];
   readonly groups: readonly ShareGroup[];
 }
@@ -40,10 +38,15 @@ export interface SubscribeResult {
   readonly isNew: boolean;
 }
 
+/** Receivers that all remembered routes may have together; one more, and they are found anew. */
+const MAX_REMEMBERED = 500_000;
+
 /** The subscriptions of all sessions. */
 export class Router {
   readonly #trie = new TopicTrie<FilterEntry>();
-  #version = 0;
+  /** Topics whose route is remembered, and the receivers of all these routes. */
+  #routed: Topic[] = [];
+  #remembered = 0;
   #subscriptions = 0;
   #shared = 0;
   /** Encodings of the message that is being routed. */
@@ -66,7 +69,7 @@ export class Router {
 
   /** Adds a subscription, or replaces the options of the one that the session has. */
   subscribe(session: Session, request: SubscriptionRequest, qos: QoS, identifier: number): SubscribeResult {
-    this.#version++;
+    this.#forgetRoutes();
     const existing = session.subscriptions.get(request.filter);
     if (existing !== undefined) {
       applyOptions(existing, request, qos, identifier);
@@ -111,8 +114,7 @@ export class Router {
    */
   publish(publication: Publication, from: Session | undefined): boolean {
     const { topic, qos, retain } = publication;
-    let route = topic.route;
-    if (route === undefined || route.version !== this.#version) route = topic.route = this.#find(topic);
+    const route = topic.route ?? this.#route(topic);
     this.variants.begin(publication);
     for (const target of route.targets) {
       const to = target.session === from ? target.forOwn : target;
@@ -146,7 +148,7 @@ export class Router {
   }
 
   #remove(subscription: Subscription): void {
-    this.#version++;
+    this.#forgetRoutes();
     this.#subscriptions--;
     const entry = this.#trie.get(subscription.filter);
     if (entry === undefined) return;
@@ -162,6 +164,22 @@ export class Router {
     members?.remove(subscription);
     if (members?.size === 0) entry.groups?.delete(group);
     if (entry.groups?.size === 0) entry.groups = undefined;
+  }
+
+  #route(topic: Topic): Route {
+    const route = this.#find(topic);
+    const size = 1 + route.targets.length + route.groups.length;
+    if (this.#remembered + size > MAX_REMEMBERED) this.#forgetRoutes();
+    this.#routed.push(topic);
+    this.#remembered += size;
+    return topic.route = route;
+  }
+
+  /** Subscriptions have changed: no route holds any more, and none may hold on to a session that has ended. */
+  #forgetRoutes(): void {
+    for (const topic of this.#routed) topic.route = undefined;
+    this.#routed = [];
+    this.#remembered = 0;
   }
 
   #find(topic: Topic): Route {
@@ -180,7 +198,7 @@ export class Router {
       const target = merge(subscriptions);
       if (target !== undefined) targets.push(target);
     }
-    return { version: this.#version, targets, groups };
+    return { targets, groups };
   }
 }
 

@@ -17,7 +17,7 @@ export interface Topic {
   readonly bytes: Uint8Array;
   /** Whether it belongs to the broker, so that no client may publish there. */
   readonly isSys: boolean;
-  /** Who gets what is published here; stale when its version is not the router's. */
+  /** Who gets what is published here, as long as the router remembers it. */
   route: Route | undefined;
 }
 
