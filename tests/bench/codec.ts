@@ -30,8 +30,6 @@ const TARGET = 3;
 /** Keeps the compiler from leaving out what nobody reads. */
 export let result: unknown;
 
-if (import.meta.main) main(Deno.args.map(Number));
-
 function main(arguments_: number[]): void {
   const versions = ([3, 4, 5] as const).filter((version) => {
     return arguments_.length === 0 ? version > 3 : arguments_.includes(version);
@@ -138,3 +136,6 @@ function columns(rates: Rates): string {
   const numbers = [...rates.ours, rates.theirs].map((rate) => Math.round(rate).toLocaleString("en-US").padStart(13));
   return `${numbers.join("")}${ratio(rates).toFixed(1).padStart(7)}`;
 }
+
+// At the end, where all classes are there.
+if (import.meta.main) main(Deno.args.map(Number));

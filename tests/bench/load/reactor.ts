@@ -17,9 +17,6 @@ export interface Party {
 /** Size of a read buffer: the largest packet of the scenarios (64 KiB and its header) fits several times. */
 const READ_SIZE = 256 * 1024;
 
-/** Milliseconds between the turns of `run`. */
-const REST = 0.1;
-
 /** One connection of the generator. */
 export class Connection {
   /** Set by a party that shall not read: the subscriber that is stuck. */
@@ -121,15 +118,15 @@ export class Reactor {
   }
 
   /**
-   * Turns until `done` says so; false when `seconds` passed before. Between turns it rests a moment: a broker that sends
-   * packet by packet would else keep the generator busy with wake-ups, and both would be slower for it.
+   * Turns until `done` says so; false when `seconds` passed before. Between turns it rests for `rest` milliseconds: a
+   * broker that sends packet by packet would else keep the generator busy with wake-ups, and both would be slower for it.
    */
-  run(done: () => boolean, seconds: number): boolean {
+  run(done: () => boolean, seconds: number, rest = 0): boolean {
     const end = performance.now() + seconds * 1000;
     while (!done()) {
       if (performance.now() > end) return false;
       this.turn(10);
-      this.#nothing.wait(REST);
+      if (rest > 0) this.#nothing.wait(rest);
     }
     return true;
   }
