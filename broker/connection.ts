@@ -41,6 +41,7 @@ export class Connection implements OutputOwner {
   #lastArrival: number;
   #watchdog: Timer | undefined;
   #wakeReader: (() => void) | undefined;
+  #stopWaiting: (() => void) | undefined;
 
   constructor(core: BrokerCore, transport: Transport) {
     this.#core = core;
@@ -92,6 +93,7 @@ export class Connection implements OutputOwner {
   abort(): void {
     this.#closing = true;
     this.#stopWatchdog();
+    this.#stopWaiting?.();
     this.#wakeReader?.();
     this.output.abort();
     this.#reader.cancel().catch(() => {});
@@ -116,10 +118,18 @@ export class Connection implements OutputOwner {
       metrics.bytesReceived += value.length;
       if (this.#closing) continue;
       const pending = this.#process(value, protocol);
-      if (pending !== undefined) await pending;
+      if (pending !== undefined) await this.#orAborted(pending);
       // Who does not take our answers gets no more of them.
       while (this.output.pending >= options.maxOutputBytes && !this.#closing) await this.#drained();
     }
+  }
+
+  /** Settles with `pending`, which never rejects, or with {@linkcode abort}: a decision may never come. */
+  #orAborted(pending: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stopWaiting = resolve;
+      pending.then(resolve);
+    });
   }
 
   #drained(): Promise<void> {

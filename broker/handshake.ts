@@ -63,7 +63,7 @@ export function admit(core: BrokerCore, packet: ConnectPacket, peer: Peer): Admi
     keepAlive: tooLong ? maxKeepAlive : packet.keepAlive,
     sessionExpiryInterval: sessionExpiryOf(packet),
     receiveMaximum: Math.min(packet.properties?.receiveMaximum ?? RECEIVE_MAXIMUM, options.maxInflightMessages),
-    ourReceiveMaximum: v5 ? options.maxInflightMessages : RECEIVE_MAXIMUM,
+    ourReceiveMaximum: v5 ? options.receiveMaximum : RECEIVE_MAXIMUM,
   };
 }
 
@@ -161,7 +161,7 @@ function announced(core: BrokerCore, admission: Admission): ConnackProperties {
   const properties: ConnackProperties = {};
   if (admission.assigned) properties.assignedClientIdentifier = request.clientId;
   if (options.maxTopicAlias > 0) properties.topicAliasMaximum = options.maxTopicAlias;
-  if (options.maxInflightMessages < RECEIVE_MAXIMUM) properties.receiveMaximum = options.maxInflightMessages;
+  if (options.receiveMaximum < RECEIVE_MAXIMUM) properties.receiveMaximum = options.receiveMaximum;
   if (options.maximumQoS < 2) properties.maximumQoS = options.maximumQoS === 0 ? 0 : 1;
   if (!options.retainAvailable) properties.retainAvailable = 0;
   properties.maximumPacketSize = options.maxPacketSize;

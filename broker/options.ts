@@ -34,8 +34,16 @@ export interface BrokerOptions extends BrokerHooks {
   readonly maxKeepAlive?: number;
   /** Bytes of the largest packet that is received, 20 to 268,435,460. Default 16 MiB. A larger one ends the connection with 0x95. */
   readonly maxPacketSize?: number;
-  /** Unacknowledged QoS 1 and 2 messages in each direction for each client, 1 to 65,535. Default 20. */
+  /**
+   * Unacknowledged QoS 1 and 2 messages towards each client, 1 to 65,535; a 5.0 client may ask for fewer. Default 1,000
+   * (Mosquitto's 20 would make a client's round trips its speed).
+   */
   readonly maxInflightMessages?: number;
+  /**
+   * Unacknowledged QoS 1 and 2 messages from each 5.0 client, 1 to 65,535; one that sends more is disconnected with
+   * 0x93. Default `maxInflightMessages` if that is set, else 20 as Mosquitto announces.
+   */
+  readonly receiveMaximum?: number;
   /** Messages that wait for one client, 1 to 1,000,000 (beyond those in flight); more are dropped. Default 1,000. */
   readonly maxQueuedMessages?: number;
   /** Bytes of payload and properties that wait for one client; more are dropped. Default 64 MiB. */
@@ -73,6 +81,7 @@ const RANGES: readonly (readonly [name: keyof BrokerOptions, from: number, to: n
   ["maxKeepAlive", 0, 65_535],
   ["maxPacketSize", 20, 268_435_460],
   ["maxInflightMessages", 1, 65_535],
+  ["receiveMaximum", 1, 65_535],
   ["maxQueuedMessages", 1, 1_000_000],
   ["maxQueuedBytes", 1, Number.MAX_SAFE_INTEGER],
   ["maxOutputBytes", 1_024, 1_073_741_824],
@@ -105,7 +114,8 @@ export function resolveOptions(options: BrokerOptions): ResolvedOptions {
     maxSessions: 1_000_000,
     maxKeepAlive: 65_535,
     maxPacketSize: 16 * 1024 * 1024,
-    maxInflightMessages: 20,
+    maxInflightMessages: 1_000,
+    receiveMaximum: options.maxInflightMessages ?? 20,
     maxQueuedMessages: 1_000,
     maxQueuedBytes: 64 * 1024 * 1024,
     maxOutputBytes: 8 * 1024 * 1024,
