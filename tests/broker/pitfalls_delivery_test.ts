@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Packet } from "../../codec/packets.ts";
 import { until, withBroker } from "../support/broker.ts";
 import { random } from "../support/random.ts";
-import { publishPacket, toText } from "../support/raw_packets.ts";
+import { connectPacket, publishPacket, toText } from "../support/raw_packets.ts";
 
 const kept = { sessionExpiryInterval: 1_000 };
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => `${at}`);
@@ -338,3 +338,24 @@ Deno.test(
     await publisher.expect("puback", { packetId: 99, reasonCode: 0x97 });
   }),
 );
+
+Deno.test("broker pitfall: what is pipelined behind a CONNECT waits for the decision and keeps its order", async () => {
+  const decision = Promise.withResolvers<boolean>();
+  await withBroker({ authenticate: () => decision.promise }, async ({ open }) => {
+    const client = await open();
+    await client.send(
+      connectPacket({ clientId: "s" }),
+      { type: "subscribe", packetId: 1, subscriptions: [{ filter: "a", qos: 1 }] },
+      publishPacket("a", "x", { qos: 1, packetId: 2 }),
+      publishPacket("none", "x", { qos: 2, packetId: 3 }),
+      { type: "pingreq" },
+    );
+    await client.expectNothing();
+    decision.resolve(true);
+    await client.expect("connack", { reasonCode: 0 });
+    await client.expect("suback", { packetId: 1 });
+    const rest = (await client.barrier()).map(({ type }) => type); // up to the first PINGRESP
+    assertEquals(rest.sort(), ["puback", "publish", "pubrec"]);
+    await client.expect("pingresp");
+  })();
+});

@@ -147,3 +147,51 @@ Deno.test(
     assertEquals(await put("d", 9_000), 0x10, "all bytes were given back");
   }),
 );
+
+for (const qos of [0, 1] as const) {
+  Deno.test(
+    `broker pitfall: with QoS ${qos}, a live message does not overtake the retained one of its topic`,
+    withBroker({ maxOutputBytes: 20_000_000 }, async ({ connect }) => {
+      const publisher = await connect();
+      for (let at = 0; at < 30; at++) {
+        await publisher.publish(`r/${at}`, new Uint8Array(100_000).fill(1), { qos, retain: true });
+      }
+      await publisher.barrier();
+      const client = await connect({ properties: { receiveMaximum: 3 } });
+      client.pause();
+      await client.send({ type: "subscribe", packetId: 1, subscriptions: [{ filter: "r/+", qos }] });
+      const witness = await connect();
+      await witness.subscribe("r/0", { retainHandling: 2 });
+      for (let at = 0; at < 30; at++) await publisher.publish(`r/${at}`, new Uint8Array(1).fill(2), { qos });
+      await publisher.barrier();
+      client.resume();
+      client.autoAck = true;
+      const last = new Map<string, number>();
+      for (let count = 0; count < 60;) {
+        const packet = await client.next();
+        if (packet.type !== "publish") continue;
+        count++;
+        const generation = packet.payload[0] ?? 0;
+        assert(generation > (last.get(packet.topic) ?? 0), `${packet.topic}: ${generation}`);
+        last.set(packet.topic, generation);
+      }
+      assertEquals(last.size, 30);
+    }),
+  );
+}
+
+Deno.test(
+  "broker pitfall: the same filter twice in one SUBSCRIBE is new once",
+  withBroker(async ({ connect }) => {
+    const publisher = await connect();
+    await publisher.publish("a", "x", { qos: 1, retain: true });
+    const client = await connect();
+    await client.subscribe([
+      { filter: "a", qos: 0, retainHandling: 1 },
+      { filter: "a", qos: 0, retainHandling: 1 },
+    ]);
+    assertEquals((await client.publications()).length, 1);
+    await client.subscribe([{ filter: "a", qos: 0 }, { filter: "a", qos: 0 }]);
+    assertEquals((await client.publications()).length, 2);
+  }),
+);

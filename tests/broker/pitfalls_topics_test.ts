@@ -246,3 +246,22 @@ Deno.test(
     }
   }),
 );
+
+Deno.test(
+  "broker pitfall: a group passes over members that take nothing now, and waits when all are such",
+  withBroker(async ({ connect }) => {
+    const full = await connect({ properties: { receiveMaximum: 1 } });
+    await full.subscribe("$share/g/a", { qos: 1 });
+    const free = await connect();
+    await free.subscribe("$share/g/a", { qos: 1 });
+    const publisher = await connect();
+    for (let at = 0; at < 12; at++) await publisher.publish("a", `${at}`, { qos: 1 });
+    assertEquals((await full.publications()).length, 1);
+    assertEquals((await free.publications()).length, 11);
+    await free.unsubscribe("$share/g/a");
+    await publisher.publish("a", "waits", { qos: 1 });
+    assertEquals(await full.publications(), []);
+    await full.send({ type: "puback", packetId: 1, reasonCode: 0 });
+    await full.expect("publish", { payload: "waits" });
+  }),
+);
