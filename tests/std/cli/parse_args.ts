@@ -4,6 +4,9 @@
  * Left out of the original: nested names (`--a.b`) and the value `true` for `boolean`. With nothing declared the
  * original types each value as `any`; here it is `unknown`.
  *
+ * This file is published along, because `deno publish` refuses to leave out what `links` bring into the module graph.
+ * Nothing published imports it: there the import is that of the original.
+ *
  * @module
  */
 
