@@ -1,0 +1,75 @@
+/**
+ * The SQL that a store consists of.
+ *
+ * @module
+ */
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+
+const LOADED_DELIVERY = `
+  SELECT delivery.*, message.topic, message.qos AS message_qos, message.retain AS message_retain,
+    message.expires_at, message.properties, message.payload
+  FROM delivery JOIN message ON message.id = delivery.message
+`;
+
+const SQL = {
+  begin: "BEGIN IMMEDIATE",
+  commit: "COMMIT",
+  putSession: "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?)",
+  putSubscription: "INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?, ?, ?, ?)",
+  removeSubscription: "DELETE FROM subscription WHERE session = ? AND filter = ?",
+  addMessage: "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+  removeLastMessage: "DELETE FROM message WHERE id = ? AND deliveries = 1",
+  releaseMessage: "UPDATE message SET deliveries = deliveries - 1 WHERE id = ?",
+  addDelivery: "INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  updateDelivery: "UPDATE delivery SET phase = ?, packet_id = ?, sent_order = ? WHERE session = ? AND position = ?",
+  removeDelivery: "DELETE FROM delivery WHERE session = ? AND position = ?",
+  addReceived: "INSERT OR IGNORE INTO received VALUES (?, ?)",
+  removeReceived: "DELETE FROM received WHERE session = ? AND packet_id = ?",
+  putRetained: "INSERT OR REPLACE INTO retained VALUES (?, ?, ?, ?, ?)",
+  removeRetained: "DELETE FROM retained WHERE topic = ?",
+  putWill: "INSERT OR REPLACE INTO will VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  removeWill: "DELETE FROM will WHERE session = ?",
+
+  highestNumber: `SELECT max(
+    (SELECT coalesce(max(id), 0) FROM session),
+    (SELECT coalesce(max(id), 0) FROM message),
+    (SELECT coalesce(max(max(position, coalesce(sent_order, 0))), 0) FROM delivery)
+  ) AS highest`,
+  sessions: "SELECT * FROM session ORDER BY id",
+  subscriptions: "SELECT * FROM subscription",
+  received: "SELECT * FROM received",
+  inFlight: `${LOADED_DELIVERY} WHERE phase > 0 ORDER BY session, sent_order`,
+  backlogs: `SELECT session, count(*) AS count, sum(size) AS bytes, count(share) AS shared
+    FROM delivery WHERE phase = 0 GROUP BY session`,
+  queued: `${LOADED_DELIVERY} WHERE session = ? AND position >= ? AND phase = 0 ORDER BY position LIMIT ?`,
+  retained: "SELECT * FROM retained",
+  wills: "SELECT *, NULL AS expires_at FROM will",
+} as const;
+
+/** Each of these takes the session's id. */
+const REMOVE_SESSION = [
+  `UPDATE message SET deliveries = deliveries - gone.count
+    FROM (SELECT message, count(*) AS count FROM delivery WHERE session = ? GROUP BY message) AS gone
+    WHERE gone.message = message.id`,
+  "DELETE FROM message WHERE deliveries = 0 AND id IN (SELECT message FROM delivery WHERE session = ?)",
+  "DELETE FROM delivery WHERE session = ?",
+  "DELETE FROM received WHERE session = ?",
+  "DELETE FROM subscription WHERE session = ?",
+  "DELETE FROM will WHERE session = ?",
+  "DELETE FROM session WHERE id = ?",
+];
+
+/** Prepared statements by name. */
+export type Statements = { readonly [Name in keyof typeof SQL]: StatementSync } & {
+  readonly removeSession: readonly StatementSync[];
+};
+
+/** Prepares all statements, once for the life of the connection. */
+export function prepareStatements(db: DatabaseSync): Statements {
+  const named = Object.fromEntries(Object.entries(SQL).map(([name, sql]) => [name, db.prepare(sql)]));
+  return {
+    ...(named as { [Name in keyof typeof SQL]: StatementSync }), // the same names as in SQL
+    removeSession: REMOVE_SESSION.map((sql) => db.prepare(sql)),
+  };
+}

@@ -1,0 +1,287 @@
+/**
+ * A store in a SQLite file, for brokers on Deno and Node.
+ *
+ * It stands apart from the rest of the broker, so that who runs where there are no files needs no SQLite either.
+ *
+ * @module
+ */
+
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type {
+  LoadedDelivery,
+  Store,
+  StoredBacklog,
+  StoredDelivery,
+  StoredMessage,
+  StoredSession,
+  StoredSubscription,
+  StoredWill,
+  StoreWrite,
+} from "./store.ts";
+import { explain } from "./sqlite_errors.ts";
+import {
+  backlogOf,
+  deliveryValues,
+  expiryValue,
+  loadedDeliveryOf,
+  messageOf,
+  phaseNumber,
+  propertiesValue,
+  type Row,
+  sessionOf,
+  subscriptionOf,
+  willOf,
+} from "./sqlite_rows.ts";
+import { migrateSchema, schemaVersionOf } from "./sqlite_schema.ts";
+import { prepareStatements, type Statements } from "./sqlite_statements.ts";
+
+export type * from "./store.ts";
+
+/**
+ * What a commit outlives. `full`: a crash of the broker and a loss of power, at the price of waiting for the disk.
+ * `normal`: a crash of the broker; a loss of power may take the last commits, but leaves a whole store.
+ */
+export type Durability = "full" | "normal";
+
+/** How a {@linkcode SqliteStore} is opened. */
+export interface SqliteStoreOptions {
+  /** Default `full`. */
+  readonly durability?: Durability;
+}
+
+/** Pages of 4 KiB that the log of changes may have before they go where they belong. */
+const LOG_PAGES = 4_096;
+/** KiB of pages that are kept in memory. */
+const CACHE = 16_384;
+
+/**
+ * Keeps the state of a broker in one file (and a log beside it while it is open, named like it with `-wal`).
+ *
+ * @example A broker that loses nothing that it has acknowledged
+ * ```ts
+ * import { Broker, listen } from "@x/mqtt/broker";
+ * import { SqliteStore } from "@x/mqtt/broker/sqlite";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".db" });
+ * using store = SqliteStore.open(path, { durability: "full" });
+ * await using broker = new Broker({ store });
+ * listen(broker, { port: 0 });
+ * ```
+ */
+export class SqliteStore implements Store, Disposable {
+  readonly #path: string;
+  readonly #db: DatabaseSync;
+  readonly #statements: Statements;
+
+  private constructor(path: string, db: DatabaseSync) {
+    this.#path = path;
+    this.#db = db;
+    this.#statements = prepareStatements(db);
+  }
+
+  /**
+   * Opens a store; makes it if there is no such file. Throws an `Error` that says what is wrong with a file that is
+   * in use, is damaged or read-only, belongs to another program or to a newer version, or has no room to grow.
+   */
+  static open(path: string, options: SqliteStoreOptions = {}): SqliteStore {
+    let db: DatabaseSync | undefined;
+    try {
+      db = new DatabaseSync(path);
+      // Taken at the first look and kept: two brokers must not believe that they own the same sessions.
+      db.exec("PRAGMA locking_mode = EXCLUSIVE");
+      const version = schemaVersionOf(db);
+      db.exec("PRAGMA journal_mode = WAL");
+      db.exec(`PRAGMA synchronous = ${options.durability === "normal" ? "NORMAL" : "FULL"}`);
+      db.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}; PRAGMA cache_size = -${CACHE}; PRAGMA temp_store = MEMORY`);
+      // With this, a file that cannot be written to is found now.
+      db.exec("BEGIN IMMEDIATE; COMMIT");
+      migrateSchema(db, version);
+      return new SqliteStore(path, db);
+    } catch (error) {
+      db?.close();
+      throw explain(`Cannot open store ${path}`, error);
+    }
+  }
+
+  /** Writes all changes in one transaction. */
+  commit(writes: readonly StoreWrite[]): void {
+    try {
+      this.#statements.begin.run();
+      for (const write of writes) this.#apply(write);
+      this.#statements.commit.run();
+    } catch (error) {
+      // Some errors have taken the transaction back already.
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw explain(`Cannot write to store ${this.#path}`, error);
+    }
+  }
+
+  /** The highest of all numbers in use. */
+  highestNumber(): number {
+    for (const row of this.#rows(this.#statements.highestNumber)) return Number(row.highest);
+    return 0;
+  }
+
+  /** All sessions. */
+  *sessions(): Iterable<StoredSession> {
+    for (const row of this.#rows(this.#statements.sessions)) yield sessionOf(row);
+  }
+
+  /** All subscriptions. */
+  *subscriptions(): Iterable<StoredSubscription> {
+    for (const row of this.#rows(this.#statements.subscriptions)) yield subscriptionOf(row);
+  }
+
+  /** All packet identifiers of QoS 2 messages that were received and not released. */
+  *received(): Iterable<{ readonly session: number; readonly packetId: number }> {
+    for (const row of this.#rows(this.#statements.received)) {
+      yield { session: Number(row.session), packetId: Number(row.packet_id) };
+    }
+  }
+
+  /** All deliveries that were sent and not finished. */
+  *inFlight(): Iterable<LoadedDelivery> {
+    for (const row of this.#rows(this.#statements.inFlight)) yield loadedDeliveryOf(row);
+  }
+
+  /** The sessions that have queued deliveries. */
+  *backlogs(): Iterable<StoredBacklog> {
+    for (const row of this.#rows(this.#statements.backlogs)) yield backlogOf(row);
+  }
+
+  /** The first queued deliveries from a position on. */
+  queued(session: number, position: number, limit: number): readonly LoadedDelivery[] {
+    try {
+      return this.#statements.queued.all(session, position, limit).map(loadedDeliveryOf);
+    } catch (error) {
+      throw explain(`Cannot read store ${this.#path}`, error);
+    }
+  }
+
+  /** All retained messages. */
+  *retained(): Iterable<StoredMessage> {
+    for (const row of this.#rows(this.#statements.retained)) yield messageOf(row, true);
+  }
+
+  /** All wills. */
+  *wills(): Iterable<StoredWill> {
+    for (const row of this.#rows(this.#statements.wills)) yield willOf(row);
+  }
+
+  /** Closes the file. The broker that uses it must be closed before. */
+  close(): void {
+    this.#db.close();
+  }
+
+  /** The same as {@linkcode close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  *#rows(statement: StatementSync): Iterable<Row> {
+    try {
+      yield* statement.iterate();
+    } catch (error) {
+      throw explain(`Cannot read store ${this.#path}`, error);
+    }
+  }
+
+  #apply(write: StoreWrite): void {
+    const statements = this.#statements;
+    switch (write.kind) {
+      case "putSession":
+        return this.#putSession(write.session);
+      case "removeSession":
+        for (const statement of statements.removeSession) statement.run(write.session);
+        return;
+      case "putSubscription":
+        return this.#putSubscription(write.subscription);
+      case "removeSubscription":
+        return void statements.removeSubscription.run(write.session, write.filter);
+      case "addMessage":
+        return this.#addMessage(write.id, write.references, write.message);
+      case "addDelivery":
+        return this.#addDelivery(write.delivery);
+      case "updateDelivery": {
+        const { state } = write;
+        const [packetId, order] = state.phase === "queued" ? [null, null] : [state.packetId, state.order];
+        return void statements.updateDelivery.run(phaseNumber(state), packetId, order, write.session, write.position);
+      }
+      case "removeDelivery":
+        return this.#removeDelivery(write.session, write.position, write.message);
+      case "addReceived":
+        return void statements.addReceived.run(write.session, write.packetId);
+      case "removeReceived":
+        return void statements.removeReceived.run(write.session, write.packetId);
+      case "putRetained":
+        return this.#putRetained(write.message);
+      case "removeRetained":
+        return void statements.removeRetained.run(write.topic);
+      case "putWill":
+        return this.#putWill(write.will);
+      case "removeWill":
+        return void statements.removeWill.run(write.session);
+    }
+  }
+
+  #putSession({ id, clientId, username, expiryInterval, endedAt }: StoredSession): void {
+    this.#statements.putSession.run(id, clientId, username ?? null, expiryInterval, endedAt ?? null);
+  }
+
+  #putSubscription(subscription: StoredSubscription): void {
+    this.#statements.putSubscription.run(
+      subscription.session,
+      subscription.filter,
+      subscription.qos,
+      subscription.noLocal ? 1 : 0,
+      subscription.retainAsPublished ? 1 : 0,
+      subscription.retainHandling,
+      subscription.identifier,
+    );
+  }
+
+  #addMessage(id: number, references: number, message: StoredMessage): void {
+    this.#statements.addMessage.run(
+      id,
+      references,
+      message.topic,
+      message.qos,
+      message.retain ? 1 : 0,
+      expiryValue(message),
+      propertiesValue(message),
+      message.payload,
+    );
+  }
+
+  #addDelivery(delivery: StoredDelivery): void {
+    this.#statements.addDelivery.run(...deliveryValues(delivery));
+  }
+
+  #removeDelivery(session: number, position: number, message: number): void {
+    const { removeDelivery, removeLastMessage, releaseMessage } = this.#statements;
+    if (removeDelivery.run(session, position).changes === 0) return;
+    // Most messages have one receiver, so that the first statement is all.
+    if (removeLastMessage.run(message).changes === 0) releaseMessage.run(message);
+  }
+
+  #putRetained(message: StoredMessage): void {
+    const { topic, qos, payload } = message;
+    this.#statements.putRetained.run(topic, qos, expiryValue(message), propertiesValue(message), payload);
+  }
+
+  #putWill({ session, dueAt, delay, message, protocolVersion, peer }: StoredWill): void {
+    this.#statements.putWill.run(
+      session,
+      dueAt ?? null,
+      delay,
+      message.topic,
+      message.qos,
+      message.retain ? 1 : 0,
+      propertiesValue(message),
+      message.payload,
+      protocolVersion,
+      peer.protocol,
+      peer.address,
+    );
+  }
+}

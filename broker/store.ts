@@ -1,0 +1,171 @@
+/**
+ * What a broker writes down, so that nothing that it has acknowledged is lost when it ends.
+ *
+ * A store is a shelf, not a clerk: it keeps records and gives them back; what they mean, the broker knows. It is
+ * synchronous, because the broker hands it many records at once and has nothing to do for the clients concerned until
+ * they are safe.
+ *
+ * @module
+ */
+
+import type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
+
+/** A session whose end is not the end of its connection. */
+export interface StoredSession {
+  /** Stands for the session in all other records; never used twice while it is in the store. */
+  readonly id: number;
+  readonly clientId: string;
+  /** The user that the client identifier belongs to. */
+  readonly username: string | undefined;
+  /** In seconds; 0xFFFFFFFF for ever. */
+  readonly expiryInterval: number;
+  /** When its connection ended, in milliseconds since 1970; undefined while it is connected. */
+  readonly endedAt: number | undefined;
+}
+
+/** A subscription of a session. */
+export interface StoredSubscription {
+  readonly session: number;
+  /** As the client wrote it, `$share/group/` included. */
+  readonly filter: string;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly retainHandling: RetainHandling;
+  /** Subscription identifier, 0 for none. */
+  readonly identifier: number;
+}
+
+/** An application message. */
+export interface StoredMessage {
+  readonly topic: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  /** The properties as they are on the wire, without their length. The store may keep the array, and must not change it. */
+  readonly properties: Uint8Array;
+  /** The store may keep the array, and must not change it. */
+  readonly payload: Uint8Array;
+  /** When it expires, in milliseconds since 1970; `Infinity` for never. */
+  readonly expiresAt: number;
+}
+
+/** How far a delivery has come: it waits; PUBLISH was sent; PUBREC came. */
+export type DeliveryState =
+  | { readonly phase: "queued" }
+  | {
+    readonly phase: "sent" | "released";
+    readonly packetId: number;
+    /** Deliveries of a session that were sent later have a higher number. */
+    readonly order: number;
+  };
+
+/** A message on its way to one session. */
+export interface StoredDelivery {
+  readonly session: number;
+  /** Its place in the session's queue; later ones are higher. */
+  readonly position: number;
+  /** The `id` of its message. */
+  readonly message: number;
+  readonly qos: 1 | 2;
+  readonly retain: boolean;
+  readonly subscriptionIds: readonly number[] | undefined;
+  /** The shared subscription that chose the session, as the client wrote it. */
+  readonly share: string | undefined;
+  /** Bytes of the message's properties and payload. */
+  readonly size: number;
+  readonly state: DeliveryState;
+}
+
+/** A delivery with its message. */
+export interface LoadedDelivery {
+  readonly delivery: StoredDelivery;
+  readonly message: StoredMessage;
+}
+
+/** What waits for one session, summed up. */
+export interface StoredBacklog {
+  readonly session: number;
+  /** Deliveries in phase `queued`. */
+  readonly count: number;
+  /** The sum of their sizes. */
+  readonly bytes: number;
+  /** How many of them came from a shared subscription. */
+  readonly shared: number;
+}
+
+/** The will message of a session. */
+export interface StoredWill {
+  readonly session: number;
+  /** When it is to be published, in milliseconds since 1970; undefined while its client is connected. */
+  readonly dueAt: number | undefined;
+  /** Will delay interval in seconds. */
+  readonly delay: number;
+  readonly message: StoredMessage;
+  readonly protocolVersion: ProtocolVersion;
+  /** Protocol and address of the client's connection. */
+  readonly peer: { readonly protocol: string; readonly address: string };
+}
+
+/** One change. */
+export type StoreWrite =
+  /** Adds a session, or replaces it. */
+  | { readonly kind: "putSession"; readonly session: StoredSession }
+  /** Removes a session with its subscriptions, deliveries, packet identifiers and will. */
+  | { readonly kind: "removeSession"; readonly session: number }
+  /** Adds a subscription, or replaces the one to the same filter. */
+  | { readonly kind: "putSubscription"; readonly subscription: StoredSubscription }
+  | { readonly kind: "removeSubscription"; readonly session: number; readonly filter: string }
+  /**
+   * Adds a message to which exactly `references` deliveries will be added in this commit, and none later. It is kept
+   * until the last of them is removed.
+   */
+  | {
+    readonly kind: "addMessage";
+    readonly id: number;
+    readonly references: number;
+    readonly message: StoredMessage;
+  }
+  | { readonly kind: "addDelivery"; readonly delivery: StoredDelivery }
+  | {
+    readonly kind: "updateDelivery";
+    readonly session: number;
+    readonly position: number;
+    readonly state: DeliveryState;
+  }
+  | { readonly kind: "removeDelivery"; readonly session: number; readonly position: number; readonly message: number }
+  /** A QoS 2 message with this packet identifier was taken from the session's client. */
+  | { readonly kind: "addReceived"; readonly session: number; readonly packetId: number }
+  | { readonly kind: "removeReceived"; readonly session: number; readonly packetId: number }
+  /** Adds a retained message, or replaces the one of the same topic. */
+  | { readonly kind: "putRetained"; readonly message: StoredMessage }
+  | { readonly kind: "removeRetained"; readonly topic: string }
+  /** Adds a will, or replaces the one of the same session. */
+  | { readonly kind: "putWill"; readonly will: StoredWill }
+  | { readonly kind: "removeWill"; readonly session: number };
+
+/**
+ * Where a broker keeps what must survive it. All methods throw an `Error` when they cannot do what they say.
+ *
+ * One broker has it to itself. Whoever opened the store closes it, after the broker.
+ */
+export interface Store {
+  /**
+   * Applies all changes in order, or none of them if it throws; when it returns, they are as safe as the store makes
+   * anything. It may be called again with the same changes after it has thrown.
+   */
+  commit(writes: readonly StoreWrite[]): void;
+  /** The highest of all session ids, message ids, positions and orders in the store; 0 for none. */
+  highestNumber(): number;
+  sessions(): Iterable<StoredSession>;
+  subscriptions(): Iterable<StoredSubscription>;
+  /** Packet identifiers of QoS 2 messages that were received and not released. */
+  received(): Iterable<{ readonly session: number; readonly packetId: number }>;
+  /** Deliveries that were sent and not finished; those of each session in the order in which they were sent. */
+  inFlight(): Iterable<LoadedDelivery>;
+  /** The sessions that have queued deliveries. */
+  backlogs(): Iterable<StoredBacklog>;
+  /** The first queued deliveries of a session from `position` on, `limit` at most, in the order of their positions. */
+  queued(session: number, position: number, limit: number): readonly LoadedDelivery[];
+  retained(): Iterable<StoredMessage>;
+  wills(): Iterable<StoredWill>;
+}
