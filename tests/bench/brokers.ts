@@ -26,13 +26,22 @@ const START_LIMIT = 10_000;
 /** Mosquitto is told to queue without limit (max_queued_messages 0); this is the most that ours can be told. */
 const OUR_QUEUE = "1000000";
 
-/** Starts a broker and waits for its first CONNACK. `mosquittoLines` are added to Mosquitto's configuration. */
-export async function startBroker(name: BrokerName, mosquittoLines: readonly string[] = []): Promise<RunningBroker> {
+/** What is set about a start. */
+export interface StartOptions {
+  /** Lines that are added to Mosquitto's configuration. */
+  readonly mosquitto?: readonly string[];
+  /** Port on which the inspector of a broker on Deno shall listen. */
+  readonly inspect?: number;
+}
+
+/** Starts a broker and waits for its first CONNACK. */
+export async function startBroker(name: BrokerName, options: StartOptions = {}): Promise<RunningBroker> {
   const port = freePort();
   const started = performance.now();
+  const inspect = options.inspect === undefined ? [] : [`--inspect=${HOSTNAME}:${options.inspect}`];
   const process = name.startsWith("mosquitto")
-    ? startMosquitto(name, port, mosquittoLines)
-    : spawnPinned(BROKER_CORE, [Deno.execPath(), "run", "-A", ...scriptOf(name), "--port", String(port)]);
+    ? startMosquitto(name, port, options.mosquitto ?? [])
+    : spawnPinned(BROKER_CORE, [Deno.execPath(), "run", "-A", ...inspect, ...scriptOf(name), "--port", String(port)]);
   try {
     await firstConnack(port, process);
   } catch (error) {
@@ -71,7 +80,8 @@ function startMosquitto(name: BrokerName, port: number, lines: readonly string[]
   };
 }
 
-function freePort(): number {
+/** A port that nobody listens on. */
+export function freePort(): number {
   const listener = Deno.listen({ hostname: HOSTNAME, port: 0 });
   const { port } = listener.addr as Deno.NetAddr; // a TCP listener has a network address
   listener.close();

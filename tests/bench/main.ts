@@ -13,7 +13,7 @@ import type { BrokerName } from "./brokers.ts";
 import { clientTable } from "./clients.ts";
 import { killAll } from "./pinned.ts";
 import { notes, Results, table } from "./report.ts";
-import { runScenario } from "./run.ts";
+import { profileScenario, runScenario } from "./run.ts";
 import { type Durations, type Scenario, scenarios } from "./scenarios.ts";
 
 const HELP = `Measures our broker beside Mosquitto, and our client beside MQTT.js.
@@ -28,6 +28,7 @@ Options:
   --with A,B        also measure aedes, skeleton (what the platform allows)
   --brokers A,B     measure these brokers instead of ours,mosquitto,mosquitto-nodelay
   --quick           one short round
+  --profile         instead of the table, where our broker's time goes in each scenario
   --list            show the names of the scenarios
   -h, --help        show this text
 `;
@@ -43,7 +44,7 @@ async function main(args: string[]): Promise<void> {
   if (args[0] === "codec" || args[0] === "trie") return runPart(args[0], args.slice(1));
   const options = parseArgs(args, {
     string: ["rounds", "only", "with", "brokers"],
-    boolean: ["quick", "list", "help"],
+    boolean: ["quick", "profile", "list", "help"],
     alias: { h: "help" },
   });
   if (options.help) return console.log(HELP);
@@ -60,6 +61,10 @@ async function main(args: string[]): Promise<void> {
   Deno.addSignalListener("SIGTERM", end);
 
   console.log(machine(rounds) + "\n");
+  if (options.profile) {
+    for (const scenario of chosen) console.log(`${scenario.name}\n${(await profileScenario(scenario)).join("\n")}\n`);
+    Deno.exit(0);
+  }
   if (chosen.length > 0) {
     const results = await measure(chosen, brokers, rounds);
     console.log(table(chosen, results, extras));

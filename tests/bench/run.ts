@@ -5,9 +5,11 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { type BrokerName, startBroker } from "./brokers.ts";
-import type { Metrics } from "./load/job.ts";
+import { type BrokerName, freePort, startBroker } from "./brokers.ts";
+import type { Metrics, Target } from "./load/job.ts";
+import type { Job } from "./load/main.ts";
 import { LOAD_CORE, spawnPinned } from "./pinned.ts";
+import { Profiler } from "./profile.ts";
 import type { Scenario } from "./scenarios.ts";
 
 /** A run takes at most this long, in milliseconds. */
@@ -16,19 +18,36 @@ const GENERATOR = fileURLToPath(new URL("./load/main.ts", import.meta.url));
 
 /** A fresh broker, the load, the figures. */
 export async function runScenario(scenario: Scenario, name: BrokerName): Promise<Metrics> {
-  const broker = await startBroker(name, scenario.mosquitto);
+  const broker = await startBroker(name, { mosquitto: scenario.mosquitto ?? [] });
   try {
     const { startTime } = broker;
-    if (scenario.job === undefined) return { startTime };
-    const argument = JSON.stringify({ job: scenario.job, target: broker.target });
-    const generator = spawnPinned(LOAD_CORE, [Deno.execPath(), "run", "-A", GENERATOR, argument]);
-    const limit = setTimeout(() => void generator.stop(), LIMIT);
-    try {
-      return { startTime, ...JSON.parse(await generator.output()) };
-    } finally {
-      clearTimeout(limit);
-    }
+    return scenario.job === undefined ? { startTime } : { startTime, ...await load(scenario.job, broker.target) };
   } finally {
     await broker.stop();
+  }
+}
+
+/** Runs a scenario against our broker under the profiler; returns where its time went. */
+export async function profileScenario(scenario: Scenario): Promise<string[]> {
+  if (scenario.job === undefined) return [];
+  const inspect = freePort();
+  const broker = await startBroker("ours", { inspect });
+  try {
+    const profiler = await Profiler.start(inspect);
+    await load(scenario.job, broker.target);
+    return await profiler.stop();
+  } finally {
+    await broker.stop();
+  }
+}
+
+async function load(job: Job, target: Target): Promise<Metrics> {
+  const argument = JSON.stringify({ job, target });
+  const generator = spawnPinned(LOAD_CORE, [Deno.execPath(), "run", "-A", GENERATOR, argument]);
+  const limit = setTimeout(() => void generator.stop(), LIMIT);
+  try {
+    return JSON.parse(await generator.output());
+  } finally {
+    clearTimeout(limit);
   }
 }
