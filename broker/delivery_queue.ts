@@ -5,11 +5,16 @@
  */
 
 import type { QoS } from "../codec/packets.ts";
+import type { DeliveryPlace } from "./pending.ts";
 import type { Publication } from "./publication.ts";
 import type { ShareGroup } from "./shared_subscriptions.ts";
+import type { StoredBacklog } from "./store.ts";
 
 /** A message on its way to one session. It owns its bytes together with all others of the same publication. */
 export class Delivery {
+  /** Where it stands in the store; undefined if it is in none. */
+  place: DeliveryPlace | undefined;
+
   constructor(
     readonly publication: Publication,
     /** The lower of the publication's QoS and the granted one. */
@@ -27,8 +32,18 @@ export class Delivery {
   }
 }
 
+/** Several deliveries that are made when their turn comes. */
+interface Batch {
+  /** Whether none is left. */
+  readonly isEmpty: boolean;
+  /** The next delivery, which stays the next one until {@linkcode advance}; undefined while there is none to be had. */
+  peek(): Delivery | undefined;
+  /** Goes on to the next delivery. */
+  advance(): void;
+}
+
 /** Retained messages for a new subscription, turned into deliveries as the client takes them. */
-export class RetainedBatch {
+export class RetainedBatch implements Batch {
   #next = 0;
   readonly #publications: readonly Publication[];
   readonly #maxQoS: QoS;
@@ -38,6 +53,10 @@ export class RetainedBatch {
     this.#publications = publications;
     this.#maxQoS = maxQoS;
     this.#subscriptionIds = subscriptionIds;
+  }
+
+  get isEmpty(): boolean {
+    return this.#next >= this.#publications.length;
   }
 
   /** The next delivery, which stays the next one until {@linkcode advance}; undefined at the end. */
@@ -54,6 +73,53 @@ export class RetainedBatch {
   }
 }
 
+/** Reads the queue of a session from where it is stored. */
+export interface QueueReader {
+  /** The first queued deliveries from `position` on, `limit` at most; none if they cannot be read at the moment. */
+  read(position: number, limit: number): Delivery[];
+}
+
+/** How many deliveries of a queue with a reader are in memory at one place of the queue; the others are read. */
+const WINDOW = 256;
+
+/** Deliveries that lie in the store alone, and are read a window at a time as the client takes them. */
+class StoredBatch implements Batch {
+  count = 0;
+  shared = 0;
+  readonly #reader: QueueReader;
+  #position: number;
+  #window: Delivery[] = [];
+  #next = 0;
+
+  /** `position` is that of the first delivery. */
+  constructor(reader: QueueReader, position: number) {
+    this.#reader = reader;
+    this.#position = position;
+  }
+
+  get isEmpty(): boolean {
+    return this.count === 0;
+  }
+
+  peek(): Delivery | undefined {
+    if (this.#next === this.#window.length) this.#read();
+    return this.#window[this.#next];
+  }
+
+  advance(): void {
+    if (this.#window[this.#next]?.share !== undefined) this.shared--;
+    this.#next++;
+    this.count--;
+  }
+
+  #read(): void {
+    this.#next = 0;
+    this.#window = this.#reader.read(this.#position, Math.min(WINDOW, this.count));
+    const last = this.#window.at(-1)?.place;
+    if (last !== undefined) this.#position = last.position + 1;
+  }
+}
+
 /** Bounds of a {@linkcode DeliveryQueue}. */
 export interface QueueLimits {
   readonly maxQueuedMessages: number;
@@ -63,18 +129,22 @@ export interface QueueLimits {
 /** A bounded queue; the newest message is refused when it is full. */
 export class DeliveryQueue {
   readonly #limits: QueueLimits;
-  #items: (Delivery | RetainedBatch | undefined)[] = [];
+  #items: (Delivery | RetainedBatch | StoredBatch | undefined)[] = [];
   #head = 0;
+  #length = 0;
   #bytes = 0;
   #unordered = 0;
+
+  /** Where deliveries with a place in the store can be read; with it, few of them stay in memory. */
+  reader: QueueReader | undefined;
 
   constructor(limits: QueueLimits) {
     this.#limits = limits;
   }
 
-  /** Entries that wait; all retained messages for one subscription are one entry. */
+  /** Messages that wait; all retained messages for one subscription count as one. */
   get length(): number {
-    return this.#items.length - this.#head;
+    return this.#length;
   }
 
   /** Bytes of properties and payloads that wait. */
@@ -99,19 +169,45 @@ export class DeliveryQueue {
     return this.#unordered > 0;
   }
 
-  /** Adds a message at the end. False: the queue is full and the message is not in it. */
-  push(delivery: Delivery): boolean {
-    const size = delivery.publication.size;
-    if (this.length >= this.#limits.maxQueuedMessages || this.#bytes + size > this.#limits.maxQueuedBytes) return false;
-    this.#items.push(delivery);
-    this.#bytes += size;
+  /** Whether there is room for a message. */
+  hasRoomFor(publication: Publication): boolean {
+    const { maxQueuedMessages, maxQueuedBytes } = this.#limits;
+    return this.#length < maxQueuedMessages && this.#bytes + publication.size <= maxQueuedBytes;
+  }
+
+  /** Adds a message at the end. */
+  push(delivery: Delivery): void {
+    this.#length++;
+    this.#bytes += delivery.publication.size;
     if (delivery.qos === 0) this.#unordered++;
-    return true;
+    if (this.reader === undefined || delivery.place === undefined) this.#items.push(delivery);
+    else this.#pushStored(this.reader, delivery, delivery.place.position);
+  }
+
+  /** Stands for a whole backlog in the store, as it was left by an earlier broker. */
+  pushBacklog(reader: QueueReader, { count, bytes, shared }: StoredBacklog): void {
+    const batch = new StoredBatch(reader, 0);
+    batch.count = count;
+    batch.shared = shared;
+    this.#items.push(batch);
+    this.#length += count;
+    this.#bytes += bytes;
+  }
+
+  #pushStored(reader: QueueReader, delivery: Delivery, position: number): void {
+    let last = this.#items.at(-1);
+    if (!(last instanceof StoredBatch)) {
+      if (this.#items.length - this.#head < WINDOW) return void this.#items.push(delivery);
+      this.#items.push(last = new StoredBatch(reader, position));
+    }
+    last.count++;
+    if (delivery.share !== undefined) last.shared++;
   }
 
   /** Adds retained messages at the end. They are shared with the retained store, so they count as one entry. */
   pushBatch(batch: RetainedBatch): void {
     this.#items.push(batch);
+    this.#length++;
     this.#unordered++;
   }
 
@@ -119,10 +215,12 @@ export class DeliveryQueue {
   peek(): Delivery | undefined {
     for (;;) {
       const first = this.#items[this.#head];
-      if (!(first instanceof RetainedBatch)) return first;
-      const delivery = first.peek();
-      if (delivery !== undefined) return delivery;
-      this.#unordered--;
+      if (first === undefined || first instanceof Delivery) return first;
+      if (!first.isEmpty) return first.peek();
+      if (first instanceof RetainedBatch) {
+        this.#length--;
+        this.#unordered--;
+      }
       this.#drop();
     }
   }
@@ -132,6 +230,11 @@ export class DeliveryQueue {
     const first = this.#items[this.#head];
     if (first === undefined) return;
     if (first instanceof RetainedBatch) return first.advance();
+    this.#length--;
+    if (first instanceof StoredBatch) {
+      this.#bytes -= first.peek()?.publication.size ?? 0;
+      return first.advance();
+    }
     this.#bytes -= first.publication.size;
     if (first.qos === 0) this.#unordered--;
     this.#drop();
@@ -145,11 +248,16 @@ export class DeliveryQueue {
     }
   }
 
-  /** Empties the queue; returns the messages that were in it, retained ones left out. */
+  /** Empties the queue; returns the messages of share groups that were in it, retained ones left out. */
   clear(): Delivery[] {
-    const left = this.#items.slice(this.#head).filter((item) => item instanceof Delivery);
+    const left: Delivery[] = [];
+    for (const item of this.#items.slice(this.#head)) {
+      if (item instanceof Delivery && item.share !== undefined) left.push(item);
+      else if (item instanceof StoredBatch) left.push(...sharedOf(item));
+    }
     this.#items = [];
     this.#head = 0;
+    this.#length = 0;
     this.#bytes = 0;
     this.#unordered = 0;
     return left;
@@ -166,4 +274,16 @@ export class DeliveryQueue {
       this.#head = 0;
     }
   }
+}
+
+/** The deliveries of share groups in a batch; reads no more of it than that takes. */
+function sharedOf(batch: StoredBatch): Delivery[] {
+  const found: Delivery[] = [];
+  while (batch.shared > 0) {
+    const delivery = batch.peek();
+    if (delivery === undefined) break;
+    if (delivery.share !== undefined) found.push(delivery);
+    batch.advance();
+  }
+  return found;
 }

@@ -68,6 +68,13 @@ export interface SentCounter {
   bytesSent: number;
 }
 
+/** Bytes for one write. */
+interface Chunk {
+  readonly bytes: Uint8Array;
+  /** The pool's buffer that they lie in, if it is one. */
+  readonly buffer: Uint8Array | undefined;
+}
+
 /** The sending half of a connection. Never two writes in flight. */
 export class Output {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -76,11 +83,11 @@ export class Output {
   readonly #owner: OutputOwner;
   readonly #lowWater: number;
   readonly #counter: SentCounter;
-  /** Full buffers that go before `#buffer`. */
-  #full: Uint8Array[] = [];
+  /** What goes before `#buffer`. */
+  #full: Chunk[] = [];
   #buffer: Uint8Array | undefined;
   #used = 0;
-  #writing: Uint8Array | undefined;
+  #writing: Chunk | undefined;
   #marked = false;
   #pending = 0;
   #state: "open" | "ending" | "closed" = "open";
@@ -123,6 +130,15 @@ export class Output {
     return at;
   }
 
+  /** Appends the bytes from `start` to `end` without copying them: nobody may write to them any more. */
+  appendShared(bytes: Uint8Array, start: number, end: number): void {
+    this.#pending += end - start;
+    if (!this.#marked) this.#mark();
+    const gathered = this.#takeBuffer();
+    if (gathered !== undefined) this.#full.push(gathered);
+    this.#full.push({ bytes: bytes.subarray(start, end), buffer: undefined });
+  }
+
   /** Makes room for `length` bytes that the caller writes into {@linkcode buffer} at the returned offset. */
   reserve(length: number): number {
     this.#pending += length;
@@ -150,7 +166,7 @@ export class Output {
       return;
     }
     this.#writing = chunk;
-    this.#writer.write(chunk).then(this.#onWritten, this.#onFailed);
+    this.#writer.write(chunk.bytes).then(this.#onWritten, this.#onFailed);
   }
 
   /** Writes what is left and then closes the transport. */
@@ -180,34 +196,29 @@ export class Output {
       this.#buffer = larger;
       return;
     }
-    this.#full.push(buffer.subarray(0, this.#used));
+    this.#full.push({ bytes: buffer.subarray(0, this.#used), buffer });
     this.#buffer = this.#pool.take(Math.max(length, LARGE));
     this.#used = 0;
   }
 
-  #takeBuffer(): Uint8Array | undefined {
-    if (this.#buffer === undefined || this.#used === 0) return undefined;
-    const chunk = this.#buffer.subarray(0, this.#used);
+  #takeBuffer(): Chunk | undefined {
+    const buffer = this.#buffer;
+    if (buffer === undefined || this.#used === 0) return undefined;
+    const bytes = buffer.subarray(0, this.#used);
     this.#buffer = undefined;
     this.#used = 0;
-    return chunk;
+    return { bytes, buffer };
   }
 
   #written(): void {
     const chunk = this.#writing;
     this.#writing = undefined;
     if (chunk === undefined || this.#state === "closed") return;
-    this.#pending -= chunk.length;
-    this.#counter.bytesSent += chunk.length;
-    this.#giveBack(chunk);
+    this.#pending -= chunk.bytes.length;
+    this.#counter.bytesSent += chunk.bytes.length;
+    if (chunk.buffer !== undefined) this.#pool.give(chunk.buffer);
     if (this.#pending > 0 || this.#state === "ending") this.flush();
     if (this.#pending <= this.#lowWater) this.#owner.onDrained();
-  }
-
-  #giveBack(chunk: Uint8Array): void {
-    if (chunk.buffer.byteLength === SMALL || chunk.buffer.byteLength === LARGE) {
-      this.#pool.give(new Uint8Array(chunk.buffer));
-    }
   }
 
   #failed(error: unknown): void {

@@ -55,6 +55,8 @@ export class Publication {
   frameStart = -1;
   frameIdAt = 0;
   frameV5 = false;
+  /** Whether `bytes` belongs to this message alone and is never written again. */
+  isOwned = false;
   /** Whether the bytes lie in a slab beside others, which should not stay there for long. */
   isBrief = false;
   #kept: Publication | undefined;
@@ -66,6 +68,7 @@ export class Publication {
     this.qos = qos;
     this.retain = retain;
     this.bytes = bytes;
+    this.isOwned = false;
     this.expiryAt = -1;
     this.expiresAt = Infinity;
     this.frameStart = -1;
@@ -86,12 +89,14 @@ export class Publication {
   /** A copy that owns its bytes; the same one for all who ask while this is the message. */
   keep(): Publication {
     if (this.#kept !== undefined) return this.#kept;
+    if (this.isOwned) return this.#kept = this.#sharing(this.bytes, 0);
     const properties = this.propertiesEnd - this.propertiesStart;
     const bytes = new Uint8Array(this.size);
     if (properties > 0) bytes.set(this.bytes.subarray(this.propertiesStart, this.propertiesEnd));
     bytes.set(this.payload, properties);
     const kept = new Publication();
     kept.reset(this.topic, this.qos, this.retain, bytes);
+    kept.isOwned = true;
     kept.propertiesEnd = properties;
     kept.payloadStart = properties;
     kept.payloadEnd = bytes.length;
@@ -113,21 +118,29 @@ export class Publication {
   /** Copies the whole packet that it came in, so that it can go out as it is. */
   #copyTo(slab: Slab): Publication {
     const moved = slab.add(this.bytes, this.frameStart, this.payloadEnd) - this.frameStart;
+    const copy = this.#sharing(slab.bytes, moved);
+    copy.isOwned = false;
+    copy.isBrief = true;
+    return copy;
+  }
+
+  /** The same message with all parts `moved` bytes further on in `bytes`. */
+  #sharing(bytes: Uint8Array, moved: number): Publication {
     const copy = new Publication();
     copy.topic = this.topic;
     copy.qos = this.qos;
     copy.retain = this.retain;
-    copy.bytes = slab.bytes;
+    copy.bytes = bytes;
+    copy.isOwned = true;
     copy.propertiesStart = this.propertiesStart + moved;
     copy.propertiesEnd = this.propertiesEnd + moved;
     copy.payloadStart = this.payloadStart + moved;
     copy.payloadEnd = this.payloadEnd + moved;
     copy.expiryAt = this.expiryAt < 0 ? -1 : this.expiryAt + moved;
     copy.expiresAt = this.expiresAt;
-    copy.frameStart = this.frameStart + moved;
+    copy.frameStart = this.frameStart < 0 ? -1 : this.frameStart + moved;
     copy.frameIdAt = this.frameIdAt + moved;
     copy.frameV5 = this.frameV5;
-    copy.isBrief = true;
     return copy;
   }
 
@@ -234,6 +247,7 @@ export function publicationOf(topic: Topic, message: MessageValues, now: number)
   view.read(frameOf(packet), 5);
   const publication = new Publication();
   publication.reset(topic, qos, retain, packet);
+  publication.isOwned = true;
   publication.propertiesStart = view.propertiesStart;
   publication.propertiesEnd = view.propertiesEnd;
   publication.payloadStart = view.payloadStart;

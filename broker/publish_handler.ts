@@ -57,6 +57,7 @@ export class PublishHandler {
     } else {
       this.#readProperties(frame, publication);
     }
+    if (publication.bytes === frame.bytes) publication.isOwned = frame.isOwned;
     core.metrics.publishReceived++;
     core.metrics.publishBytesReceived += view.end - view.payloadStart;
     if (core.log.debug) this.#log(publication, view.dup, packetId);
@@ -201,6 +202,7 @@ function cutProperty(publication: Publication, at: number): void {
     own.set(bytes.subarray(start, at));
     own.set(bytes.subarray(at + 3, publication.payloadEnd), at - start);
     publication.bytes = own;
+    publication.isOwned = true;
     publication.propertiesStart = 0;
     publication.propertiesEnd = end - start - 3;
     publication.payloadStart = publication.propertiesEnd;

@@ -17,6 +17,9 @@ import type { SessionLink } from "./session.ts";
 /** Above this many bytes waiting to be written, queued messages stay in their queue. */
 const CONGESTED = 262_144;
 
+/** A QoS 0 packet of at least this many bytes goes out without being copied, if nobody writes to it any more. */
+const WORTH_SHARING = 16_384;
+
 /** What a client has said about what it takes. */
 export interface ReceiverLimits {
   readonly clientId: string;
@@ -142,6 +145,9 @@ export class Sender implements SessionLink {
     const { v5 } = this.#form;
     if (router.variants.has(publication)) {
       const { bytes, start, end, idAt } = router.variants.of(publication, v5, qos, retain);
+      if (qos === 0 && end - start >= WORTH_SHARING && publication.isOwned && bytes === publication.bytes) {
+        return this.#output.appendShared(bytes, start, end);
+      }
       return this.#copy(bytes, start, end, idAt, qos, packetId);
     }
     if (publication.isVerbatim(v5, qos, retain) && publication.expiryAt < 0) {

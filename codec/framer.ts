@@ -19,6 +19,8 @@ export interface Frame {
   readonly bodyStart: number;
   /** Offset behind the last byte of the packet. */
   readonly end: number;
+  /** Whether `bytes` holds this packet alone and is never written again, so that whoever keeps it need not copy. */
+  readonly isOwned: boolean;
 }
 
 /** Limits of a {@linkcode Framer}. */
@@ -60,6 +62,8 @@ export class Framer implements Frame {
   bodyStart = 0;
   /** Offset behind the current packet. */
   end = 0;
+  /** Whether the current packet came in several chunks, so that it has a buffer of its own. */
+  isOwned = false;
   /** The most bytes that a packet may have, fixed header included; a change acts on the next header. */
   maximumPacketSize: number;
 
@@ -110,6 +114,7 @@ export class Framer implements Frame {
     const available = chunk.length - position;
     if (!this.#readHeader(chunk, position, available) || this.#total > available) return this.#keep(available);
     this.#give(chunk, position);
+    this.isOwned = false;
     this.#position = this.end;
     return true;
   }
@@ -164,6 +169,7 @@ export class Framer implements Frame {
     if (missing > available) return this.#keep(0);
     this.#readHeader(this.#pending, 0, this.#pendingLength);
     this.#give(this.#pending, 0);
+    this.isOwned = true;
     this.#pending = NOTHING;
     this.#pendingLength = 0;
     this.#pendingTotal = 0;

@@ -1,0 +1,45 @@
+/**
+ * Publications to and from records of the store.
+ *
+ * @module
+ */
+
+import { encodeUtf8 } from "../codec/bytes.ts";
+import { PublishPropertiesView } from "../codec/publish_view.ts";
+import { Publication } from "./publication.ts";
+import type { StoredMessage } from "./store.ts";
+
+/** The record of a publication, which must own its bytes. */
+export function storedMessageOf(publication: Publication): StoredMessage {
+  const { topic, qos, retain, bytes, propertiesStart, propertiesEnd, payload, expiresAt } = publication;
+  return {
+    topic: topic.name,
+    qos,
+    retain,
+    properties: bytes.subarray(propertiesStart, propertiesEnd),
+    payload,
+    expiresAt,
+  };
+}
+
+/** The publication of a record. */
+export function publicationOfStored(message: StoredMessage): Publication {
+  const { topic: name, qos, retain, properties, payload, expiresAt } = message;
+  const bytes = new Uint8Array(properties.length + payload.length);
+  bytes.set(properties);
+  bytes.set(payload, properties.length);
+  const publication = new Publication();
+  // Not from the cache of topics in use: there may be a great many, and most are not in use.
+  publication.reset({ name, bytes: encodeUtf8(name), route: undefined }, qos, retain, bytes);
+  publication.propertiesEnd = properties.length;
+  publication.payloadStart = properties.length;
+  publication.payloadEnd = bytes.length;
+  if (expiresAt !== Infinity) {
+    const view = new PublishPropertiesView();
+    view.scan(bytes, 0, properties.length);
+    publication.expiryAt = view.messageExpiryAt;
+    publication.expiresAt = expiresAt;
+  }
+  publication.isOwned = true;
+  return publication;
+}
