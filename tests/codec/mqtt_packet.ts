@@ -73,14 +73,17 @@ export function toForeign(packet: Packet, version: ProtocolVersion): ForeignPack
         subscriptions: packet.subscriptions.map((subscription) => ({
           topic: subscription.filter,
           qos: subscription.qos,
-          nl: subscription.noLocal ?? false,
-          rap: subscription.retainAsPublished ?? false,
-          rh: subscription.retainHandling ?? 0,
+          ...(version === 5 && {
+            nl: subscription.noLocal ?? false,
+            rap: subscription.retainAsPublished ?? false,
+            rh: subscription.retainHandling ?? 0,
+          }),
         })),
       };
     case "suback":
-    case "unsuback":
       return { ...common, messageId: packet.packetId, granted: packet.reasonCodes };
+    case "unsuback":
+      return { ...common, messageId: packet.packetId, ...(version === 5 && { granted: packet.reasonCodes }) };
     case "unsubscribe":
       return { ...common, messageId: packet.packetId, unsubscriptions: packet.filters };
     case "pingreq":
@@ -88,7 +91,7 @@ export function toForeign(packet: Packet, version: ProtocolVersion): ForeignPack
       return common;
     case "disconnect":
     case "auth":
-      return { ...common, reasonCode: packet.reasonCode };
+      return { ...common, ...(version === 5 && { reasonCode: packet.reasonCode }) };
   }
 }
 
