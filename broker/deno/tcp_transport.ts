@@ -23,25 +23,45 @@ export function tcpTransport(conn: Deno.TcpConn): Transport {
     protocol: "tcp",
     address: hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`,
   };
-  const close = closeOnce(conn);
-  return { readable: readableOf(conn, close), writable: writableOf(conn, close), peer };
+  const life = new Life(conn);
+  return { readable: readableOf(conn, life), writable: writableOf(conn, life), peer };
 }
 
-function closeOnce(conn: Deno.TcpConn): () => void {
-  let open = true;
-  return () => {
-    if (!open) return;
-    open = false;
-    conn.close();
-  };
+/** When to close the socket: at once, or when both directions have ended; else its descriptor stays open for ever. */
+class Life {
+  readonly #conn: Deno.TcpConn;
+  #openDirections = 2;
+
+  constructor(conn: Deno.TcpConn) {
+    this.#conn = conn;
+  }
+
+  endDirection(): void {
+    if (this.#openDirections > 0 && --this.#openDirections === 0) this.#conn.close();
+  }
+
+  close(): void {
+    if (this.#openDirections === 0) return;
+    this.#openDirections = 0;
+    this.#conn.close();
+  }
 }
 
-function readableOf(conn: Deno.TcpConn, close: () => void): ReadableStream<Uint8Array> {
+function readableOf(conn: Deno.TcpConn, life: Life): ReadableStream<Uint8Array> {
   let buffer = new Uint8Array(SMALLEST_READ);
   let quiet = 0;
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
-    const count = await conn.read(buffer);
-    if (count === null) return controller.close();
+    let count: number | null;
+    try {
+      count = await conn.read(buffer);
+    } catch (error) {
+      life.close();
+      throw error;
+    }
+    if (count === null) {
+      life.endDirection();
+      return controller.close();
+    }
     controller.enqueue(buffer.subarray(0, count));
     if (count === buffer.length && count < LARGEST_READ) {
       buffer = new Uint8Array(Math.min(4 * count, LARGEST_READ));
@@ -53,16 +73,22 @@ function readableOf(conn: Deno.TcpConn, close: () => void): ReadableStream<Uint8
       quiet = 0;
     }
   };
-  return new ReadableStream({ pull, cancel: close }, { highWaterMark: 0 });
+  return new ReadableStream({ pull, cancel: () => life.close() }, { highWaterMark: 0 });
 }
 
-function writableOf(conn: Deno.TcpConn, close: () => void): WritableStream<Uint8Array> {
+function writableOf(conn: Deno.TcpConn, life: Life): WritableStream<Uint8Array> {
   return new WritableStream({
     async write(chunk) {
       let written = await conn.write(chunk);
       while (written < chunk.length) written += await conn.write(chunk.subarray(written));
     },
-    close: () => conn.closeWrite(),
-    abort: close,
+    async close() {
+      try {
+        await conn.closeWrite();
+      } finally {
+        life.endDirection();
+      }
+    },
+    abort: () => life.close(),
   });
 }
