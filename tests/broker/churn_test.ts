@@ -170,7 +170,6 @@ Deno.test(
 Deno.test("broker churn: topics that were published on hold on to no session that has ended", () =>
   bounded(async () => {
     await using running = await startBroker({ sysInterval: 0 });
-    await using publisher = await RawClient.connect(running.port, { version: 4 });
     const topics = 5_000;
     const round = async (clientId: string) => {
       await using client = await RawClient.connect(running.port, { version: 4, clientId });
