@@ -386,6 +386,7 @@ Deno.test("encodePacketWithin leaves nothing out of what a message or a request 
     const bytes = encodePacket(packet, 5);
     assertEquals(encodePacketWithin(packet, 5, bytes.length), bytes);
     assertEquals(encodePacketWithin(packet, 5, bytes.length - 1), undefined);
+    assertEquals(encodePacketWithin(packet, 5, 10), undefined);
   }
   assertEquals(encodePacketWithin({ type: "puback", packetId: 1, reasonCode: 0 }, 4, 3), undefined);
 });

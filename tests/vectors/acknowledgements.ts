@@ -77,8 +77,8 @@ export const malformed: MalformedVector[] = kinds.flatMap(({ type, first, codes,
       bytes: `${wrongFlags} 02 00 01`,
       reasonCode: 0x81,
       statements: type === "pubrel"
-        ? { 4: "[MQTT-3.6.1-1] [MQTT-2.2.2-2]", 5: "[MQTT-3.6.1-1] [MQTT-2.1.3-1]" }
-        : { 4: "[MQTT-2.2.2-2]", 5: "[MQTT-2.1.3-1]" },
+        ? { 4: "[MQTT-3.6.1-1]", 5: "[MQTT-3.6.1-1] [MQTT-2.1.3-1]" }
+        : { 5: "[MQTT-2.1.3-1]" },
     },
     { name: `${name} of nothing`, versions: [3, 4, 5], bytes: `${first} 00`, reasonCode: 0x81 },
     { name: `${name} of one byte`, versions: [3, 4, 5], bytes: `${first} 01 00`, reasonCode: 0x81 },

@@ -97,7 +97,7 @@ export const malformed: MalformedVector[] = [
     versions: [4, 5],
     bytes: `${type}1 00`,
     reasonCode: 0x81,
-    statements: { 4: "[MQTT-2.2.2-2]", 5: "[MQTT-2.1.3-1]" },
+    statements: { 5: "[MQTT-2.1.3-1]" },
   })),
   { name: "PINGREQ with a body", versions: [3, 4, 5], bytes: "c0 01 00", reasonCode: 0x81 },
   { name: "PINGRESP with a body", versions: [3, 4, 5], bytes: "d0 01 00", reasonCode: 0x81 },

@@ -90,7 +90,7 @@ export const malformed: MalformedVector[] = [
     versions: [4, 5],
     bytes: "21 03 00 00 00",
     reasonCode: 0x81,
-    statements: { 4: "[MQTT-2.2.2-2]", 5: "[MQTT-2.1.3-1]" },
+    statements: { 5: "[MQTT-2.1.3-1]" },
   },
   {
     name: "CONNACK with a reserved acknowledge flag",

@@ -187,7 +187,6 @@ export const malformed: MalformedVector[] = [
     versions: [4],
     bytes: `11 * "MQTT" 04 02 003c "c"`,
     reasonCode: 0x81,
-    statements: { 4: "[MQTT-2.2.2-2]" },
   },
   {
     name: "CONNECT with a flag in its fixed header",

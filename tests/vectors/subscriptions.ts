@@ -131,7 +131,7 @@ export const malformed: MalformedVector[] = [
     versions: [4, 5],
     bytes: `${first} * 000a 00 "a" 00`,
     reasonCode: 0x81,
-    statements: { 4: "[MQTT-3.8.1-1] [MQTT-2.2.2-2]", 5: "[MQTT-3.8.1-1] [MQTT-2.1.3-1]" },
+    statements: { 4: "[MQTT-3.8.1-1]", 5: "[MQTT-3.8.1-1] [MQTT-2.1.3-1]" },
   })),
   { name: "SUBSCRIBE of nothing", versions: [3, 4, 5], bytes: "82 00", reasonCode: 0x81 },
   {
@@ -280,7 +280,7 @@ export const malformed: MalformedVector[] = [
     versions: [4, 5],
     bytes: `${first} * 000a 00 "a"`,
     reasonCode: 0x81,
-    statements: { 4: "[MQTT-3.10.1-1] [MQTT-2.2.2-2]", 5: "[MQTT-3.10.1-1] [MQTT-2.1.3-1]" },
+    statements: { 4: "[MQTT-3.10.1-1]", 5: "[MQTT-3.10.1-1] [MQTT-2.1.3-1]" },
   })),
   {
     name: "UNSUBSCRIBE without a filter",
