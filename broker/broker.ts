@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MqttError } from "../codec/errors.ts";
 import type { QoS } from "../codec/packets.ts";
 import type { PublishProperties } from "../codec/properties.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
@@ -13,6 +14,7 @@ import { BrokerCore } from "./core.ts";
 import type { DropCounts } from "./metrics.ts";
 import { type BrokerOptions, resolveOptions } from "./options.ts";
 import { publicationOf } from "./publication.ts";
+import { recover } from "./recovery.ts";
 import { ServerProtocol } from "./server_protocol.ts";
 import { SysTopics } from "./sys_topics.ts";
 
@@ -71,10 +73,24 @@ export class Broker implements AsyncDisposable {
   readonly #onClose = new Set<() => void>();
   #closed: Promise<void> | undefined;
 
-  /** Makes a broker that waits for connections. Throws `RangeError` for an option out of its range. */
+  /**
+   * Makes a broker that waits for connections, and takes up what is in its store. Throws `RangeError` for an option out
+   * of its range, and what the store throws when it cannot be read.
+   */
   constructor(options: BrokerOptions = {}) {
     this.#core = new BrokerCore(resolveOptions(options));
+    this.#recover();
     this.#sys = new SysTopics(this.#core);
+  }
+
+  #recover(): void {
+    const { journal, options, sessions } = this.#core;
+    if (journal === undefined || options.store === undefined) return;
+    recover(this.#core, journal, options.store);
+    journal.onRecovered = () => {
+      // Queues could not be read meanwhile.
+      for (const session of sessions.values()) session.pump();
+    };
   }
 
   /**
@@ -101,10 +117,14 @@ export class Broker implements AsyncDisposable {
 
   /**
    * Publishes a message to all subscribers. Throws {@linkcode MqttError} for an invalid topic name, and `RangeError`
-   * or `TypeError` for properties out of their range.
+   * or `TypeError` for properties out of their range. With QoS 1 or 2, it throws {@linkcode MqttError} 0x97 while the
+   * store cannot be written to.
    */
   publish(message: BrokerMessage): void {
     const { topic, payload, qos = 0, retain = false, properties } = message;
+    if (qos > 0 && this.#core.journal?.isFailing) {
+      throw new MqttError("Cannot publish: the store must be writable", ReasonCode.QuotaExceeded);
+    }
     const bytes = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
     const values = { payload: bytes, qos, retain, properties };
     this.#core.publish(publicationOf(this.#core.topics.of(topic), values, this.#core.clock.now()), undefined, false);
@@ -145,6 +165,7 @@ export class Broker implements AsyncDisposable {
     const ended = [...this.#connections.values()];
     for (const protocol of this.#connections.keys()) protocol.disconnect(ReasonCode.ServerShuttingDown);
     await Promise.all(ended);
+    this.#core.journal?.close();
     this.#core.timers.close();
   }
 

@@ -11,6 +11,7 @@ import type { MaybePromise } from "./hooks.ts";
 import { BackPressure } from "./back_pressure.ts";
 import { Slab } from "./slab.ts";
 import { systemClock } from "./system_clock.ts";
+import { Journal } from "./journal.ts";
 import { type LogSink, silentLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -36,6 +37,8 @@ export class BrokerCore {
   readonly topics: TopicCache;
   readonly router = new Router();
   readonly retained: RetainedStore;
+  /** Undefined without a store: then nothing outlives the broker. */
+  readonly journal: Journal | undefined;
   readonly wills: DelayedWills;
   readonly sessions: Sessions;
   readonly pressure = new BackPressure(systemClock);
@@ -54,6 +57,7 @@ export class BrokerCore {
     this.timers = new Timers(this.clock);
     this.topics = new TopicCache(options);
     this.retained = new RetainedStore(options);
+    if (options.store !== undefined) this.journal = new Journal(options.store, this.log, this.metrics);
     this.wills = new DelayedWills(this.clock, this.timers, (will) => this.publishWill(will));
     this.sessions = new Sessions(this);
   }
@@ -70,14 +74,18 @@ export class BrokerCore {
   /** False: there is no room for it. */
   #retain(publication: Publication): boolean {
     if (publication.payloadEnd === publication.payloadStart) {
-      this.retained.delete(publication.topic.name);
+      const { name } = publication.topic;
+      if (this.retained.delete(name)) this.journal?.removeRetained(name);
       return true;
     }
     if (!this.retained.hasRoomFor(publication)) {
       this.metrics.dropped.retainedFull++;
       return false;
     }
-    this.retained.set(publication.keep());
+    const kept = publication.keep();
+    this.retained.set(kept);
+    // Those of the broker are made afresh by the next one.
+    if (!kept.topic.isSys) this.journal?.putRetained(kept);
     return true;
   }
 
@@ -108,11 +116,11 @@ export class BrokerCore {
     if (!allowed) {
       this.metrics.dropped.notAuthorized++;
       this.log.write("notice", `Will of ${will.client.clientId} denied: not authorized for '${will.topic.name}'.`);
-      return;
     }
     // Of the client's own subscriptions, those with no local do not get its will.
     const from = this.sessions.get(will.client.clientId);
-    this.publish(publicationOf(will.topic, will.message, this.clock.now()), from, false);
+    if (allowed) this.publish(publicationOf(will.topic, will.message, this.clock.now()), from, false);
+    from?.journal?.willEnded(will);
   }
 
   #refuseWill(will: WillMessage, error: unknown): void {

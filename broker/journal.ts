@@ -12,6 +12,7 @@
 import type { LogSink } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { storedMessageOf } from "./stored_message.ts";
+import type { Pending } from "./pending.ts";
 import type { Publication } from "./publication.ts";
 import type { LoadedDelivery, Store, StoreWrite } from "./store.ts";
 
@@ -28,15 +29,9 @@ export interface Held {
   /** Sends nothing from now on; false if that is so already. */
   hold(): boolean;
   /** Sends what it has kept. */
-  release(): void;
+  resume(): void;
   /** What it was to promise cannot be kept: it must not be sent. */
   fail(error: Error): void;
-}
-
-/** Where a change stands until it is committed. */
-export interface Pending {
-  readonly generation: number;
-  readonly index: number;
 }
 
 /** All changes of one broker. */
@@ -56,8 +51,8 @@ export class Journal {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hurried = false;
   #state: "working" | "failing" | "closed" = "working";
-  /** Places of the retained messages among the writes: of several to one topic, the last one counts. */
-  readonly #retained = new Map<string, number>();
+  /** Places of changes that later ones of the same key replace: retained messages by topic, sessions by id. */
+  readonly #latest = new Map<string | number, number>();
 
   constructor(store: Store, log: LogSink, metrics: Metrics) {
     this.#store = store;
@@ -107,28 +102,29 @@ export class Journal {
   cancel(at: Pending): void {
     if (this.#writes[at.index] === undefined) return;
     this.#writes[at.index] = undefined;
-    if (--this.#live === 0 && this.#state === "working") this.#settle();
+    // Nobody has to wait any longer.
+    if (--this.#live === 0) this.#hurry();
+  }
+
+  /** Adds a change, in the place of one with the same key that is not committed yet. */
+  writeLatest(key: string | number, write: StoreWrite, bytes: number = 0): void {
+    const index = this.#latest.get(key);
+    if (index === undefined) this.#latest.set(key, this.write(write, bytes).index);
+    else {
+      this.#version++;
+      this.#writes[index] = write;
+    }
   }
 
   /** Keeps a retained message. */
   putRetained(publication: Publication): void {
     const message = storedMessageOf(publication);
-    this.#forgetRetained(message.topic);
-    const { index } = this.write({ kind: "putRetained", message }, publication.size);
-    this.#retained.set(message.topic, index);
+    this.writeLatest(message.topic, { kind: "putRetained", message }, publication.size);
   }
 
   /** Forgets the retained message of a topic. */
   removeRetained(topic: string): void {
-    this.#forgetRetained(topic);
-    this.#retained.set(topic, this.write({ kind: "removeRetained", topic }).index);
-  }
-
-  #forgetRetained(topic: string): void {
-    const index = this.#retained.get(topic);
-    if (index === undefined) return;
-    this.#writes[index] = undefined;
-    this.#live--;
+    this.writeLatest(topic, { kind: "removeRetained", topic });
   }
 
   /** Has `held` wait for the commit of all that was written so far. */
@@ -183,10 +179,10 @@ export class Journal {
     this.#live = 0;
     this.#bytes = 0;
     this.#generation++;
-    this.#retained.clear();
+    this.#latest.clear();
     const held = this.#held;
     this.#held = [];
-    for (const one of held) one.release();
+    for (const one of held) one.resume();
   }
 
   #onFailure(error: Error): void {
@@ -195,6 +191,8 @@ export class Journal {
       this.#state = "failing";
       this.#log.write("error", `${error.message}. New QoS 1 and 2 messages are refused until that works again.`);
     }
+    // What is in a commit that failed stays in it, so that the next attempt shows whether it can be written.
+    this.#generation++;
     this.#schedule(RETRY_DELAY);
     const held = this.#held;
     this.#held = [];
@@ -209,7 +207,7 @@ export class Journal {
   #schedule(delay: number): void {
     if (this.#state === "closed") return;
     // Not the broker's clock: that one is for what the protocol says about time.
-    this.#timer = setTimeout(() => this.commit(), this.#state === "failing" ? RETRY_DELAY : delay);
+    this.#timer = setTimeout(() => this.commit(), delay);
   }
 
   /** Not at once: a packet that is being handled may bring changes that must not be torn apart. */

@@ -18,6 +18,8 @@ export interface DropCounts {
   notAuthorized: number;
   /** The retained store was full. */
   retainedFull: number;
+  /** The store could not be written to. */
+  storeFailed: number;
 }
 
 /** Counters since the start of a broker. */
@@ -43,6 +45,8 @@ export class Metrics {
   sessionsExpired = 0;
   /** The most clients that were connected at one time. */
   clientsMaximum = 0;
+  /** Commits and reads of the store that failed. */
+  storeFailures = 0;
   readonly dropped: DropCounts = {
     queueFull: 0,
     outputFull: 0,
@@ -50,11 +54,12 @@ export class Metrics {
     tooLarge: 0,
     notAuthorized: 0,
     retainedFull: 0,
+    storeFailed: 0,
   };
 
   /** All dropped messages. */
   get droppedTotal(): number {
-    const { queueFull, outputFull, expired, tooLarge, notAuthorized, retainedFull } = this.dropped;
-    return queueFull + outputFull + expired + tooLarge + notAuthorized + retainedFull;
+    const { queueFull, outputFull, expired, tooLarge, notAuthorized, retainedFull, storeFailed } = this.dropped;
+    return queueFull + outputFull + expired + tooLarge + notAuthorized + retainedFull + storeFailed;
   }
 }

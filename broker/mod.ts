@@ -24,6 +24,8 @@ export type * from "./hooks.ts";
 export type { LogLevel, LogSink } from "./log.ts";
 export type { DropCounts } from "./metrics.ts";
 export type { BrokerOptions } from "./options.ts";
+export { MemoryStore } from "./memory_store.ts";
+export type * from "./store.ts";
 export { MqttError } from "../codec/errors.ts";
 export { ReasonCode } from "../codec/reason_codes.ts";
 export type { ProtocolVersion, QoS } from "../codec/packets.ts";

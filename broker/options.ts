@@ -8,6 +8,7 @@ import type { QoS } from "../codec/packets.ts";
 import type { Clock } from "../engine/clock.ts";
 import type { BrokerHooks } from "./hooks.ts";
 import type { LogSink } from "./log.ts";
+import type { Store } from "./store.ts";
 import { systemClock } from "./system_clock.ts";
 
 /** Options of a `Broker`. Names and defaults are Mosquitto's where it has the option. */
@@ -16,6 +17,11 @@ export interface BrokerOptions extends BrokerHooks {
   readonly log?: LogSink;
   /** Bytes of memory in use, for `$SYS/broker/heap`. Absent: those topics are not published. */
   readonly heapUsed?: () => number;
+  /**
+   * Keeps sessions, their messages, retained messages and wills beyond the end of the broker. Whoever opened it closes
+   * it, after the broker. Absent: all of that is in memory alone.
+   */
+  readonly store?: Store;
   /** Source of time; tests move it by hand. */
   readonly clock?: Clock;
   /** Prefix of client identifiers that the broker assigns. Default `auto-`. */
@@ -70,9 +76,9 @@ export interface BrokerOptions extends BrokerHooks {
 
 /** Options with all defaults filled in. */
 export type ResolvedOptions =
-  & Required<Omit<BrokerOptions, keyof BrokerHooks | "log" | "heapUsed">>
+  & Required<Omit<BrokerOptions, keyof BrokerHooks | "log" | "heapUsed" | "store">>
   & BrokerHooks
-  & Pick<BrokerOptions, "log" | "heapUsed">;
+  & Pick<BrokerOptions, "log" | "heapUsed" | "store">;
 
 const RANGES: readonly (readonly [name: keyof BrokerOptions, from: number, to: number])[] = [
   ["connectTimeout", 1, 3_600_000],

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Held } from "./journal.ts";
+
 /** Buffers up to this size are small; a connection begins with one. */
 const SMALL = 2_048;
 /** Buffers do not grow beyond this; what does not fit goes behind in another one. */
@@ -76,7 +78,7 @@ interface Chunk {
 }
 
 /** The sending half of a connection. Never two writes in flight. */
-export class Output {
+export class Output implements Held {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #pool: BufferPool;
   readonly #queue: FlushQueue;
@@ -91,6 +93,7 @@ export class Output {
   #marked = false;
   #pending = 0;
   #state: "open" | "ending" | "closed" = "open";
+  #held = false;
   readonly #onWritten = (): void => this.#written();
   readonly #onFailed = (error: unknown): void => this.#failed(error);
 
@@ -156,10 +159,27 @@ export class Output {
     return this.#buffer ?? NO_BYTES;
   }
 
+  /** Hands out nothing more until {@linkcode resume}. False if that is so already. */
+  hold(): boolean {
+    if (this.#held || this.#state === "closed") return false;
+    return this.#held = true;
+  }
+
+  /** Hands out what was held back. */
+  resume(): void {
+    this.#held = false;
+    this.flush();
+  }
+
+  /** What was held back must never be handed out: breaks the connection off. */
+  fail(error: Error): void {
+    this.#failed(error);
+  }
+
   /** Hands out what was gathered, unless a write is in flight: then it goes when that ends. */
   flush(): void {
     this.#marked = false;
-    if (this.#writing !== undefined || this.#state === "closed") return;
+    if (this.#held || this.#writing !== undefined || this.#state === "closed") return;
     const chunk = this.#full.shift() ?? this.#takeBuffer();
     if (chunk === undefined) {
       if (this.#state === "ending") this.#finish();

@@ -14,6 +14,7 @@ import { frameOf } from "../codec/framer.ts";
 import type { PublishProperties } from "../codec/properties.ts";
 import { PublishPropertiesView, PublishView } from "../codec/publish_view.ts";
 import { MAX_SLAB_ENTRY, type Slab } from "./slab.ts";
+import type { MessagePlace } from "./pending.ts";
 import type { Topic } from "./topic_cache.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -59,6 +60,8 @@ export class Publication {
   isOwned = false;
   /** Whether the bytes lie in a slab beside others, which should not stay there for long. */
   isBrief = false;
+  /** Where it stands in the store, for the commit that it waits for. */
+  place: MessagePlace | undefined;
   #kept: Publication | undefined;
   #briefly: Publication | undefined;
 

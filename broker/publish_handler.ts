@@ -20,6 +20,8 @@ export interface PublishAnswerer {
   readonly client: ClientInfo;
   /** Sends PUBACK or PUBREC. */
   acknowledge(qos: 1 | 2, packetId: number, reasonCode: number): void;
+  /** Lets nothing leave before all that was written down so far is committed. */
+  hold(): void;
 }
 
 /** Takes the PUBLISH packets of one connection. */
@@ -62,6 +64,7 @@ export class PublishHandler {
     core.metrics.publishBytesReceived += view.end - view.payloadStart;
     if (core.log.debug) this.#log(publication, view.dup, packetId);
     if (qos > 0 && this.#session.inbound.publish(packetId, qos as 1 | 2) === "duplicate") {
+      if (this.#session.journal !== undefined) this.#connection.hold();
       this.#connection.acknowledge(2, packetId, ReasonCode.Success);
       return undefined;
     }
@@ -151,11 +154,24 @@ export class PublishHandler {
 
   #accept(publication: Publication, packetId: number): undefined {
     const { qos } = publication;
+    const { journal } = this.#core;
+    if (qos > 0 && journal?.isFailing) return this.#refuseForStore(publication, packetId);
+    const version = journal?.version;
     const outcome = this.#core.publish(publication, this.#session, this.#connection.v5 && qos > 0);
     if (qos === 0) return;
     if (outcome === "quota-exceeded") return this.#answer(publication, packetId, ReasonCode.QuotaExceeded);
+    if (qos === 2) this.#session.journal?.received(packetId);
+    if (journal?.version !== version) this.#connection.hold();
     const code = outcome === "delivered" ? ReasonCode.Success : ReasonCode.NoMatchingSubscribers;
     this.#answer(publication, packetId, code);
+  }
+
+  /** An acknowledgement would be a lie. Before 5.0 there is no other answer than to close [MQTT-3.3.5-2]. */
+  #refuseForStore(publication: Publication, packetId: number): undefined {
+    this.#core.metrics.dropped.storeFailed++;
+    if (this.#connection.v5) return this.#answer(publication, packetId, ReasonCode.QuotaExceeded);
+    this.#forget(publication, packetId);
+    throw new MqttError("Cannot publish: the store must be writable", ReasonCode.QuotaExceeded);
   }
 
   /** 5.0 tells the client; before, an acknowledgement is all that there is [MQTT-3.3.5-2]. */

@@ -47,10 +47,12 @@ export class RetainedStore {
     this.#bytes += weight(publication) - (previous === undefined ? 0 : weight(previous));
   }
 
-  /** Forgets the message of a topic. */
-  delete(topicName: string): void {
+  /** Forgets the message of a topic. False if there is none. */
+  delete(topicName: string): boolean {
     const previous = this.#messages.delete(topicName);
-    if (previous !== undefined) this.#bytes -= weight(previous);
+    if (previous === undefined) return false;
+    this.#bytes -= weight(previous);
+    return true;
   }
 
   /** The messages whose topics match a filter and which have not expired at `now`. */

@@ -102,6 +102,12 @@ export class Router {
     return true;
   }
 
+  /** The group of a shared subscription, if it has members. */
+  shareGroup(key: string): ShareGroup | undefined {
+    const shared = parseSharedFilter(key);
+    return shared && this.#trie.get(shared.filter)?.groups?.get(shared.group);
+  }
+
   /** Removes all subscriptions of a session. */
   unsubscribeAll(session: Session): void {
     for (const subscription of session.subscriptions.values()) this.#remove(subscription);
@@ -143,7 +149,7 @@ export class Router {
     this.#shared++;
     entry.groups ??= new Map();
     let members = entry.groups.get(group);
-    if (members === undefined) entry.groups.set(group, members = new ShareGroup());
+    if (members === undefined) entry.groups.set(group, members = new ShareGroup(subscription.key));
     members.add(subscription);
   }
 

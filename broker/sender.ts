@@ -93,6 +93,10 @@ export class Sender implements SessionLink {
     if (this.#core.log.debug) this.#logResponse(firstByte, packetId, reasonCode);
   }
 
+  hold(): void {
+    this.#core.journal?.hold(this.#output);
+  }
+
   sendPubrel(packetId: number): void {
     this.sendResponse(0x62, packetId, ReasonCode.Success);
   }

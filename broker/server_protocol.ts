@@ -190,6 +190,8 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     this.#connection.limitSilence(keepAlive * 1500, () => this.#onSilence());
     core.metrics.connectsAccepted++;
     logConnected(core.log, admission, active.client);
+    session.journal?.will(will);
+    this.#promise(session);
     if (!this.#sender.send(connackFor(core, admission, present, auth))) {
       // Without CONNACK the client never was connected: it has no will, and no DISCONNECT may go out.
       return this.#end({ kind: "disconnect" });
@@ -250,6 +252,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
         return this.#onSubscribe(active, packet);
       case "unsubscribe": {
         const reasonCodes = unsubscribe(this.#core, active, packet);
+        this.#promise(session);
         this.#sender.send({ type: "unsuback", packetId: packet.packetId, reasonCodes });
         return undefined;
       }
@@ -276,15 +279,31 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     this.#sender.sendResponse(qos === 1 ? 0x40 : 0x50, packetId, reasonCode);
   }
 
+  hold(): void {
+    this.#sender.hold();
+  }
+
+  /** What is sent next promises that the session has changed: it waits until that is committed. */
+  #promise(session: Session): void {
+    if (session.journal !== undefined) this.#sender.hold();
+  }
+
   #onPuback(session: Session, packetId: number): void {
-    if (session.outbound.puback(packetId) !== undefined) session.pump();
+    const delivery = session.outbound.puback(packetId);
+    if (delivery === undefined) return;
+    session.journal?.finished(delivery);
+    session.pump();
   }
 
   #onPubrec(session: Session, packetId: number, reasonCode: number): void {
+    const delivery = session.outbound.get(packetId);
     switch (session.outbound.pubrec(packetId, reasonCode)) {
       case "release":
+        if (delivery !== undefined) session.journal?.released(delivery, packetId);
+        this.#promise(session);
         return this.#sender.sendPubrel(packetId);
       case "ended":
+        if (delivery !== undefined) session.journal?.finished(delivery);
         return session.pump();
       case "unknown":
         // Before 5.0 there is no code, and the answer lets the client end the exchange.
@@ -294,11 +313,16 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
 
   #onPubrel(session: Session, packetId: number): void {
     const known = session.inbound.pubrel(packetId);
+    if (known) session.journal?.receptionEnded(packetId);
+    this.#promise(session);
     this.#sender.sendResponse(0x70, packetId, known ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound);
   }
 
   #onPubcomp(session: Session, packetId: number): void {
-    if (session.outbound.pubcomp(packetId) !== undefined) session.pump();
+    const delivery = session.outbound.pubcomp(packetId);
+    if (delivery === undefined) return;
+    session.journal?.finished(delivery);
+    session.pump();
   }
 
   #onSubscribe(active: Active, packet: SubscribePacket): Promise<void> | undefined {
@@ -310,6 +334,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
 
   #afterSubscribe({ session }: Active, { packetId }: SubscribePacket, outcome: SubscribeOutcome): void {
     if (this.#state.kind !== "connected") return;
+    this.#promise(session);
     this.#sender.send({ type: "suback", packetId, reasonCodes: outcome.reasonCodes });
     for (const batch of outcome.retained) session.deliverRetained(batch);
   }

@@ -14,8 +14,10 @@ import { type BackPressure, Pace } from "./back_pressure.ts";
 import { Delivery, DeliveryQueue, type QueueLimits, type RetainedBatch } from "./delivery_queue.ts";
 import type { Metrics } from "./metrics.ts";
 import { Publication } from "./publication.ts";
+import type { SessionJournal } from "./session_journal.ts";
 import type { ShareGroup } from "./shared_subscriptions.ts";
 import type { Slab } from "./slab.ts";
+import type { StoredBacklog } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Session expiry interval of a session that never ends by itself, in seconds. */
@@ -42,6 +44,8 @@ export interface SessionLink {
   ): void;
   /** Sends PUBREL again. */
   sendPubrel(packetId: number): void;
+  /** Lets nothing leave before all that was written down so far is committed. */
+  hold(): void;
 }
 
 /** What the sessions of one broker share. */
@@ -76,6 +80,7 @@ export class Session {
   /** Only for a subscriber that ever fell behind. */
   #pace: Pace | undefined;
   #link: SessionLink | undefined;
+  #journal: SessionJournal | undefined;
 
   constructor(clientId: string, username: string | undefined, environment: SessionEnvironment) {
     this.clientId = clientId;
@@ -87,6 +92,21 @@ export class Session {
     this.#clock = environment.clock;
     this.#pressure = environment.pressure;
     this.#slab = environment.slab;
+  }
+
+  /** Writes down what must survive the broker; undefined without a store, or if the session ends with its connection. */
+  get journal(): SessionJournal | undefined {
+    return this.#journal;
+  }
+
+  set journal(journal: SessionJournal | undefined) {
+    this.#journal = journal;
+    this.#queue.reader = journal;
+  }
+
+  /** Takes up what an earlier broker has left in the store. */
+  restoreBacklog(journal: SessionJournal, backlog: StoredBacklog): void {
+    this.#queue.pushBacklog(journal, backlog);
   }
 
   /** Whether a connection serves this session. */
@@ -142,10 +162,23 @@ export class Session {
     } else if (link !== undefined && !this.#mustQueue(link)) {
       return this.#begin(link, publication, qos, retain, subscriptionIds, share);
     }
-    const kept = link === undefined ? publication.keep() : publication.keepBriefly(this.#slab);
-    const delivery = new Delivery(kept, qos, retain, subscriptionIds, share);
-    if (!this.#queue.push(delivery)) this.#metrics.dropped.queueFull++;
+    if (this.#queue.hasRoomFor(publication)) this.#enqueue(publication, qos, retain, subscriptionIds, share);
+    else this.#metrics.dropped.queueFull++;
     if (link !== undefined && this.#queue.isFilling) this.#fallBehind();
+  }
+
+  #enqueue(
+    publication: Publication,
+    qos: QoS,
+    retain: boolean,
+    subscriptionIds: readonly number[] | undefined,
+    share: ShareGroup | undefined,
+  ): void {
+    const lasts = this.#link === undefined || this.#journal !== undefined;
+    const kept = lasts ? publication.keep() : publication.keepBriefly(this.#slab);
+    const delivery = new Delivery(kept, qos, retain, subscriptionIds, share);
+    if (qos > 0) this.#journal?.queued(delivery);
+    this.#queue.push(delivery);
   }
 
   /** Takes retained messages for a new subscription. */
@@ -187,8 +220,7 @@ export class Session {
   end(): Delivery[] {
     this.detach();
     const begun = this.outbound.clear().filter((delivery) => delivery.qos === 1);
-    const unfinished = [...begun, ...this.#queue.clear()];
-    return unfinished.filter((delivery) => delivery.share !== undefined);
+    return [...begun.filter((delivery) => delivery.share !== undefined), ...this.#queue.clear()];
   }
 
   #mustQueue(link: SessionLink): boolean {
@@ -203,16 +235,19 @@ export class Session {
       }
       const { publication, retain, subscriptionIds } = open.message;
       if (!link.accepts(publication, open.qos, subscriptionIds)) {
-        this.#giveUp(open.packetId, open.qos);
+        this.#giveUp(open.packetId, open.qos, open.message);
         continue;
       }
       link.sendDelivery(publication, open.qos, retain, true, open.packetId, subscriptionIds);
     }
+    // It may have been on its way only in memory when the connection before broke.
+    if (this.#journal !== undefined) link.hold();
   }
 
   /** This connection takes smaller packets than the one before: the message counts as delivered [MQTT-3.1.2-25]. */
-  #giveUp(packetId: number, qos: 1 | 2): void {
+  #giveUp(packetId: number, qos: 1 | 2, delivery: Delivery): void {
     this.#metrics.dropped.tooLarge++;
+    this.#journal?.finished(delivery);
     if (qos === 1) this.outbound.puback(packetId);
     else this.outbound.pubrec(packetId, ReasonCode.PacketTooLarge);
   }
@@ -221,10 +256,11 @@ export class Session {
     const { publication, qos, retain, subscriptionIds, share } = delivery;
     if (publication.expiresAt < Infinity && publication.expiresAt <= this.#clock.now()) {
       this.#metrics.dropped.expired++;
+      this.#journal?.finished(delivery);
       return;
     }
     if (qos === 0) return link.sendQoS0(publication, retain, subscriptionIds);
-    this.#begin(link, publication, qos, retain, subscriptionIds, share);
+    this.#begin(link, publication, qos, retain, subscriptionIds, share, delivery);
   }
 
   #begin(
@@ -234,14 +270,31 @@ export class Session {
     retain: boolean,
     subscriptionIds: readonly number[] | undefined,
     share: ShareGroup | undefined,
+    queued?: Delivery,
   ): void {
+    const journal = this.#journal;
     if (!link.accepts(publication, qos, subscriptionIds)) {
       this.#metrics.dropped.tooLarge++;
+      if (queued !== undefined) journal?.finished(queued);
       return;
     }
-    const repeatable = this.expiryInterval > 0 || share !== undefined;
-    const delivery = repeatable ? new Delivery(publication.keep(), qos, retain, subscriptionIds, share) : UNREPEATABLE;
+    const repeatable = this.expiryInterval > 0 || share !== undefined || journal !== undefined;
+    const delivery = queued?.place !== undefined
+      ? queued
+      : repeatable
+      ? new Delivery(publication.keep(), qos, retain, subscriptionIds, share)
+      : UNREPEATABLE;
     const packetId = this.outbound.begin(delivery, qos);
+    if (journal !== undefined) this.#writeDown(journal, link, delivery, packetId, qos);
     link.sendDelivery(publication, qos, retain, false, packetId, subscriptionIds);
+  }
+
+  /**
+   * QoS 2 waits for the commit: after a crash, its packet identifier must not stand for another message. QoS 1 need not
+   * wait: without the commit its publisher has no acknowledgement, and sends it again.
+   */
+  #writeDown(journal: SessionJournal, link: SessionLink, delivery: Delivery, packetId: number, qos: 1 | 2): void {
+    journal.begun(delivery, packetId);
+    if (qos === 2) link.hold();
   }
 }

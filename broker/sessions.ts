@@ -5,10 +5,13 @@
  */
 
 import type { Timers } from "../engine/timers.ts";
+import type { Journal } from "./journal.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { Router } from "./router.ts";
 import { NEVER_EXPIRES, Session, type SessionEnvironment } from "./session.ts";
+import { SessionJournal } from "./session_journal.ts";
+import type { StoredSession } from "./store.ts";
 import type { DelayedWills, WillMessage } from "./will.ts";
 
 /** Why a connection ended, as far as its session and will are concerned. */
@@ -38,6 +41,7 @@ export interface SessionsEnvironment extends SessionEnvironment {
   readonly timers: Timers;
   readonly router: Router;
   readonly wills: DelayedWills;
+  readonly journal: Journal | undefined;
 }
 
 /** The sessions of a broker. */
@@ -108,14 +112,30 @@ export class Sessions {
     if (session === undefined) {
       session = new Session(clientId, username, this.#environment);
       this.#sessions.set(clientId, session);
+      const { journal } = this.#environment;
+      if (journal !== undefined && expiryInterval > 0) session.journal = this.#journalOf(journal, journal.nextNumber());
     }
     if (session.expiryTimer !== undefined) this.#timers.cancel(session.expiryTimer);
     session.expiryTimer = undefined;
     session.expiryInterval = expiryInterval;
+    session.journal?.session({ clientId, username: session.username, expiryInterval, endedAt: undefined });
     this.#wills.cancel(clientId);
     this.#holders.set(session, holder);
     if (this.#holders.size > this.#metrics.clientsMaximum) this.#metrics.clientsMaximum = this.#holders.size;
     return { session, present };
+  }
+
+  #journalOf(journal: Journal, id: number): SessionJournal {
+    return new SessionJournal(journal, id, (key) => this.#router.shareGroup(key));
+  }
+
+  /** Opens a session that an earlier broker has left in the store, for now without a connection and an end. */
+  restore(journal: Journal, { id, clientId, username, expiryInterval }: StoredSession): Session {
+    const session = new Session(clientId, username, this.#environment);
+    session.expiryInterval = expiryInterval;
+    session.journal = this.#journalOf(journal, id);
+    this.#sessions.set(clientId, session);
+    return session;
   }
 
   /** The connection of a session has ended: decides about the will, and ends the session or lets its time run. */
@@ -124,20 +144,29 @@ export class Sessions {
     this.#holders.delete(session);
     const interval = session.expiryInterval;
     const ends = interval === 0 || (end.kind === "takeover" && end.cleanStart);
-    if (will !== undefined && end.kind !== "disconnect") this.#settleWill(will, ends ? 0 : interval, end);
+    if (will !== undefined) this.#settleWill(session, will, ends ? 0 : interval, end);
     if (ends) return this.end(session);
-    if (interval === NEVER_EXPIRES) return;
-    const at = this.#options.clock.now() + interval * 1000;
-    session.expiryTimer = this.#timers.schedule(at, () => {
+    const { clientId, username } = session;
+    const endedAt = this.#options.clock.now();
+    session.journal?.session({ clientId, username, expiryInterval: interval, endedAt });
+    this.expire(session, endedAt);
+  }
+
+  /** Ends a session when its time has passed. `endedAt` is when its connection ended. */
+  expire(session: Session, endedAt: number): void {
+    if (session.expiryInterval === NEVER_EXPIRES) return;
+    session.expiryTimer = this.#timers.schedule(endedAt + session.expiryInterval * 1000, () => {
       this.#metrics.sessionsExpired++;
       this.end(session);
     });
   }
 
-  #settleWill(will: WillMessage, sessionExpiryInterval: number, end: ConnectionEnd): void {
+  #settleWill(session: Session, will: WillMessage, sessionExpiryInterval: number, end: ConnectionEnd): void {
     // The client is back already: a will with a delay is not due any more [MQTT-3.1.3-9].
-    if (end.kind === "takeover" && sessionExpiryInterval > 0 && will.delay > 0) return;
-    this.#wills.schedule(will, sessionExpiryInterval);
+    const isBack = end.kind === "takeover" && sessionExpiryInterval > 0 && will.delay > 0;
+    if (isBack || end.kind === "disconnect") return session.journal?.willEnded(will);
+    const at = this.#wills.schedule(will, sessionExpiryInterval);
+    if (at !== undefined) session.journal?.willWaits(will, at);
   }
 
   #endById(clientId: string): void {
@@ -153,5 +182,7 @@ export class Sessions {
     this.#router.unsubscribeAll(session);
     for (const delivery of session.end()) delivery.share?.redeliver(delivery);
     this.#wills.release(session.clientId);
+    // Last of all, as others may have got its messages.
+    session.journal?.ended();
   }
 }

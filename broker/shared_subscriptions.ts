@@ -10,8 +10,14 @@ import type { Subscription } from "./subscription.ts";
 
 /** The members of `$share/name/filter`. Messages go round among those that are connected. */
 export class ShareGroup {
+  /** Its subscription as the clients write it. */
+  readonly key: string;
   readonly #members: Subscription[] = [];
   #next = 0;
+
+  constructor(key: string) {
+    this.key = key;
+  }
 
   /** How many sessions take part. */
   get size(): number {

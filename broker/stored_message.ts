@@ -8,6 +8,7 @@ import { encodeUtf8 } from "../codec/bytes.ts";
 import { PublishPropertiesView } from "../codec/publish_view.ts";
 import { Publication } from "./publication.ts";
 import type { StoredMessage } from "./store.ts";
+import type { Topic } from "./topic_cache.ts";
 
 /** The record of a publication, which must own its bytes. */
 export function storedMessageOf(publication: Publication): StoredMessage {
@@ -22,6 +23,11 @@ export function storedMessageOf(publication: Publication): StoredMessage {
   };
 }
 
+/** A topic by itself: the cache is for those in use, and a store may have a great many that are not. */
+export function topicOf(name: string): Topic {
+  return { name, bytes: encodeUtf8(name), isSys: name.startsWith("$SYS"), route: undefined };
+}
+
 /** The publication of a record. */
 export function publicationOfStored(message: StoredMessage): Publication {
   const { topic: name, qos, retain, properties, payload, expiresAt } = message;
@@ -29,8 +35,7 @@ export function publicationOfStored(message: StoredMessage): Publication {
   bytes.set(properties);
   bytes.set(payload, properties.length);
   const publication = new Publication();
-  // Not from the cache of topics in use: there may be a great many, and most are not in use.
-  publication.reset({ name, bytes: encodeUtf8(name), route: undefined }, qos, retain, bytes);
+  publication.reset(topicOf(name), qos, retain, bytes);
   publication.propertiesEnd = properties.length;
   publication.payloadStart = properties.length;
   publication.payloadEnd = bytes.length;

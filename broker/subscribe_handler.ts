@@ -92,6 +92,7 @@ function apply(
     const granted = code as QoS; // permit() gives a QoS below 0x80
     const result = core.router.subscribe(session, request, granted, identifier);
     if (core.log.debug) core.log.write("debug", `${client.clientId} ${granted} ${request.filter}`);
+    session.journal?.subscribed(result.subscription);
     const batch = retainedFor(core, result);
     if (batch !== undefined) retained.push(batch);
   });
@@ -112,6 +113,7 @@ export function unsubscribe(core: BrokerCore, { session, client }: Subscriber, p
     if (core.log.debug) core.log.write("debug", `\t${filter}`);
     if (!isTopicFilter(filter)) return refuseFilter(client, filter);
     if (!core.router.unsubscribe(session, filter)) return ReasonCode.NoSubscriptionExisted;
+    session.journal?.unsubscribed(filter);
     if (core.log.debug) core.log.write("debug", `${client.clientId} ${filter}`);
     return ReasonCode.Success;
   });

@@ -41,12 +41,25 @@ export class DelayedWills {
     return this.#waiting.size;
   }
 
-  /** Publishes the will at the earlier of its delay and the end of the session, both in seconds from now. */
-  schedule(will: WillMessage, sessionExpiryInterval: number): void {
+  /**
+   * Publishes the will at the earlier of its delay and the end of the session, both in seconds from now. Returns when
+   * that will be, undefined if it is done.
+   */
+  schedule(will: WillMessage, sessionExpiryInterval: number): number | undefined {
     const delay = Math.min(will.delay, sessionExpiryInterval);
-    if (delay === 0) return this.#publish(will);
+    if (delay === 0) {
+      this.#publish(will);
+      return undefined;
+    }
+    const at = this.#clock.now() + delay * 1000;
+    this.scheduleAt(will, at);
+    return at;
+  }
+
+  /** Publishes the will at the clock time `at`. */
+  scheduleAt(will: WillMessage, at: number): void {
     const { clientId } = will.client;
-    const timer = this.#timers.schedule(this.#clock.now() + delay * 1000, () => this.release(clientId));
+    const timer = this.#timers.schedule(at, () => this.release(clientId));
     this.#waiting.set(clientId, { will, timer });
   }
 

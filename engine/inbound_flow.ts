@@ -92,6 +92,12 @@ export class InboundFlow {
     return true;
   }
 
+  /** Holds a QoS 2 identifier as it was kept elsewhere, e.g. on disk; to be followed by {@linkcode resume}. */
+  restore(packetId: number): void {
+    this.#held ??= new Map();
+    this.#held.set(packetId, this.#connection);
+  }
+
   /** Begins a new connection: nothing counts against `receiveMaximum` (1 to 65,535) yet, QoS 2 identifiers stay. */
   resume(receiveMaximum: number): void {
     this.#receiveMaximum = checkedReceiveMaximum(receiveMaximum);

@@ -102,6 +102,17 @@ export class OutboundFlow<M> {
   }
 
   /**
+   * Opens an exchange as it was kept elsewhere, e.g. on disk, in the order of the first sending; {@linkcode resume}
+   * has it sent again.
+   */
+  restore({ packetId, qos, phase, message }: OutboundExchange<M>): void {
+    const exchange = new Exchange(packetId, qos, message, this.#connection);
+    exchange.phase = phase;
+    this.#exchanges.set(packetId, exchange);
+    this.#lastPacketId = packetId;
+  }
+
+  /**
    * Takes a packet identifier for SUBSCRIBE or UNSUBSCRIBE; {@linkcode release} gives it back.
    *
    * @throws {RangeError} If all packet identifiers are in use.

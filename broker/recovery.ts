@@ -1,0 +1,117 @@
+/**
+ * Takes up what an earlier broker has left in the store.
+ *
+ * @module
+ */
+
+import { readProperties } from "../codec/properties.ts";
+import type { Peer } from "../engine/transport.ts";
+import type { BrokerCore } from "./core.ts";
+import type { Journal } from "./journal.ts";
+import { NEVER_EXPIRES, type Session } from "./session.ts";
+import type { SessionJournal } from "./session_journal.ts";
+import type { Store, StoredSession, StoredWill } from "./store.ts";
+import { publicationOfStored, topicOf } from "./stored_message.ts";
+import type { WillMessage } from "./will.ts";
+
+/** A session that is being restored. */
+interface Restored {
+  readonly session: Session;
+  readonly journal: SessionJournal;
+  readonly stored: StoredSession;
+  /** When its connection ended: with the earlier broker, which is now as far as anybody knows, or before. */
+  readonly endedAt: number;
+}
+
+/** Restores sessions, retained messages and wills; what came due while no broker was running happens now. */
+export function recover(core: BrokerCore, journal: Journal, store: Store): void {
+  const now = core.clock.now();
+  const sessions = new Map<number, Restored>();
+  for (const stored of store.sessions()) sessions.set(stored.id, restoreSession(core, journal, stored, now));
+  restoreSubscriptions(core, store, sessions);
+  restoreFlows(store, sessions);
+  restoreRetained(core, journal, store, now);
+  // Wills and ends of sessions publish messages, so all who may get one must be there.
+  for (const will of store.wills()) restoreWill(core, sessions.get(will.session), will, now);
+  for (const restored of sessions.values()) settle(core, restored, now);
+  const { size } = core.sessions;
+  core.log.write("notice", `Restored ${size} sessions and ${core.retained.size} retained messages.`);
+}
+
+function restoreSession(core: BrokerCore, journal: Journal, stored: StoredSession, now: number): Restored {
+  const session = core.sessions.restore(journal, stored);
+  const own = session.journal;
+  if (own === undefined) throw new TypeError("Cannot restore a session: it must have a journal");
+  return { session, journal: own, stored, endedAt: stored.endedAt ?? now };
+}
+
+function restoreSubscriptions(core: BrokerCore, store: Store, sessions: ReadonlyMap<number, Restored>): void {
+  for (const subscription of store.subscriptions()) {
+    const restored = sessions.get(subscription.session);
+    if (restored === undefined) continue;
+    core.router.subscribe(restored.session, subscription, subscription.qos, subscription.identifier);
+  }
+}
+
+function restoreFlows(store: Store, sessions: ReadonlyMap<number, Restored>): void {
+  for (const { session, packetId } of store.received()) sessions.get(session)?.session.inbound.restore(packetId);
+  for (const loaded of store.inFlight()) {
+    const restored = sessions.get(loaded.delivery.session);
+    const { state, qos } = loaded.delivery;
+    if (restored === undefined || state.phase === "queued") continue;
+    const phase = state.phase === "sent" ? "publish" : "pubrel";
+    const message = restored.journal.deliveryOf(loaded);
+    restored.session.outbound.restore({ packetId: state.packetId, qos, phase, message });
+  }
+  for (const backlog of store.backlogs()) {
+    const restored = sessions.get(backlog.session);
+    restored?.session.restoreBacklog(restored.journal, backlog);
+  }
+}
+
+function restoreRetained(core: BrokerCore, journal: Journal, store: Store, now: number): void {
+  for (const message of store.retained()) {
+    if (message.expiresAt > now) core.retained.set(publicationOfStored(message));
+    else journal.removeRetained(message.topic);
+  }
+}
+
+function restoreWill(core: BrokerCore, restored: Restored | undefined, stored: StoredWill, now: number): void {
+  if (restored === undefined) return;
+  const { session, journal, endedAt } = restored;
+  const will = willOf(session, stored);
+  journal.restoreWill(will);
+  const expiry = session.expiryInterval === NEVER_EXPIRES ? Infinity : session.expiryInterval;
+  const dueAt = stored.dueAt ?? endedAt + 1000 * Math.min(stored.delay, expiry);
+  if (dueAt <= now) return core.publishWill(will);
+  if (stored.dueAt === undefined) journal.willWaits(will, dueAt);
+  core.wills.scheduleAt(will, dueAt);
+}
+
+function willOf(session: Session, { message, delay, protocolVersion, peer }: StoredWill): WillMessage {
+  const { clientId, username } = session;
+  const { topic, qos, retain, properties, payload } = message;
+  return {
+    client: { clientId, username, protocolVersion, peer: { ...peer, protocol: protocolOf(peer.protocol) } },
+    topic: topicOf(topic),
+    message: { payload, qos, retain, properties: readProperties(properties, 0, properties.length, "publish") },
+    delay,
+  };
+}
+
+function protocolOf(name: string): Peer["protocol"] {
+  const known: readonly Peer["protocol"][] = ["tcp", "tls", "ws", "wss", "unix"];
+  return known.find((protocol) => protocol === name) ?? "memory";
+}
+
+/** Lets the time of a session run on, or ends it if that has run out. */
+function settle(core: BrokerCore, { session, journal, stored, endedAt }: Restored, now: number): void {
+  const { expiryInterval } = session;
+  const isOver = expiryInterval !== NEVER_EXPIRES && endedAt + expiryInterval * 1000 <= now;
+  if (isOver) return core.sessions.end(session);
+  if (stored.endedAt === undefined) {
+    const { clientId, username } = session;
+    journal.session({ clientId, username, expiryInterval, endedAt });
+  }
+  core.sessions.expire(session, endedAt);
+}

@@ -1,0 +1,217 @@
+/**
+ * What one session writes down, in the session's own words.
+ *
+ * @module
+ */
+
+import { Delivery, type QueueReader } from "./delivery_queue.ts";
+import type { Journal } from "./journal.ts";
+import type { DeliveryPlace, MessagePlace } from "./pending.ts";
+import { type Publication, publicationOf } from "./publication.ts";
+import type { ShareGroup } from "./shared_subscriptions.ts";
+import type { DeliveryState, LoadedDelivery, StoredSession, StoreWrite } from "./store.ts";
+import { publicationOfStored, storedMessageOf } from "./stored_message.ts";
+import type { Subscription } from "./subscription.ts";
+import type { WillMessage } from "./will.ts";
+
+/** Finds the share group of a subscription, if it has members. */
+export type FindShareGroup = (key: string) => ShareGroup | undefined;
+
+/** The records of one session. */
+export class SessionJournal implements QueueReader {
+  readonly #journal: Journal;
+  readonly #id: number;
+  readonly #findShareGroup: FindShareGroup;
+  #will: WillMessage | undefined;
+
+  /** `id` is the session's in the store. */
+  constructor(journal: Journal, id: number, findShareGroup: FindShareGroup) {
+    this.#journal = journal;
+    this.#id = id;
+    this.#findShareGroup = findShareGroup;
+  }
+
+  /** The session was opened, or its connection has ended (`endedAt`). */
+  session(session: Omit<StoredSession, "id">): void {
+    this.#journal.writeLatest(this.#id, { kind: "putSession", session: { ...session, id: this.#id } });
+  }
+
+  /** The session has ended: all its records go. */
+  ended(): void {
+    this.#journal.write({ kind: "removeSession", session: this.#id });
+  }
+
+  /** The client has subscribed, or subscribed again. */
+  subscribed({ key, qos, noLocal, retainAsPublished, retainHandling, identifier }: Subscription): void {
+    const subscription = {
+      session: this.#id,
+      filter: key,
+      qos,
+      noLocal,
+      retainAsPublished,
+      retainHandling,
+      identifier,
+    };
+    this.#journal.write({ kind: "putSubscription", subscription });
+  }
+
+  /** The client has unsubscribed. */
+  unsubscribed(filter: string): void {
+    this.#journal.write({ kind: "removeSubscription", session: this.#id, filter });
+  }
+
+  /** A QoS 2 message was taken from the client. */
+  received(packetId: number): void {
+    this.#journal.write({ kind: "addReceived", session: this.#id, packetId });
+  }
+
+  /** PUBREL came: the packet identifier is free. */
+  receptionEnded(packetId: number): void {
+    this.#journal.write({ kind: "removeReceived", session: this.#id, packetId });
+  }
+
+  /** A delivery waits in the queue. Gives it its place. */
+  queued(delivery: Delivery): void {
+    this.#add(delivery, { phase: "queued" }, 0);
+  }
+
+  /** A delivery was sent for the first time. */
+  begun(delivery: Delivery, packetId: number): void {
+    const order = this.#journal.nextNumber();
+    const state = { phase: "sent", packetId, order } as const;
+    const { place } = delivery;
+    if (place === undefined) return this.#add(delivery, state, order);
+    place.order = order;
+    this.#update(place, state);
+  }
+
+  /** PUBREC came for a delivery. */
+  released(delivery: Delivery, packetId: number): void {
+    const { place } = delivery;
+    if (place !== undefined) this.#update(place, { phase: "released", packetId, order: place.order });
+  }
+
+  /** A delivery is over: acknowledged, expired or dropped. */
+  finished(delivery: Delivery): void {
+    const { place, publication } = delivery;
+    if (place === undefined) return;
+    delivery.place = undefined;
+    const journal = this.#journal;
+    if (place.added !== undefined && journal.pending(place.added) !== undefined) {
+      journal.cancel(place.added);
+      return this.#releaseMessage(publication, place.message);
+    }
+    if (place.updated !== undefined && journal.pending(place.updated) !== undefined) journal.cancel(place.updated);
+    const { position, message } = place;
+    journal.write({ kind: "removeDelivery", session: this.#id, position, message });
+  }
+
+  /** Reads deliveries that wait. */
+  read(position: number, limit: number): Delivery[] {
+    return this.#journal.queued(this.#id, position, limit).map((loaded) => this.deliveryOf(loaded));
+  }
+
+  /** A delivery as it was before the broker ended. */
+  deliveryOf({ delivery: stored, message }: LoadedDelivery): Delivery {
+    const { qos, retain, subscriptionIds, share, position, state } = stored;
+    const group = share === undefined ? undefined : this.#findShareGroup(share);
+    const delivery = new Delivery(publicationOfStored(message), qos, retain, subscriptionIds, group);
+    const order = state.phase === "queued" ? 0 : state.order;
+    delivery.place = { position, message: stored.message, added: undefined, updated: undefined, order };
+    return delivery;
+  }
+
+  /** The client has connected with this will, or without one. */
+  will(will: WillMessage | undefined): void {
+    if (will !== undefined) this.#putWill(will, undefined);
+    else if (this.#will !== undefined) this.#removeWill();
+  }
+
+  /** The connection has ended, and the will waits until `at`. */
+  willWaits(will: WillMessage, at: number): void {
+    this.#putWill(will, at);
+  }
+
+  /** A will is published, or never will be; another one that the client has by now stays. */
+  willEnded(will: WillMessage): void {
+    if (this.#will === will) this.#removeWill();
+  }
+
+  /** The will that the store has. */
+  restoreWill(will: WillMessage): void {
+    this.#will = will;
+  }
+
+  #putWill(will: WillMessage, dueAt: number | undefined): void {
+    this.#will = will;
+    const { delay, client, topic, message: values } = will;
+    const message = storedMessageOf(publicationOf(topic, values, 0));
+    const { protocolVersion, peer } = client;
+    this.#journal.write({ kind: "putWill", will: { session: this.#id, dueAt, delay, message, protocolVersion, peer } });
+  }
+
+  #removeWill(): void {
+    this.#will = undefined;
+    this.#journal.write({ kind: "removeWill", session: this.#id });
+  }
+
+  #add(delivery: Delivery, state: DeliveryState, order: number): void {
+    const { publication, qos, retain, subscriptionIds, share } = delivery;
+    if (qos === 0) return;
+    const message = this.#place(publication);
+    message.write.references++;
+    const position = this.#journal.nextNumber();
+    const added = this.#journal.write({
+      kind: "addDelivery",
+      delivery: {
+        session: this.#id,
+        position,
+        message: message.id,
+        qos,
+        retain,
+        subscriptionIds,
+        share: share?.key,
+        size: publication.size,
+        state,
+      },
+    });
+    delivery.place = { position, message: message.id, added, updated: undefined, order };
+  }
+
+  /** The message is written once for all sessions that get it. */
+  #place(publication: Publication): MessagePlace {
+    const journal = this.#journal;
+    const { place } = publication;
+    // Later, the message may be gone from the store together with those deliveries.
+    if (place !== undefined && journal.pending(place.added) !== undefined) return place;
+    const write = {
+      kind: "addMessage" as const,
+      id: journal.nextNumber(),
+      references: 0,
+      message: storedMessageOf(publication),
+    };
+    const added = journal.write(write, publication.size);
+    return publication.place = { id: write.id, added, write };
+  }
+
+  #releaseMessage({ place }: Publication, id: number): void {
+    if (place === undefined || place.id !== id) return;
+    if (--place.write.references === 0) this.#journal.cancel(place.added);
+  }
+
+  #update(place: DeliveryPlace, state: DeliveryState): void {
+    const journal = this.#journal;
+    const { position } = place;
+    const added = place.added === undefined ? undefined : journal.pending(place.added);
+    if (place.added !== undefined && added?.kind === "addDelivery") {
+      journal.replace(place.added, { kind: "addDelivery", delivery: { ...added.delivery, state } });
+      return;
+    }
+    const write: StoreWrite = { kind: "updateDelivery", session: this.#id, position, state };
+    if (place.updated !== undefined && journal.pending(place.updated) !== undefined) {
+      journal.replace(place.updated, write);
+    } else {
+      place.updated = journal.write(write);
+    }
+  }
+}
