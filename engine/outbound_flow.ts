@@ -4,6 +4,7 @@
  * @module
  */
 
+import { PacketIdEntry, PacketIdMap } from "./packet_id_map.ts";
 import { checkedReceiveMaximum } from "./receive_maximum.ts";
 
 const MAXIMUM_PACKET_ID = 65_535;
@@ -24,14 +25,15 @@ export interface OutboundExchange<M> {
 /** What PUBREC did: answer it with PUBREL; it refused the message and ended the exchange; there is no such exchange. */
 export type PubrecOutcome = "release" | "ended" | "unknown";
 
-class Exchange<M> implements OutboundExchange<M> {
+class Exchange<M> extends PacketIdEntry<Exchange<M>> implements OutboundExchange<M> {
   phase: "publish" | "pubrel" = "publish";
   /** On which connection it was sent last. */
   sentOn: number;
   /** On which connection its PUBLISH took quota last. */
   chargedOn: number;
 
-  constructor(readonly packetId: number, readonly qos: 1 | 2, readonly message: M, connection: number) {
+  constructor(packetId: number, readonly qos: 1 | 2, readonly message: M, connection: number) {
+    super(packetId);
     this.sentOn = connection;
     this.chargedOn = connection;
   }
@@ -55,7 +57,7 @@ class Exchange<M> implements OutboundExchange<M> {
  * ```
  */
 export class OutboundFlow<M> {
-  readonly #exchanges = new Map<number, Exchange<M>>();
+  readonly #exchanges = new PacketIdMap<Exchange<M>>();
   /** Identifiers in use by SUBSCRIBE and UNSUBSCRIBE. Most flows, those of a broker, never have one. */
   #reserved: Set<number> | undefined;
   #lastPacketId = 0;
@@ -96,7 +98,7 @@ export class OutboundFlow<M> {
     if (this.#quota === 0) throw new RangeError("Cannot begin an exchange: quota must be 1 or more, received 0");
     if (this.resending) throw new RangeError("Cannot begin an exchange: open exchanges must be resent first");
     const packetId = this.#allocate();
-    this.#exchanges.set(packetId, new Exchange(packetId, qos, message, this.#connection));
+    this.#exchanges.add(new Exchange(packetId, qos, message, this.#connection));
     this.#quota--;
     return packetId;
   }
@@ -108,7 +110,7 @@ export class OutboundFlow<M> {
   restore({ packetId, qos, phase, message }: OutboundExchange<M>): void {
     const exchange = new Exchange(packetId, qos, message, this.#connection);
     exchange.phase = phase;
-    this.#exchanges.set(packetId, exchange);
+    this.#exchanges.add(exchange);
     this.#lastPacketId = packetId;
   }
 
@@ -138,7 +140,7 @@ export class OutboundFlow<M> {
     let packetId = this.#lastPacketId;
     do {
       packetId = packetId === MAXIMUM_PACKET_ID ? 1 : packetId + 1;
-    } while (this.#exchanges.has(packetId) || (reserved !== undefined && reserved.has(packetId)));
+    } while (this.#exchanges.get(packetId) !== undefined || (reserved !== undefined && reserved.has(packetId)));
     this.#lastPacketId = packetId;
     return packetId;
   }
@@ -176,7 +178,7 @@ export class OutboundFlow<M> {
   }
 
   #end(exchange: Exchange<M>): void {
-    this.#exchanges.delete(exchange.packetId);
+    this.#exchanges.delete(exchange);
     // What was not charged on this connection gives nothing back: the quota never passes the receive maximum.
     if (exchange.chargedOn === this.#connection) this.#quota++;
     // Nothing of it is to be sent again.
