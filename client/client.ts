@@ -23,7 +23,8 @@ import { Inbox } from "./inbox.ts";
 import { Lifecycle, type LifecycleOwner } from "./lifecycle.ts";
 import type { Message } from "./message.ts";
 import { type ConnectInit, LARGEST_PACKET, type Platform, type Settings, settingsOf } from "./options.ts";
-import { ownedBytes, type Payload, payloadAtHand, readPayload } from "./payload.ts";
+import { PayloadKeeper } from "./outbound_payload.ts";
+import { type Payload, payloadAtHand, readPayload } from "./payload.ts";
 import { NOT_SENT, Publication, type PublishOptions, type PublishResult } from "./publication.ts";
 import { NO_BYTES } from "./publish_writer.ts";
 import { Session } from "./session.ts";
@@ -65,6 +66,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   readonly #session: Session;
   readonly #lifecycle: Lifecycle;
   readonly #closed: Promise<void>;
+  readonly #payloads = new PayloadKeeper();
   #state: ClientState = { kind: "connecting" };
   #closing: Promise<void> | undefined;
   #hasMessageListeners = false;
@@ -272,7 +274,7 @@ export class Client extends EventTarget implements AsyncDisposable {
     }
     this.#session.outboundTopics.get(topic); // throws for what is no topic name
     const expiresAt = expiry === undefined ? Infinity : this.#settings.clock.now() + expiry * 1_000;
-    const publication = new Publication(topic, ownedBytes(payload), qos, retain, properties, expiresAt);
+    const publication = new Publication(topic, this.#payloads.keep(payload), qos, retain, properties, expiresAt);
     this.#session.outbox.add(publication);
     sender?.drain();
     return signal === undefined ? publication.completed : this.#withSignal(publication, signal);

@@ -256,9 +256,11 @@ export class Connection implements OutputOwner {
     const { bytes, start, bodyStart, end } = framer;
     const first = bytes[start] ?? 0;
     if ((first & 0xf0) === PUBLISH) return receiver.publish(framer);
-    if (first === PUBACK && end - bodyStart === 2) {
+    if (first === PUBACK && end - bodyStart <= 3) {
       const packetId = (bytes[bodyStart] ?? 0) << 8 | (bytes[bodyStart + 1] ?? 0);
-      if (packetId !== 0) return sender.puback(packetId, ReasonCode.Success);
+      const reasonCode = bytes[bodyStart + 2] ?? 0;
+      const isPlain = end - bodyStart === 2 || reasonCode === ReasonCode.NoMatchingSubscribers && this.#version === 5;
+      if (packetId !== 0 && isPlain) return sender.puback(packetId, end - bodyStart === 2 ? 0 : reasonCode);
     }
     this.#handlePacket(decodePacket(framer, this.#version), this.#state.accepted);
   }

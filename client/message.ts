@@ -4,6 +4,7 @@
  * @module
  */
 
+import { decodeUtf8 } from "../codec/bytes.ts";
 import type { QoS } from "../codec/packets.ts";
 import { type PublishProperties, readProperties } from "../codec/properties.ts";
 import type { Receipt } from "./receipts.ts";
@@ -11,17 +12,22 @@ import type { Receipt } from "./receipts.ts";
 /** The properties that a message keeps; topic alias and subscription identifiers belong to its delivery. */
 export type MessageProperties = Omit<PublishProperties, "topicAlias" | "subscriptionIdentifiers">;
 
+/** For short texts a loop is faster than a call of the decoder. */
+const SHORT_TEXT = 96;
+
 const decoder = new TextDecoder();
 const NO_PROPERTIES: MessageProperties = Object.freeze({});
 
-/** Makes a message. `bytes` are its own: its properties, and from `payloadStart` on its payload. */
+/** Makes a message. Its properties are in `bytes` from `start`, its payload from `payloadStart` to `end`, for good. */
 export let createMessage: (
   topic: string,
   qos: QoS,
   retain: boolean,
   dup: boolean,
   bytes: Uint8Array,
+  start: number,
   payloadStart: number,
+  end: number,
   receipt: Receipt | undefined,
 ) => Message;
 
@@ -54,9 +60,10 @@ export class Message {
   readonly retain: boolean;
   /** True if the server may have delivered it before. */
   readonly dup: boolean;
-  /** Properties and payload as they came. */
   readonly #bytes: Uint8Array;
+  readonly #start: number;
   readonly #payloadStart: number;
+  readonly #end: number;
   readonly #receipt: Receipt | undefined;
   #properties: MessageProperties | undefined;
 
@@ -66,7 +73,9 @@ export class Message {
     retain: boolean,
     dup: boolean,
     bytes: Uint8Array,
+    start: number,
     payloadStart: number,
+    end: number,
     receipt: Receipt | undefined,
   ) {
     this.topic = topic;
@@ -74,24 +83,26 @@ export class Message {
     this.retain = retain;
     this.dup = dup;
     this.#bytes = bytes;
+    this.#start = start;
     this.#payloadStart = payloadStart;
+    this.#end = end;
     this.#receipt = receipt;
   }
 
   /** The properties of MQTT 5.0; empty if there are none, and in the older versions. */
   get properties(): MessageProperties {
-    if (this.#payloadStart === 0) return NO_PROPERTIES;
-    return this.#properties ??= decodeProperties(this.#bytes, this.#payloadStart);
+    if (this.#payloadStart === this.#start) return NO_PROPERTIES;
+    return this.#properties ??= decodeProperties(this.#bytes, this.#start, this.#payloadStart);
   }
 
   /** How many bytes the payload has. */
   get size(): number {
-    return this.#bytes.length - this.#payloadStart;
+    return this.#end - this.#payloadStart;
   }
 
-  /** The payload, without a copy: a view that all receivers of this message in the process share. Do not write. */
+  /** The payload, without a copy: a view into memory that messages share. Do not write, and do not transfer its buffer. */
   get payload(): Uint8Array {
-    return this.#payloadStart === 0 ? this.#bytes : this.#bytes.subarray(this.#payloadStart);
+    return this.#bytes.subarray(this.#payloadStart, this.#end);
   }
 
   /** The payload as a copy of its own, at the beginning of its own buffer. */
@@ -99,8 +110,11 @@ export class Message {
     return new Uint8Array(this.payload);
   }
 
-  /** The payload as text; bytes that are no UTF-8 become U+FFFD. */
+  /** The payload as text; bytes that are no UTF-8 become U+FFFD, and a byte order mark at the beginning is left out. */
   text(): string {
+    if (this.size <= SHORT_TEXT && isAscii(this.#bytes, this.#payloadStart, this.#end)) {
+      return decodeUtf8(this.#bytes, this.#payloadStart, this.#end);
+    }
     return decoder.decode(this.payload);
   }
 
@@ -114,14 +128,23 @@ export class Message {
   }
 
   static {
-    createMessage = (topic, qos, retain, dup, bytes, payloadStart, receipt) =>
-      new Message(topic, qos, retain, dup, bytes, payloadStart, receipt);
+    createMessage = (topic, qos, retain, dup, bytes, start, payloadStart, end, receipt) =>
+      new Message(topic, qos, retain, dup, bytes, start, payloadStart, end, receipt);
     receiptOf = (message) => message.#receipt;
   }
 }
 
-function decodeProperties(bytes: Uint8Array, end: number): MessageProperties {
-  const properties: PublishProperties = readProperties(bytes, 0, end, "publish");
+function decodeProperties(bytes: Uint8Array, start: number, end: number): MessageProperties {
+  const properties: PublishProperties = readProperties(bytes, start, end, "publish");
   const { topicAlias: _alias, subscriptionIdentifiers: _identifiers, ...kept } = properties;
   return kept;
+}
+
+/** Whether all bytes are 0x01 to 0x7F. */
+function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte === 0 || byte > 0x7f) return false;
+  }
+  return true;
 }

@@ -7,6 +7,7 @@
 import type { QoS } from "../codec/packets.ts";
 import type { PublishProperties, ReasonProperties } from "../codec/properties.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
+import type { OutboundPayload } from "./outbound_payload.ts";
 
 /** Options of `publish()`. */
 export interface PublishOptions {
@@ -55,7 +56,7 @@ export const DROPPED: PublishResult = publishResult(ReasonCode.QuotaExceeded);
 /** A message, who waits for its end, and its place in the queue of those that wait to be sent. */
 export class Publication {
   readonly topic: string;
-  readonly payload: Uint8Array;
+  readonly payload: OutboundPayload;
   readonly qos: QoS;
   readonly retain: boolean;
   /** The properties in bytes, without their length, the message expiry interval left out. */
@@ -77,7 +78,7 @@ export class Publication {
 
   constructor(
     topic: string,
-    payload: Uint8Array,
+    payload: OutboundPayload,
     qos: QoS,
     retain: boolean,
     properties: Uint8Array,

@@ -15,18 +15,15 @@ import { MqttError } from "../codec/errors.ts";
 import type { QoS } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { assertTopicName } from "../codec/topic.ts";
+import type { OutboundPayload } from "./outbound_payload.ts";
 import type { Output } from "./output.ts";
+import { copyBytes } from "./slab.ts";
 
 const TOPIC_ALIAS = 0x23;
 const MESSAGE_EXPIRY_INTERVAL = 0x02;
 /** More topic names than this are forgotten together. */
 const MAXIMUM_TOPICS = 4_096;
-/** Above this length a native encoder beats the loop that measures. */
-const SHORT_TEXT = 512;
-
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
-
-const encoder = new TextEncoder();
 
 /** Topic names that go out, checked and encoded once, not once a message. */
 export class OutboundTopics {
@@ -95,7 +92,7 @@ export class PublishWriter {
   }
 
   /** Appends a PUBLISH to the output; `remaining` is what {@linkcode remainingLength} gave. */
-  write(header: PublishHeader, topic: Uint8Array, payload: string | Uint8Array, remaining: number): void {
+  write(header: PublishHeader, topic: Uint8Array, payload: OutboundPayload, remaining: number): void {
     const output = this.#output;
     let at = output.reserve(1 + variableByteIntegerLength(remaining) + remaining);
     const buffer = output.buffer;
@@ -104,14 +101,15 @@ export class PublishWriter {
     at = writeVariableByteInteger(buffer, at, remaining);
     buffer[at++] = topic.length >> 8;
     buffer[at++] = topic.length;
-    at = copy(topic, buffer, at);
+    at = copyBytes(topic, 0, topic.length, buffer, at);
     if (qos > 0) {
       buffer[at++] = header.packetId >> 8;
       buffer[at++] = header.packetId;
     }
     if (this.#isVersion5) at = writeProperties(header, buffer, at);
-    if (typeof payload === "string") writeUtf8(buffer, at, payload);
-    else copy(payload, buffer, at);
+    const { content, start, length } = payload;
+    if (typeof content === "string") writeUtf8(buffer, at, content);
+    else copyBytes(content, start, start + length, buffer, at);
   }
 }
 
@@ -134,27 +132,5 @@ function writeProperties(header: PublishHeader, buffer: Uint8Array, start: numbe
     buffer[at++] = messageExpiryInterval >>> 8;
     buffer[at++] = messageExpiryInterval;
   }
-  return copy(header.properties, buffer, at);
-}
-
-function copy(from: Uint8Array, to: Uint8Array, at: number): number {
-  to.set(from, at);
-  return at + from.length;
-}
-
-/** How many bytes a payload has; a text is measured if it is short, else undefined: encode it. */
-export function byteLength(payload: string | Uint8Array): number | undefined {
-  if (typeof payload !== "string") return payload.length;
-  const units = payload.length;
-  if (units > SHORT_TEXT) return undefined;
-  for (let i = 0; i < units; i++) {
-    // Beyond ASCII, encoding is the simplest measure.
-    if (payload.charCodeAt(i) > 0x7f) return undefined;
-  }
-  return units;
-}
-
-/** The bytes of a text. */
-export function encodeText(text: string): Uint8Array {
-  return encoder.encode(text);
+  return copyBytes(header.properties, 0, header.properties.length, buffer, at);
 }

@@ -17,6 +17,7 @@ import type { Inbox } from "./inbox.ts";
 import { createMessage, type Message } from "./message.ts";
 import type { Output } from "./output.ts";
 import type { Receipts } from "./receipts.ts";
+import { SlabAllocator } from "./slab.ts";
 import type { InboundTopic, TopicTable } from "./topic_table.ts";
 
 const SUBSCRIPTION_IDENTIFIER = 0x0b;
@@ -45,6 +46,7 @@ export class Receiver {
   readonly #topics: TopicTable;
   readonly #onMessage: (message: Message) => void;
   readonly #aliases: InboundTopicAliases<InboundTopic>;
+  readonly #slabs = new SlabAllocator();
   readonly #view = new PublishView();
   readonly #properties = new PublishPropertiesView();
 
@@ -84,9 +86,21 @@ export class Receiver {
     const receipt = qos === 0 ? undefined : this.#receipts.accept(packetId, qos, view.dup);
     if (qos > 0 && receipt === undefined) return;
 
-    const payloadStart = view.payloadStart - view.propertiesStart;
-    const own = bytes.slice(view.propertiesStart, view.end);
-    const message = createMessage(topic.name, qos, view.retain, view.dup, own, payloadStart, receipt);
+    const slabs = this.#slabs;
+    const start = slabs.copy(bytes, view.propertiesStart, view.end);
+    const payloadStart = start + view.payloadStart - view.propertiesStart;
+    const end = start + view.end - view.propertiesStart;
+    const message = createMessage(
+      topic.name,
+      qos,
+      view.retain,
+      view.dup,
+      slabs.target,
+      start,
+      payloadStart,
+      end,
+      receipt,
+    );
     const inboxes = identifiers === undefined
       ? this.#filters.route(topic, identifier)
       : this.#filters.routeOf(topic.name, identifiers);

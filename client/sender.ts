@@ -10,17 +10,11 @@ import { ReasonCode } from "../codec/reason_codes.ts";
 import type { Clock } from "../engine/clock.ts";
 import { OutboundTopicAliases } from "../engine/topic_aliases.ts";
 import { PUBREL, writeAcknowledgement } from "./acknowledgement_writer.ts";
+import { BorrowedPayload, type OutboundPayload } from "./outbound_payload.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Output } from "./output.ts";
 import { NOT_SENT, type Publication, type PublishResult, publishResult, SUCCESS } from "./publication.ts";
-import {
-  byteLength,
-  encodeText,
-  NO_BYTES,
-  type OutboundTopics,
-  PublishHeader,
-  PublishWriter,
-} from "./publish_writer.ts";
+import { NO_BYTES, type OutboundTopics, PublishHeader, PublishWriter } from "./publish_writer.ts";
 import { isUnlimited, publishObstacle, type ServerLimits } from "./server_limits.ts";
 
 /** So many packet identifiers at most, so that SUBSCRIBE and UNSUBSCRIBE always find one. */
@@ -50,6 +44,7 @@ export class Sender {
   readonly #writer: PublishWriter;
   readonly #aliases: OutboundTopicAliases | undefined;
   readonly #header = new PublishHeader();
+  readonly #borrowed = new BorrowedPayload();
   #drained: Promise<PublishResult> | undefined;
 
   /** Takes up the open exchanges of the session; {@linkcode drain} sends them. */
@@ -89,12 +84,8 @@ export class Sender {
     header.dup = false;
     header.messageExpiryInterval = messageExpiryInterval;
     header.properties = properties;
-    const length = byteLength(payload);
-    if (length !== undefined) this.#write(topic, payload, length);
-    else {
-      const bytes = typeof payload === "string" ? encodeText(payload) : payload;
-      this.#write(topic, bytes, bytes.length);
-    }
+    this.#borrowed.set(payload);
+    this.#write(topic, this.#borrowed);
     return this.#output.isBackedUp ? this.#whenDrained() : SENT;
   }
 
@@ -176,9 +167,8 @@ export class Sender {
       publication.settle(NOT_SENT);
       return false;
     }
-    const { topic, payload } = publication;
     try {
-      this.#write(topic, payload, payload.length, publication);
+      this.#write(publication.topic, publication.payload, publication);
       return true;
     } catch (error) {
       publication.fail(error);
@@ -187,12 +177,12 @@ export class Sender {
   }
 
   /** Writes a PUBLISH by the header, for the first time. `publication`: undefined for QoS 0 that nobody keeps. */
-  #write(topic: string, payload: string | Uint8Array, payloadLength: number, publication?: Publication): void {
+  #write(topic: string, payload: OutboundPayload, publication?: Publication): void {
     const header = this.#header;
     const assignment = this.#aliases?.assign(topic);
     header.topicAlias = assignment === undefined ? 0 : assignment.alias;
     const topicBytes = assignment === undefined || assignment.isNew ? this.#topics.get(topic) : NO_BYTES;
-    const remaining = this.#writer.remainingLength(header, topicBytes, payloadLength);
+    const remaining = this.#writer.remainingLength(header, topicBytes, payload.length);
     if (!this.#isUnlimited) {
       const obstacle = publishObstacle(this.#limits, header.qos, header.retain, remaining);
       if (obstacle !== undefined) throw obstacle;
