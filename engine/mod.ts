@@ -10,6 +10,7 @@ export * from "./inbound_flow.ts";
 export * from "./manual_clock.ts";
 export * from "./memory_transport.ts";
 export * from "./outbound_flow.ts";
+export * from "./text_map.ts";
 export * from "./timers.ts";
 export * from "./topic_aliases.ts";
 export * from "./topic_trie.ts";

@@ -6,6 +6,7 @@
 
 import { MqttError } from "../codec/errors.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
+import { TextMap } from "./text_map.ts";
 
 /** What to send for a topic. */
 export interface TopicAliasAssignment {
@@ -40,7 +41,7 @@ export interface TopicAliasAssignment {
 export class OutboundTopicAliases {
   /** The peer's Topic Alias Maximum; 0 means that it takes none. */
   readonly maximum: number;
-  readonly #assigned = new Map<string, Assigned>();
+  readonly #assigned = new TextMap<Assigned>();
   /** By alias - 1, which is also the order in which they are looked at. */
   readonly #byAlias: Assigned[] = [];
   #hand = 0;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { TextMap } from "./text_map.ts";
 import { levelEnd, levelOf } from "./topic_levels.ts";
 
 /**
@@ -27,7 +28,7 @@ export class TrieNode<V> {
   plus: TrieNode<V> | undefined = undefined;
   /** The child for the level `#`. */
   hash: TrieNode<V> | undefined = undefined;
-  #literals: TrieNode<V> | Map<string, TrieNode<V>> | undefined = undefined;
+  #literals: TrieNode<V> | TextMap<TrieNode<V>> | undefined = undefined;
 
   constructor(level: string) {
     this.level = level;
@@ -69,7 +70,7 @@ export class TrieNode<V> {
     if (this.isLeaf()) return this;
     if (this.key !== undefined || this.isFork()) return undefined;
     const literals = this.#literals;
-    const child = literals instanceof Map ? undefined : literals ?? this.plus ?? this.hash;
+    const child = literals instanceof TextMap ? undefined : literals ?? this.plus ?? this.hash;
     return child?.isLeaf() ? child : undefined;
   }
 
@@ -89,7 +90,7 @@ export class TrieNode<V> {
   /** Whether there is more than one child. */
   isFork(): boolean {
     const literals = this.#literals;
-    if (literals instanceof Map) return true;
+    if (literals instanceof TextMap) return true;
     const children = (literals === undefined ? 0 : 1) + (this.plus === undefined ? 0 : 1) +
       (this.hash === undefined ? 0 : 1);
     return children > 1;
@@ -121,8 +122,8 @@ export class TrieNode<V> {
   #addLiteral(child: TrieNode<V>): void {
     const literals = this.#literals;
     if (literals === undefined) this.#literals = child;
-    else if (literals instanceof Map) literals.set(child.level, child);
-    else this.#literals = new Map([[literals.level, literals], [child.level, child]]);
+    else if (literals instanceof TextMap) literals.set(child.level, child);
+    else this.#literals = new TextMap<TrieNode<V>>().set(literals.level, literals).set(child.level, child);
   }
 
   /** Removes the child for `level`. */
@@ -134,7 +135,7 @@ export class TrieNode<V> {
 
   #removeLiteral(level: string): void {
     const literals = this.#literals;
-    if (!(literals instanceof Map)) {
+    if (!(literals instanceof TextMap)) {
       this.#literals = undefined;
       return;
     }
@@ -147,7 +148,7 @@ export class TrieNode<V> {
   collectLiterals(nodes: TrieNode<V>[]): void {
     const literals = this.#literals;
     if (literals === undefined) return;
-    if (literals instanceof Map) { for (const child of literals.values()) nodes.push(child); }
+    if (literals instanceof TextMap) { for (const child of literals.values()) nodes.push(child); }
     else nodes.push(literals);
   }
 
