@@ -79,8 +79,14 @@ function readableOf(conn: Deno.TcpConn, life: Life): ReadableStream<Uint8Array> 
 function writableOf(conn: Deno.TcpConn, life: Life): WritableStream<Uint8Array> {
   return new WritableStream({
     async write(chunk) {
-      let written = await conn.write(chunk);
-      while (written < chunk.length) written += await conn.write(chunk.subarray(written));
+      try {
+        let written = await conn.write(chunk);
+        while (written < chunk.length) written += await conn.write(chunk.subarray(written));
+      } catch (error) {
+        // A stream that has failed is neither closed nor aborted any more.
+        life.endDirection();
+        throw error;
+      }
     },
     async close() {
       try {

@@ -1,11 +1,15 @@
 /** The broker gives every file descriptor back, however a connection ends. @module */
 
 import { encodePacket } from "../../codec/mod.ts";
+import { PersistentClient } from "../faults/persistent_client.ts";
 import { until } from "../support/broker.ts";
 import { startBrokerProcess } from "../support/process.ts";
+import { type ConnectionFaults, startProxy } from "../support/proxy.ts";
+import { random } from "../support/random.ts";
 import { RawClient } from "../support/raw_client.ts";
 
 const COUNT = 50;
+const MESSAGES = 1_000;
 
 function openSockets(pid: number): number {
   const folder = `/proc/${pid}/fd`;
@@ -45,7 +49,37 @@ const ENDINGS: Readonly<Record<string, (port: number) => Promise<void>>> = {
   },
 };
 
+/** Exchanges of QoS 2 through proxies that cut each connection within 200 bytes, mid-write more often than not. */
+async function exchangeOverCuts(port: number): Promise<void> {
+  await using above = startProxy(port, { faults: cuts(1) });
+  await using below = startProxy(port, { faults: cuts(2) });
+  const publisher = new PersistentClient({ port: above.port, clientId: "publisher", versions: [4] });
+  const subscriber = new PersistentClient({ port: below.port, clientId: "subscriber", versions: [4] });
+  await subscriber.subscribe(port, "a", 2);
+  for (let index = 0; index < MESSAGES; index++) publisher.publish("a", String(index), 2);
+  await Promise.all([
+    publisher.runUntil(() => publisher.unfinished === 0),
+    subscriber.runUntil(() => subscriber.isIdle && subscriber.received.length === MESSAGES),
+  ]);
+}
+
+function cuts(seed: number): () => ConnectionFaults {
+  const next = random(seed);
+  return () => {
+    const fault = { kind: "cut", after: Math.floor(next() * 200) } as const;
+    return next() < 0.5 ? { up: [fault] } : { down: [fault] };
+  };
+}
+
 for (const [how, end] of Object.entries(ENDINGS)) {
+  testDescriptors(how, async (port) => {
+    for (let index = 0; index < COUNT; index++) await end(port);
+  });
+}
+
+testDescriptors("cuts at any byte", exchangeOverCuts);
+
+function testDescriptors(how: string, useConnections: (port: number) => Promise<void>): void {
   Deno.test({
     name: `broker: no file descriptor stays behind after ${how}`,
     ignore: Deno.build.os !== "linux",
@@ -54,7 +88,7 @@ for (const [how, end] of Object.entries(ENDINGS)) {
       // The first connection opens some for the runtime itself.
       await RawClient.connect(broker.port).then((client) => client[Symbol.asyncDispose]());
       const before = openSockets(broker.process.pid);
-      for (let index = 0; index < COUNT; index++) await end(broker.port);
+      await useConnections(broker.port);
       await until(() => openSockets(broker.process.pid) <= before, `${before} open sockets, as in the beginning`);
     },
   });
