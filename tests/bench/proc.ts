@@ -19,3 +19,11 @@ export function residentBytes(pid: number): number {
   const line = /^VmRSS:\s+(\d+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
   return Number(line?.[1] ?? 0) * 1024;
 }
+
+/** CPU time that all processes on all cores have used since the machine started, and what its host took from it, in seconds. */
+export function allCpuSeconds(): number {
+  const line = Deno.readTextFileSync("/proc/stat").split("\n", 1)[0] ?? "";
+  const [user = 0, nice = 0, system = 0, _idle, _wait, interrupts = 0, soft = 0, steal = 0] = line.split(/\s+/).slice(1)
+    .map(Number);
+  return (user + nice + system + interrupts + soft + steal) / TICKS_PER_SECOND;
+}

@@ -12,6 +12,9 @@ import { median } from "./stats.ts";
 /** A broker that is less busy than this under a flood waits for something else. */
 const BUSY = 0.9;
 
+/** Share of a core from which on other processes disturb a measurement. */
+export const NOISE = 0.1;
+
 /** All figures of all rounds. */
 export class Results {
   readonly #runs = new Map<string, Metrics[]>();
@@ -62,6 +65,8 @@ export function notes(scenarios: readonly Scenario[], results: Results, brokers:
       }
       const load = results.of(name, broker, "generatorLoad");
       const busy = results.of(name, broker, "brokerLoad");
+      const others = results.of(name, broker, "otherLoad");
+      if (others > NOISE) lines.push(`${name}, ${broker}: other processes took ${percent(others)} of a core meanwhile`);
       if (job?.kind === "flood" && busy < BUSY) {
         lines.push(
           `${name}, ${broker}: the broker was busy for ${percent(busy)} only, the generator for ${percent(load)}`,

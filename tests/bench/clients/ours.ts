@@ -9,7 +9,7 @@ import { drive, jobOf } from "./driver.mjs";
 
 if (import.meta.main) {
   const job = jobOf();
-  const client = await connect(job.url);
+  const client = await connect(job.url, { protocolVersion: 4 }); // as MQTT.js does by default
   await drive({
     publish: (topic, payload, qos, done) => {
       client.publish(topic, payload, { qos }).then(() => done(), done);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { cpuSeconds } from "../proc.ts";
+import { allCpuSeconds, cpuSeconds } from "../proc.ts";
 
 /** The broker under load. */
 export interface Target {
@@ -21,6 +21,7 @@ export type Metrics = Record<string, number>;
 export class Stopwatch {
   readonly #start = performance.now();
   readonly #own = cpuSeconds(Deno.pid);
+  readonly #all = allCpuSeconds();
   readonly #broker: number;
 
   constructor(readonly pid: number) {
@@ -37,12 +38,12 @@ export class Stopwatch {
     return cpuSeconds(this.pid) - this.#broker;
   }
 
-  /** How busy broker and generator have been, 1 being a whole core. */
+  /** How busy the broker, the generator and all others on the machine have been, 1 being a whole core. */
   loads(): Metrics {
     const seconds = this.seconds();
-    return {
-      brokerLoad: this.brokerCpu() / seconds,
-      generatorLoad: (cpuSeconds(Deno.pid) - this.#own) / seconds,
-    };
+    const broker = this.brokerCpu();
+    const own = cpuSeconds(Deno.pid) - this.#own;
+    const others = Math.max(0, allCpuSeconds() - this.#all - broker - own);
+    return { brokerLoad: broker / seconds, generatorLoad: own / seconds, otherLoad: others / seconds };
   }
 }

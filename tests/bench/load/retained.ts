@@ -108,6 +108,7 @@ export function retained(job: RetainedJob, target: Target): Metrics {
   const quietWait = witness.take();
 
   const before = residentBytes(target.pid);
+  const whole = new Stopwatch(target.pid);
   const storing = new Stopwatch(target.pid);
   storer.sending = true;
   if (!until(() => storer.completed === job.messages, job.limit)) throw new Error("Cannot store in time");
@@ -138,6 +139,7 @@ export function retained(job: RetainedJob, target: Target): Metrics {
     rss,
     lost: job.messages - count,
     disordered: storer.disordered,
+    ...whole.loads(),
   };
   reactor.close();
   return metrics;
