@@ -69,7 +69,7 @@ export class PersistentClient {
   async runUntil(done: () => boolean): Promise<void> {
     for (let finished = false; !finished;) {
       this.connections++;
-      const client = await RawClient.open(this.#options.port);
+      const client = await this.#reach();
       try {
         await this.#converse(client, done);
         finished = true;
@@ -77,6 +77,18 @@ export class PersistentClient {
         if (!client.ended) throw error;
       } finally {
         await client.close();
+      }
+    }
+  }
+
+  /** Opens a connection; waits for the broker if it does not run. */
+  async #reach(): Promise<RawClient> {
+    for (;;) {
+      try {
+        return await RawClient.open(this.#options.port);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 5));
       }
     }
   }
