@@ -72,7 +72,10 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
   return text;
 }
 
-/** The text of bytes that are all 0x01 to 0x7F; undefined if one is not. */
+/**
+ * The text of bytes that are all 0x01 to 0x7F; undefined if one is not. Takes eight, three or one at a time, because
+ * each call of `fromCharCode` and each concatenation costs more than a few bytes.
+ */
 function decodeAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
   let text = "";
   let at = start;

@@ -29,21 +29,27 @@ import type {
   UnsubscribePacket,
 } from "./packets.ts";
 import { PublishView } from "./publish_view.ts";
-import { readProperties, readPropertiesUpTo } from "./read_properties.ts";
+import { readProperties, readPropertyList } from "./read_properties.ts";
 import { Reader } from "./reader.ts";
 import { ReasonCode } from "./reason_codes.ts";
+import { excerpt } from "./topic.ts";
 
 /**
  * The packet in `frame`, read by the rules of `version`; a CONNECT by those of the version that it names itself.
  *
  * The payload of a PUBLISH is a view into `frame.bytes`; all other binary data are copies. Topic names are checked,
- * topic filters are not, because SUBACK and UNSUBACK answer for each filter apart: use `assertTopicFilter`. Nor is
- * checked what depends on the state or on which side receives the packet.
+ * topic filters are not (in no version), because SUBACK and UNSUBACK answer for each filter apart: use
+ * `assertTopicFilter`. Nor is checked what depends on the state or on which side receives the packet, and whether a
+ * payload is UTF-8 as its payload format indicator says: use `isUtf8`.
  *
  * Throws {@linkcode MqttError} for any packet that breaks the standard, and nothing else. Its reason code is the one
  * that MQTT 5.0 names: 0x81 malformed packet, 0x82 protocol error, 0x84 unsupported protocol version, 0x90 topic name
- * invalid, 0x94 topic alias 0. In MQTT 3.1 and 3.1.1 the code tells why, the answer is to close the connection; for a
- * CONNECT see `connackVersion`.
+ * invalid, 0x94 topic alias 0. Where the standard names none it is 0x82 for what can be parsed and is not allowed, such
+ * as packet identifier 0, DUP with QoS 0, or a reason code that the packet does not have. In MQTT 3.1 and 3.1.1 the code
+ * tells why, the answer is to close the connection; for a CONNECT see `connackVersion`.
+ *
+ * MQTT 3.1 leaves bits unused that the later versions reserve (flags, connect flag 0, the upper bits of a requested
+ * QoS, the first byte of CONNACK); there they are ignored. Its CONNECT may end before the user name that it announces.
  */
 export function decodePacket(frame: Frame, version: ProtocolVersion): Packet {
   const first = frame.bytes[frame.start] ?? 0;
@@ -119,7 +125,7 @@ function decodePublish(frame: Frame, version: ProtocolVersion): PublishPacket {
   if (view.packetId !== 0) packet.packetId = view.packetId;
   if (view.propertiesEnd > view.propertiesStart) {
     const reader = new Reader(bytes, view.propertiesStart, view.propertiesEnd, PACKET_TYPES.publish);
-    packet.properties = readPropertiesUpTo(reader, view.propertiesEnd, PACKET_TYPES.publish);
+    packet.properties = readPropertyList(reader, PACKET_TYPES.publish);
   }
   checkTopic(packet, version);
   return packet;
@@ -135,7 +141,10 @@ function checkTopic({ topic, properties }: PublishPacket, version: ProtocolVersi
     );
   }
   if (!topic.includes("#") && !topic.includes("+")) return;
-  throw new MqttError(`Cannot decode PUBLISH: topic name must have no wildcards, received "${topic}"`, INVALID_TOPIC);
+  throw new MqttError(
+    `Cannot decode PUBLISH: topic name must have no wildcards, received "${excerpt(topic)}"`,
+    INVALID_TOPIC,
+  );
 }
 
 const INVALID_TOPIC = ReasonCode.TopicNameInvalid;
@@ -167,14 +176,14 @@ function readReasonCode(reader: Reader): number {
   throw reader.protocolError(`reason code must be one of this packet, received 0x${code.toString(16)}`);
 }
 
-type PublishResponse = PubackPacket | PubrecPacket | PubrelPacket | PubcompPacket;
+type PublishAnswer = PubackPacket | PubrecPacket | PubrelPacket | PubcompPacket;
 
 function decodePublishResponse(
   reader: Reader,
   version: ProtocolVersion,
-  type: PublishResponse["type"],
-): PublishResponse {
-  const packet: PublishResponse = { type, packetId: reader.packetId(), reasonCode: 0 };
+  type: PublishAnswer["type"],
+): PublishAnswer {
+  const packet: PublishAnswer = { type, packetId: reader.packetId(), reasonCode: 0 };
   // The reason code and the properties may be left out from the end (section 3.4.2.1).
   if (version < 5 || reader.position === reader.end) return packet;
   packet.reasonCode = readReasonCode(reader);

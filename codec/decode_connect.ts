@@ -11,7 +11,7 @@ import { WILL } from "./property_table.ts";
 import { readProperties } from "./read_properties.ts";
 import { Reader } from "./reader.ts";
 import { ReasonCode } from "./reason_codes.ts";
-import { isTopicName } from "./topic.ts";
+import { excerpt, isTopicName } from "./topic.ts";
 
 /** Bits of the connect flags (section 3.1.2.3). */
 const RESERVED = 0x01, CLEAN_START = 0x02, WILL_FLAG = 0x04, WILL_QOS = 0x18, WILL_RETAIN = 0x20;
@@ -109,7 +109,7 @@ function readWill(reader: Reader, flags: number, version: ProtocolVersion): Will
   const topic = reader.string();
   if (!isTopicName(topic)) {
     throw reader.error(
-      `will topic must have a character and no wildcards, received "${topic}"`,
+      `will topic must have a character and no wildcards, received "${excerpt(topic)}"`,
       ReasonCode.TopicNameInvalid,
     );
   }

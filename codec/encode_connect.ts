@@ -8,7 +8,7 @@ import { variableByteIntegerLength } from "./bytes.ts";
 import { PACKET_TYPES } from "./packet_types.ts";
 import type { ConnackPacket, ConnectPacket, ProtocolVersion, Will } from "./packets.ts";
 import { WILL } from "./property_table.ts";
-import { isTopicName } from "./topic.ts";
+import { excerpt, isTopicName } from "./topic.ts";
 import { measureProperties, writeProperties } from "./write_properties.ts";
 import { begin, binarySize, checkInteger, checkReasonCode, type PacketSink, stringSize } from "./writer.ts";
 
@@ -61,7 +61,7 @@ function check(packet: ConnectPacket): void {
 function checkWill({ topic, qos }: Will): void {
   checkInteger(qos, 0, 2, "will QoS");
   if (isTopicName(topic)) return;
-  throw new RangeError(`Cannot encode CONNECT: will topic must be a topic name, received "${topic}"`);
+  throw new RangeError(`Cannot encode CONNECT: will topic must be a topic name, received "${excerpt(topic)}"`);
 }
 
 function connectFlags({ cleanStart, will, username, password }: ConnectPacket): number {

@@ -9,7 +9,7 @@ import { PACKET_TYPES } from "./packet_types.ts";
 import type { PacketType } from "./packets.ts";
 import { WILL } from "./property_table.ts";
 import type { Properties } from "./property_types.ts";
-import { readPropertiesUpTo } from "./read_properties.ts";
+import { readPropertyList } from "./read_properties.ts";
 import { Reader } from "./reader.ts";
 import { measureProperties, writePropertyList } from "./write_properties.ts";
 import { Writer } from "./writer.ts";
@@ -24,7 +24,8 @@ export type PropertyOwner = PacketType | "will";
  * are copies. Throws `MqttError` as `decodePacket` does: 0x81, 0x82, 0x94.
  */
 export function readProperties(bytes: Uint8Array, start: number, end: number, owner: PropertyOwner): Properties {
-  return readPropertiesUpTo(new Reader(bytes, start, end, PACKET_TYPES.publish), end, ownerNumber(owner));
+  const type = PACKET_TYPES[owner === "will" ? "connect" : owner];
+  return readPropertyList(new Reader(bytes, start, end, type), ownerNumber(owner));
 }
 
 /**

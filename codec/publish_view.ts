@@ -142,7 +142,10 @@ export class PublishPropertiesView {
     }
   }
 
-  /** Checks the value behind the identifier at `at`; gives the offset behind it, past `end` if it is cut off. */
+  /**
+   * Checks the value behind the identifier at `at`; gives the offset behind it, past `end` if it is cut off. In PUBLISH
+   * one property each is a flag, a two byte, a four byte and a variable byte integer.
+   */
   #scanValue(bytes: Uint8Array, at: number, end: number, id: number): number {
     switch (PROPERTY_TYPE[id]!) {
       case PropertyType.Flag:

@@ -18,6 +18,7 @@ import {
 import type { Properties } from "./property_types.ts";
 import type { Reader } from "./reader.ts";
 import { ReasonCode } from "./reason_codes.ts";
+import { excerpt } from "./topic.ts";
 
 const MASKS: readonly number[] = Array.from({ length: 16 }, (_, packet) => propertyMask(packet));
 const REPEATABLE_MASKS: readonly number[] = Array.from({ length: 16 }, (_, packet) => repeatableMask(packet));
@@ -32,19 +33,23 @@ const REPEATABLE_MASKS: readonly number[] = Array.from({ length: 16 }, (_, packe
 export function readProperties(reader: Reader, owner: number): Properties | undefined {
   const length = reader.variableByteInteger();
   if (length === 0) return undefined;
+  const packetEnd = reader.end;
   const end = reader.position + length;
-  if (end > reader.end) throw reader.malformed("the properties must end within the packet");
-  return readPropertiesUpTo(reader, end, owner);
+  if (end > packetEnd) throw reader.malformed("the properties must end within the packet");
+  reader.end = end;
+  const properties = readPropertyList(reader, owner);
+  reader.end = packetEnd;
+  return properties;
 }
 
-/** Reads properties whose length is known up to offset `end`, as {@linkcode readProperties} does. */
-export function readPropertiesUpTo(reader: Reader, end: number, owner: number): Properties {
+/** Reads properties up to the end of `reader`, as {@linkcode readProperties} does. */
+export function readPropertyList(reader: Reader, owner: number): Properties {
   // The table gives each name a value of the type that Properties has for it.
   const values: Record<string, unknown> = {};
   const allowed = MASKS[owner] ?? 0;
   const repeatable = REPEATABLE_MASKS[owner] ?? 0;
   let seen = 0;
-  while (reader.position < end) {
+  while (reader.position < reader.end) {
     const id = reader.byte();
     const bit = PROPERTY_BIT[id] ?? 0;
     const specification = PROPERTY_BY_ID[id];
@@ -56,7 +61,6 @@ export function readPropertiesUpTo(reader: Reader, end: number, owner: number): 
     seen |= bit & ~repeatable;
     readValue(reader, specification, values);
   }
-  if (reader.position > end) throw reader.malformed("a property must end within the properties");
   return values as Properties;
 }
 
@@ -105,7 +109,7 @@ function responseTopic(reader: Reader): string {
   const topic = reader.string();
   if (topic === "") throw reader.protocolError("response topic must have at least one character");
   if (topic.includes("#") || topic.includes("+")) {
-    throw reader.error(`response topic must have no wildcards, received ${topic}`, ReasonCode.ProtocolError);
+    throw reader.error(`response topic must have no wildcards, received "${excerpt(topic)}"`, ReasonCode.ProtocolError);
   }
   return topic;
 }

@@ -20,8 +20,8 @@ export class Reader {
   readonly bytes: Uint8Array;
   /** Offset of the next field. */
   position: number;
-  /** Offset behind the last byte that may be read. */
-  readonly end: number;
+  /** Offset behind the last byte that may be read: the end of the packet, or of the properties while they are read. */
+  end: number;
   /** Packet type for messages. */
   readonly type: number;
 
@@ -38,7 +38,9 @@ export class Reader {
     const start = this.position;
     const next = start + length;
     if (next > this.end) {
-      throw this.malformed(`a field must end within the packet, received one that is ${next - this.end} bytes longer`);
+      throw this.malformed(
+        `a field must end within its packet or properties, received ${next - this.end} bytes too few`,
+      );
     }
     this.position = next;
     return start;

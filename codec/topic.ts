@@ -155,6 +155,7 @@ function hasWildcardsInPlace(filter: string): boolean {
   return true;
 }
 
-function excerpt(text: string): string {
+/** The beginning of a text that others have written, for messages. */
+export function excerpt(text: string): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

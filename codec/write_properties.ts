@@ -8,6 +8,7 @@ import { variableByteIntegerLength } from "./bytes.ts";
 import { packetTypeName } from "./packet_types.ts";
 import { PROPERTY_BY_NAME, PropertyId, type PropertySpecification, PropertyType, WILL } from "./property_table.ts";
 import type { Properties } from "./property_types.ts";
+import { excerpt } from "./topic.ts";
 import { binarySize, checkInteger, stringSize, type Writer } from "./writer.ts";
 
 /**
@@ -90,7 +91,7 @@ function listSize(specification: PropertySpecification, value: unknown, owner: n
 function stringOf(value: unknown, specification: PropertySpecification): string {
   if (typeof value !== "string") throw new TypeError(`Cannot encode packet: ${specification.name} must be a string`);
   if (specification.id === PropertyId.ResponseTopic && (value === "" || value.includes("#") || value.includes("+"))) {
-    throw new RangeError(`Cannot encode packet: responseTopic must be a topic name, received ${value}`);
+    throw new RangeError(`Cannot encode packet: responseTopic must be a topic name, received "${excerpt(value)}"`);
   }
   return value;
 }

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MqttError } from "../../codec/errors.ts";
 import { PACKET_TYPES } from "../../codec/packet_types.ts";
 import { propertiesLength, readProperties, writeProperties } from "../../codec/properties.ts";
-import { PROPERTIES, WILL } from "../../codec/property_table.ts";
+import { PROPERTIES, PropertyType, WILL } from "../../codec/property_table.ts";
 import { bytesOf } from "../vectors/vector.ts";
 import { RandomPackets } from "./random_packets.ts";
 
@@ -46,6 +46,14 @@ Deno.test("only user properties, and subscription identifiers in PUBLISH, may re
   assertEquals(repeatable.map(({ name }) => name), ["subscriptionIdentifiers", "userProperties"]);
   assertEquals(repeatable[0]?.repeatable, [PACKET_TYPES.publish]);
   assertEquals(repeatable[1]?.repeatable, repeatable[1]?.packets);
+});
+
+Deno.test("PUBLISH has one property of each numeric type, as its view takes for granted", () => {
+  const types = PROPERTIES.filter(({ packets }) => packets.includes(PACKET_TYPES.publish)).map(({ type }) => type);
+  const { Flag, Uint16, Uint32, VariableByteInteger } = PropertyType;
+  for (const type of [Flag, Uint16, Uint32, VariableByteInteger]) {
+    assertEquals(types.filter((other) => other === type).length, 1);
+  }
 });
 
 Deno.test("readProperties reads the properties that stand from start to end", () => {

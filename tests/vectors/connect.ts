@@ -456,6 +456,12 @@ export const malformed: MalformedVector[] = [
     reasonCode: 0x82,
   },
   {
+    name: "CONNECT whose last property reaches beyond the properties",
+    versions: [5],
+    bytes: `10 * "MQTT" 05 02 003c 01 17 02 61 62`,
+    reasonCode: 0x81,
+  },
+  {
     name: "CONNECT without a property length",
     versions: [5],
     bytes: `10 * "MQTT" 05 02 003c`,
