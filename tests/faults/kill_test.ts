@@ -17,7 +17,7 @@ import { PersistentClient } from "./persistent_client.ts";
 const ROUNDS = Number(Deno.env.get("FAULT_ROUNDS") ?? 12);
 const SEED = Number(Deno.env.get("FAULT_SEED") ?? 5);
 /** Messages that each publisher is given in each round: more than it gets through. */
-const PER_ROUND = 400;
+const PER_ROUND = 600;
 /** Longest life of a broker, in milliseconds from when it listens. */
 const LONGEST_LIFE = 400;
 
@@ -88,19 +88,20 @@ class Register {
   }
 
   /** Counts up until the broker is gone. */
-  async countUp(): Promise<void> {
-    await using client = await RawClient.connect(this.#port);
+  async countUp(isGone: () => boolean): Promise<void> {
     try {
-      while (!client.ended) {
+      await using client = await RawClient.connect(this.#port);
+      for (;;) {
         await client.publish("register", String(++this.#sent), { qos: 1, retain: true });
         this.#acknowledged = this.#sent;
       }
     } catch (error) {
-      if (!client.ended) throw error;
+      if (!isGone()) throw error;
     }
   }
 
   async verify(): Promise<void> {
+    if (this.#acknowledged === 0) return;
     await using client = await RawClient.connect(this.#port);
     await client.subscribe("register", { qos: 1 });
     const { payload } = await client.expect("publish", { retain: true });
@@ -125,8 +126,10 @@ async function killAndVerify(durability: string): Promise<void> {
       await register.verify();
     }
     for (const pair of pairs) pair.give(PER_ROUND);
-    const counting = register.countUp();
+    let isGone = false;
+    const counting = register.countUp(() => isGone);
     await pause(next() * LONGEST_LIFE);
+    isGone = true;
     await broker.kill();
     await counting;
   }
