@@ -1,6 +1,6 @@
 /** The rules that hold the project together, which no compiler checks. @module */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { VERSION } from "../broker/version.ts";
 import { repository } from "./support/process.ts";
 import { sourceFiles } from "./support/sources.ts";
@@ -60,6 +60,14 @@ Deno.test("project: only broker/deno/ and the client's transports touch Deno", a
     path
   );
   assertEquals(touching.filter((path) => !/^broker\/deno\/|^client\/(?:cli|tcp|tls|unix)\.ts$/.test(path)), []);
+});
+
+Deno.test("project: the docs of every public entry are checked", async () => {
+  const { exports, tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", repository)));
+  const entries = Object.values<string>(exports).map((path) => path.slice("./".length));
+  const command = `deno doc --lint ${entries.join(" ")}`;
+  assertStringIncludes(tasks.check.command, command);
+  assertStringIncludes(await Deno.readTextFile(new URL(".ci/run", repository)), command);
 });
 
 Deno.test("project: one version", async () => {
