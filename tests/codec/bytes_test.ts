@@ -100,7 +100,7 @@ Deno.test("mqtt 5.0 broker client: UTF-8 is valid exactly when Unicode says so [
   const interesting = [0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1];
   interesting.push(0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff);
   let valid = 0;
-  for (let i = 0; i < 200_000; i++) {
+  for (let i = 0; i < 50_000; i++) {
     const bytes = Uint8Array.from({ length: random.integer(1, 5) }, () => random.pick(interesting));
     let expected = true;
     try {
@@ -115,5 +115,5 @@ Deno.test("mqtt 5.0 broker client: UTF-8 is valid exactly when Unicode says so [
     if (strict) assertEquals(decodeUtf8(bytes, 0, bytes.length), decoder.decode(bytes));
     else assertEquals(assertThrows(() => decodeUtf8(bytes, 0, bytes.length), MqttError).reasonCode, 0x81);
   }
-  assert(valid > 1000);
+  assert(valid > 500);
 });

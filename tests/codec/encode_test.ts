@@ -1,9 +1,7 @@
-/** Encoding: what is refused, what is left out for older versions, and for peers with a maximum packet size. */
+/** Encoding: what is refused, and what is left out for older versions. */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { decodePacket } from "../../codec/decode.ts";
-import { encodePacket, encodePacketInto, encodePacketWithin } from "../../codec/encode.ts";
-import { frameOf } from "../../codec/framer.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { encodePacket, encodePacketInto } from "../../codec/encode.ts";
 import { PacketBuffer } from "../../codec/packet_buffer.ts";
 import type { Packet, ProtocolVersion, PublishPacket, SubscribePacket } from "../../codec/packets.ts";
 import type { Properties } from "../../codec/property_types.ts";
@@ -339,56 +337,6 @@ Deno.test("mqtt 3.1.1 broker: each failure in a SUBACK becomes 0x80 [MQTT-3.9.3-
 
 Deno.test("mqtt 3.1 broker: CONNACK has no session present", () => {
   assertEquals(encodePacket({ type: "connack", sessionPresent: true, reasonCode: 0 }, 3), Uint8Array.of(0x20, 2, 0, 0));
-});
-
-const properties = { reasonString: "r".repeat(50), userProperties: [["k".repeat(20), "v".repeat(20)]] as const };
-const limited: readonly [Packet, string][] = [
-  [{ type: "connack", sessionPresent: false, reasonCode: 0, properties }, "[MQTT-3.2.2-19] [MQTT-3.2.2-20]"],
-  [{ type: "puback", packetId: 1, reasonCode: 0x87, properties }, "[MQTT-3.4.2-2] [MQTT-3.4.2-3]"],
-  [{ type: "pubrec", packetId: 1, reasonCode: 0x87, properties }, "[MQTT-3.5.2-2] [MQTT-3.5.2-3]"],
-  [{ type: "pubrel", packetId: 1, reasonCode: 0x92, properties }, "[MQTT-3.6.2-2] [MQTT-3.6.2-3]"],
-  [{ type: "pubcomp", packetId: 1, reasonCode: 0x92, properties }, "[MQTT-3.7.2-2] [MQTT-3.7.2-3]"],
-  [{ type: "suback", packetId: 1, reasonCodes: [0], properties }, "[MQTT-3.9.2-1] [MQTT-3.9.2-2]"],
-  [{ type: "unsuback", packetId: 1, reasonCodes: [0], properties }, "[MQTT-3.11.2-1] [MQTT-3.11.2-2]"],
-  [{ type: "disconnect", reasonCode: 0x82, properties }, "[MQTT-3.14.2-3] [MQTT-3.14.2-4]"],
-  [
-    { type: "auth", reasonCode: 0x18, properties: { authenticationMethod: "m", ...properties } },
-    "[MQTT-3.15.2-2] [MQTT-3.15.2-3]",
-  ],
-];
-
-for (const [packet, statements] of limited) {
-  const name = packet.type.toUpperCase();
-  Deno.test(`mqtt 5.0 broker client: ${name} leaves out what passes the maximum packet size ${statements}`, () => {
-    const full = encodePacket(packet, 5).length;
-    const sizes = [full, full - 1, full - 53, full - 54, full - 98];
-    const contents = sizes.map((size) => {
-      const bytes = encodePacketWithin(packet, 5, size);
-      assert(bytes !== undefined && bytes.length <= size);
-      const decoded = decodePacket(frameOf(bytes), 5);
-      const rest: Properties = "properties" in decoded ? decoded.properties ?? {} : {};
-      return [rest.reasonString !== undefined, rest.userProperties !== undefined];
-    });
-    assertEquals(contents, [[true, true], [false, true], [false, true], [false, false], [false, false]]);
-    const least = encodePacketWithin(packet, 5, full - 98)?.length ?? 0;
-    assertEquals(encodePacketWithin(packet, 5, least - 1), undefined);
-  });
-}
-
-Deno.test("encodePacketWithin leaves nothing out of what a message or a request is made of", () => {
-  const large: Packet[] = [
-    { ...publish, properties: { userProperties: properties.userProperties } },
-    { ...publish, payload: new Uint8Array(2000) },
-    { ...subscribe, properties: { userProperties: properties.userProperties } },
-    connect({ properties: { userProperties: properties.userProperties } }),
-  ];
-  for (const packet of large) {
-    const bytes = encodePacket(packet, 5);
-    assertEquals(encodePacketWithin(packet, 5, bytes.length), bytes);
-    assertEquals(encodePacketWithin(packet, 5, bytes.length - 1), undefined);
-    assertEquals(encodePacketWithin(packet, 5, 10), undefined);
-  }
-  assertEquals(encodePacketWithin({ type: "puback", packetId: 1, reasonCode: 0 }, 4, 3), undefined);
 });
 
 Deno.test("encodePacketInto gives the bytes of encodePacket, one packet behind the other", () => {
