@@ -30,6 +30,8 @@ const OUR_QUEUE = "1000000";
 export interface StartOptions {
   /** Lines that are added to Mosquitto's configuration. */
   readonly mosquitto?: readonly string[];
+  /** More arguments of our broker's command line. */
+  readonly ours?: readonly string[];
   /** Port on which the inspector of a broker on Deno shall listen. */
   readonly inspect?: number;
 }
@@ -39,9 +41,10 @@ export async function startBroker(name: BrokerName, options: StartOptions = {}):
   const port = freePort();
   const started = performance.now();
   const inspect = options.inspect === undefined ? [] : [`--inspect=${HOSTNAME}:${options.inspect}`];
+  const script = [...scriptOf(name), ...(name === "ours" ? options.ours ?? [] : [])];
   const process = name.startsWith("mosquitto")
     ? startMosquitto(name, port, options.mosquitto ?? [])
-    : spawnPinned(BROKER_CORE, [Deno.execPath(), "run", "-A", ...inspect, ...scriptOf(name), "--port", String(port)]);
+    : spawnPinned(BROKER_CORE, [Deno.execPath(), "run", "-A", ...inspect, ...script, "--port", String(port)]);
   try {
     await firstConnack(port, process);
   } catch (error) {
@@ -65,12 +68,11 @@ function startMosquitto(name: BrokerName, port: number, lines: readonly string[]
     `listener ${port} ${HOSTNAME}`,
     "allow_anonymous true",
     "max_queued_messages 0",
-    "log_dest none",
     ...(name === "mosquitto-nodelay" ? ["set_tcp_nodelay true"] : []),
     ...lines,
   ];
   Deno.writeTextFileSync(file, config.join("\n") + "\n");
-  const process = spawnPinned(BROKER_CORE, ["mosquitto", "-c", file]);
+  const process = spawnPinned(BROKER_CORE, ["mosquitto", "-c", file], "null");
   return {
     ...process,
     async stop() {

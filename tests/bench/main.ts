@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import type { BrokerName } from "./brokers.ts";
 import { clientTable } from "./clients.ts";
 import type { Metrics } from "./load/job.ts";
-import { killAll } from "./pinned.ts";
+import { killAll, pinSelf } from "./pinned.ts";
 import { NOISE, notes, Results, table } from "./report.ts";
 import { profileScenario, runScenario } from "./run.ts";
 import { type Durations, type Scenario, scenarios } from "./scenarios.ts";
@@ -61,6 +61,7 @@ async function main(args: string[]): Promise<void> {
   Deno.addSignalListener("SIGINT", end);
   Deno.addSignalListener("SIGTERM", end);
 
+  pinSelf();
   console.log(machine(rounds) + "\n");
   if (options.profile) {
     for (const scenario of chosen) console.log(`${scenario.name}\n${(await profileScenario(scenario)).join("\n")}\n`);
@@ -100,7 +101,6 @@ async function measure(chosen: readonly Scenario[], brokers: readonly BrokerName
 async function quietRun(scenario: Scenario, broker: BrokerName): Promise<Metrics> {
   let quietest = await runScenario(scenario, broker);
   for (let again = 0; again < 2 && (quietest.otherLoad ?? 0) > NOISE; again++) {
-    progress(`  other processes took ${quietest.otherLoad?.toFixed(2)} of a core: once more`);
     const metrics = await runScenario(scenario, broker);
     if ((metrics.otherLoad ?? 0) < (quietest.otherLoad ?? 0)) quietest = metrics;
   }

@@ -41,7 +41,8 @@ export async function profileScenario(scenario: Scenario): Promise<string[]> {
   }
 }
 
-async function load(job: Job, target: Target): Promise<Metrics> {
+/** Puts load on a broker, from the other core. */
+export async function load(job: Job, target: Target): Promise<Metrics> {
   const argument = JSON.stringify({ job, target });
   const generator = spawnPinned(LOAD_CORE, [Deno.execPath(), "run", "-A", GENERATOR, argument]);
   const limit = setTimeout(() => void generator.stop(), LIMIT);

@@ -15,6 +15,8 @@ export interface ClientOptions {
   readonly filters?: readonly string[];
   readonly qos?: number;
   readonly keepAlive?: number;
+  /** Whether its session outlives the connection. */
+  readonly persistent?: boolean;
 }
 
 /** A client that connects and, if it has filters, subscribes. */
@@ -34,7 +36,7 @@ export class Client implements Party {
     this.version = options.version ?? 4;
     this.qos = options.qos ?? 0;
     this.#filters = options.filters ?? [];
-    this.#queue.push(connect(options.clientId, this.version, options.keepAlive));
+    this.#queue.push(connect(options.clientId, this.version, options.keepAlive, !options.persistent));
   }
 
   receive(bytes: Uint8Array, filled: number): number {

@@ -8,6 +8,7 @@
  */
 
 import { residentBytes } from "../proc.ts";
+import { connector, type Protocol } from "./channel.ts";
 import { type Metrics, Stopwatch, type Target } from "./job.ts";
 import { Publisher } from "./publisher.ts";
 import { Reactor } from "./reactor.ts";
@@ -28,8 +29,12 @@ export interface FloodJob {
   /** Payload size in bytes. */
   readonly payload: number;
   readonly version?: Version;
+  /** What carries it. Default "tcp". */
+  readonly protocol?: Protocol;
   /** Adds a content type and a user property (MQTT 5.0). */
   readonly properties?: boolean;
+  /** Whether the sessions of all clients outlive their connections. */
+  readonly persistent?: boolean;
   /** Topics per publisher. */
   readonly topics?: number;
   /** Subscriptions that other clients hold, none of which matches. */
@@ -47,8 +52,8 @@ const REST = 0.1;
 const PATIENCE = 2;
 
 /** Runs a flood. Metrics: rate (deliveries/s), megabytes (payload MB/s), cpu (µs of broker per delivery), rss, lost, disordered. */
-export function flood(job: FloodJob, target: Target): Metrics {
-  const reactor = new Reactor(target.hostname, target.port);
+export async function flood(job: FloodJob, target: Target): Promise<Metrics> {
+  const reactor = new Reactor(target.hostname, target.port, await connector(job.protocol ?? "tcp"));
   if (job.otherSubscriptions) hold(reactor, job.otherSubscriptions);
   const subscribers = Array.from({ length: job.subscribers }, (_, index) => subscriber(job, index));
   for (const party of subscribers) reactor.add(party);
@@ -96,6 +101,7 @@ function subscriber(job: FloodJob, index: number): Subscriber {
   const options = {
     clientId: `subscriber-${index}`,
     version: job.version ?? 4,
+    persistent: job.persistent ?? false,
     filters: topics(job, index),
     qos: job.qos,
   };
@@ -106,6 +112,7 @@ function publisher(job: FloodJob, index: number, subscribers: readonly Subscribe
   const party = new Publisher({
     clientId: `publisher-${index}`,
     version: job.version ?? 4,
+    persistent: job.persistent ?? false,
     publisher: index,
     topics: topics(job, index),
     payload: job.payload,

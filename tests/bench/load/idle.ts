@@ -19,6 +19,9 @@ export interface IdleJob {
   readonly seconds: number;
 }
 
+/** Milliseconds between turns. */
+const REST = 0.1;
+
 /** Metrics: rate (connections/s), rss (bytes per connection), cpu (µs of broker per connection), idleLoad. */
 export function idle(job: IdleJob, target: Target): Metrics {
   const reactor = new Reactor(target.hostname, target.port);
@@ -36,6 +39,7 @@ export function idle(job: IdleJob, target: Target): Metrics {
       waiting.add({ client, connection });
     }
     reactor.turn(10);
+    reactor.rest(REST); // so that a turn finds several answers
     for (const entry of waiting) {
       if (!entry.client.ready) continue;
       reactor.release(entry.connection);

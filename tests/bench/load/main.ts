@@ -15,7 +15,7 @@ import { retained, type RetainedJob } from "./retained.ts";
 /** Everything a generator can do. */
 export type Job = FeedJob | FiltersJob | FloodJob | IdleJob | PacedJob | RetainedJob;
 
-function run(job: Job, target: Target): Metrics {
+function run(job: Job, target: Target): Metrics | Promise<Metrics> {
   switch (job.kind) {
     case "feed":
       return feed(job, target);
@@ -34,6 +34,6 @@ function run(job: Job, target: Target): Metrics {
 
 if (import.meta.main) {
   const { job, target } = JSON.parse(Deno.args[0] ?? "") as { job: Job; target: Target }; // written by our own parent
-  console.log(JSON.stringify(run(job, target)));
+  console.log(JSON.stringify(await run(job, target)));
   Deno.exit(0);
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { close, connectTo, POLLIN, POLLOUT, PollSet, receive, send } from "./sockets.ts";
+import { type Channel, type Connect, tcpChannel } from "./channel.ts";
+import { POLLIN, POLLOUT, PollSet } from "./sockets.ts";
 
 /** Whoever is at the generator's end of a connection. */
 export interface Party {
@@ -23,30 +24,36 @@ export class Connection {
   paused = false;
   /** The broker closed it. */
   ended = false;
-  readonly #fd: number;
+  readonly #channel: Channel;
   readonly #input: Uint8Array<ArrayBuffer>;
   #filled = 0;
   #output: Uint8Array<ArrayBuffer> | undefined;
 
-  constructor(readonly party: Party, hostname: string, port: number, readSize: number) {
-    this.#fd = connectTo(hostname, port);
+  constructor(readonly party: Party, channel: Channel, readSize: number) {
+    this.#channel = channel;
     this.#input = new Uint8Array(readSize);
   }
 
   /** Descriptor for `poll`. */
   get fd(): number {
-    return this.#fd;
+    return this.#channel.fd;
   }
 
   /** What to poll for: room to write is of interest while a write is unfinished only. */
   get interest(): number {
     if (this.ended) return 0;
-    return (this.paused ? 0 : POLLIN) | (this.#output === undefined ? 0 : POLLOUT);
+    const isWriting = this.#output !== undefined || this.#channel.isUnsent;
+    return (this.paused ? 0 : POLLIN) | (isWriting ? POLLOUT : 0);
+  }
+
+  /** Whether there may be something to read that `poll` does not know of. */
+  get isUnread(): boolean {
+    return !this.paused && !this.ended && this.#channel.isUnread;
   }
 
   /** Reads once and hands the packets over. */
   read(): void {
-    const received = receive(this.#fd, this.#input.subarray(this.#filled));
+    const received = this.#channel.receive(this.#input.subarray(this.#filled));
     if (received < 0) this.#end();
     if (received <= 0) return;
     const filled = this.#filled + received;
@@ -58,10 +65,11 @@ export class Connection {
 
   /** Sends what the party has, until the socket is full or the party has no more. */
   write(): void {
+    if (!this.ended) this.#channel.flush();
     while (!this.ended) {
       this.#output ??= this.party.next();
       if (this.#output === undefined) return;
-      const sent = send(this.#fd, this.#output);
+      const sent = this.#channel.send(this.#output);
       if (sent < this.#output.length) {
         this.#output = this.#output.subarray(sent);
         return;
@@ -78,7 +86,7 @@ export class Connection {
   /** Closes the socket. */
   close(): void {
     this.ended = true;
-    close(this.#fd);
+    this.#channel.close();
   }
 }
 
@@ -89,15 +97,17 @@ export class Reactor {
   readonly #nothing = new PollSet();
   readonly #hostname: string;
   readonly #port: number;
+  readonly #connect: Connect;
 
-  constructor(hostname: string, port: number) {
+  constructor(hostname: string, port: number, connect: Connect = tcpChannel) {
     this.#hostname = hostname;
     this.#port = port;
+    this.#connect = connect;
   }
 
   /** Connects a party. */
   add(party: Party, readSize = READ_SIZE): Connection {
-    const connection = new Connection(party, this.#hostname, this.#port, readSize);
+    const connection = new Connection(party, this.#connect(this.#hostname, this.#port), readSize);
     this.#connections.push(connection);
     this.#polls.add(connection.fd, POLLIN);
     return connection;
@@ -110,10 +120,11 @@ export class Reactor {
       connection.write();
       this.#polls.watch(place, connection.interest);
     }
-    if (this.#polls.wait(milliseconds) <= 0) return;
+    const happened = this.#polls.wait(milliseconds) > 0;
     for (let place = 0; place < this.#connections.length; place++) {
       const connection = this.#connections[place]!;
-      if (this.#polls.happened(place) & ~POLLOUT && !connection.ended) connection.read();
+      const isReadable = happened && (this.#polls.happened(place) & ~POLLOUT) !== 0;
+      if ((isReadable || connection.isUnread) && !connection.ended) connection.read();
     }
   }
 
@@ -126,9 +137,14 @@ export class Reactor {
     while (!done()) {
       if (performance.now() > end) return false;
       this.turn(10);
-      if (rest > 0) this.#nothing.wait(rest);
+      if (rest > 0) this.rest(rest);
     }
     return true;
+  }
+
+  /** Sleeps for a moment. */
+  rest(milliseconds: number): void {
+    this.#nothing.wait(milliseconds);
   }
 
   /** Takes a connection out of the turns and leaves it open. */

@@ -14,6 +14,9 @@ const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0o4000;
 const EINTR = 4;
 const EAGAIN = 11;
 const ECONNRESET = 104;
@@ -30,6 +33,7 @@ const libc = Deno.dlopen("libc.so.6", {
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   ppoll: { parameters: ["buffer", "usize", "buffer", "pointer"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   __errno_location: { parameters: [], result: "pointer" },
 });
 
@@ -74,6 +78,16 @@ export function receive(fd: number, into: Uint8Array<ArrayBuffer>): number {
   if (code === EAGAIN || code === EINTR) return 0;
   if (code === ECONNRESET) return -1;
   throw new Error(`Cannot receive from the broker: errno ${code}`);
+}
+
+/** Has libraries that read and write the socket by themselves return at once, too. */
+export function setNonBlocking(fd: number): void {
+  libc.symbols.fcntl(fd, F_SETFL, libc.symbols.fcntl(fd, F_GETFL, 0) | O_NONBLOCK);
+}
+
+/** Does nothing for some milliseconds. */
+export function pause(milliseconds: number): void {
+  new PollSet().wait(milliseconds);
 }
 
 /** Closes a socket. */

@@ -32,10 +32,23 @@ function variableByteInteger(value: number): number[] {
   return bytes;
 }
 
-/** CONNECT with a clean start and `keepAlive` seconds. */
-export function connect(clientId: string, version: Version, keepAlive = 0): Uint8Array<ArrayBuffer> {
+/** CONNECT with `keepAlive` seconds; with a clean start, or (MQTT 3.1.1) for a session that outlives its connection. */
+export function connect(
+  clientId: string,
+  version: Version,
+  keepAlive = 0,
+  cleanStart = true,
+): Uint8Array<ArrayBuffer> {
   const properties = version === 5 ? [0] : [];
-  const body = [...string("MQTT"), version, 0x02, keepAlive >> 8, keepAlive & 0xff, ...properties, ...string(clientId)];
+  const body = [
+    ...string("MQTT"),
+    version,
+    cleanStart ? 0x02 : 0,
+    keepAlive >> 8,
+    keepAlive & 0xff,
+    ...properties,
+    ...string(clientId),
+  ];
   return packet(0x10, body);
 }
 
