@@ -79,6 +79,8 @@ export class Pace {
 export class BackPressure {
   readonly #clock: Clock;
   #lagging: Pace[] = [];
+  /** The session whose message is routed; undefined for one of the broker's own. */
+  publisher: object | undefined;
 
   /** Patience is about the machine, not the protocol: `clock` is the platform's, whatever the broker's is. */
   constructor(clock: Clock) {
@@ -90,14 +92,10 @@ export class BackPressure {
     return this.#lagging.length > 0;
   }
 
-  /** A subscriber's queue fills up. */
-  note(pace: Pace): void {
+  /** The queue of `subscriber` fills up. Nobody waits for a publication of the broker's own, nor for himself. */
+  note(pace: Pace, subscriber: object): void {
+    if (this.publisher === undefined || this.publisher === subscriber) return;
     if (!this.#lagging.includes(pace) && pace.deservesPatience(this.#clock.now())) this.#lagging.push(pace);
-  }
-
-  /** Nobody is to wait for what was noted: it was no connection that published. */
-  clear(): void {
-    if (this.#lagging.length > 0) this.#lagging = [];
   }
 
   /** Resolves when all that were noted have room again, or patience with the others has ended. */

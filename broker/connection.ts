@@ -11,6 +11,8 @@ import type { Peer, Transport } from "../engine/transport.ts";
 import type { BrokerCore } from "./core.ts";
 import { Output, type OutputOwner } from "./output.ts";
 
+/** Bytes of the largest packet from a client that has not been let in: strangers get little memory. */
+const LARGEST_CONNECT = 524_288;
 /** At this many bytes waiting or fewer, {@linkcode Protocol.onDrained} is called. */
 const LOW_WATER = 65_536;
 /** Milliseconds that a closing connection has for its last bytes and for the peer to close. */
@@ -22,6 +24,8 @@ export interface Protocol {
   handle(frame: Frame): Promise<void> | undefined;
   /** A packet was wrong, or handling it failed: say so to the peer and close. */
   onError(error: unknown): void;
+  /** Nothing came for as long as {@linkcode Connection.limitSilence} allows. */
+  onSilence(): void;
   /** There is room for more bytes to be sent. */
   onDrained(): void;
   /** The connection is gone. Called once. */
@@ -48,7 +52,7 @@ export class Connection implements OutputOwner {
     this.peer = transport.peer;
     this.output = new Output(transport.writable, core.pool, core.flushQueue, this, LOW_WATER, core.metrics);
     this.#reader = transport.readable.getReader();
-    this.#framer = new Framer({ maximumPacketSize: core.options.maxPacketSize });
+    this.#framer = new Framer({ maximumPacketSize: Math.min(LARGEST_CONNECT, core.options.maxPacketSize) });
     this.#lastArrival = core.clock.now();
   }
 
@@ -56,7 +60,12 @@ export class Connection implements OutputOwner {
   async run(protocol: Protocol): Promise<void> {
     this.#protocol = protocol;
     try {
-      await this.#read(protocol);
+      for (;;) {
+        const { done, value } = await this.#reader.read();
+        if (done) break;
+        const pending = this.#take(value, protocol);
+        if (pending !== undefined) await pending;
+      }
     } catch (error) {
       // A broken connection is an end like any other; whoever waits for the peer sees it as that.
       if (this.#core.log.debug) this.#core.log.write("debug", `Connection of ${this.peer.address} broke: ${error}`);
@@ -68,10 +77,15 @@ export class Connection implements OutputOwner {
     protocol.onEnd();
   }
 
+  /** Bytes of the largest packet from now on. */
+  limitPackets(maximumPacketSize: number): void {
+    this.#framer.maximumPacketSize = maximumPacketSize;
+  }
+
   /** Milliseconds of silence after which the peer is taken for dead; 0 for no limit. */
-  limitSilence(milliseconds: number, onSilence: () => void): void {
+  limitSilence(milliseconds: number): void {
     this.#stopWatchdog();
-    if (milliseconds > 0) this.#watch(milliseconds, onSilence);
+    if (milliseconds > 0) this.#watch(milliseconds);
   }
 
   /** Ends the connection unless it closes or {@linkcode limitSilence} is called within `milliseconds`. */
@@ -109,19 +123,24 @@ export class Connection implements OutputOwner {
     this.abort();
   }
 
-  async #read(protocol: Protocol): Promise<void> {
-    const { metrics, clock, options } = this.#core;
-    for (;;) {
-      const { done, value } = await this.#reader.read();
-      if (done) return;
-      this.#lastArrival = clock.now();
-      metrics.bytesReceived += value.length;
-      if (this.#closing) continue;
-      const pending = this.#process(value, protocol);
-      if (pending !== undefined) await this.#orAborted(pending);
-      // Who does not take our answers gets no more of them.
-      while (this.output.pending >= options.maxOutputBytes && !this.#closing) await this.#drained();
-    }
+  /** Handles a chunk. A promise: nothing more may be read until it settles. */
+  #take(chunk: Uint8Array, protocol: Protocol): Promise<void> | undefined {
+    this.#lastArrival = this.#core.clock.now();
+    this.#core.metrics.bytesReceived += chunk.length;
+    if (this.#closing) return undefined;
+    const pending = this.#process(chunk, protocol);
+    if (pending === undefined && !this.#isStuffed) return undefined;
+    return this.#settle(pending);
+  }
+
+  /** Whether the client has to take our answers before it gets more of them. */
+  get #isStuffed(): boolean {
+    return this.output.pending >= this.#core.options.maxOutputBytes && !this.#closing;
+  }
+
+  async #settle(pending: Promise<void> | undefined): Promise<void> {
+    if (pending !== undefined) await this.#orAborted(pending);
+    while (this.#isStuffed) await this.#drained();
   }
 
   /** Settles with `pending`, which never rejects, or with {@linkcode abort}: a decision may never come. */
@@ -179,14 +198,14 @@ export class Connection implements OutputOwner {
     }
   }
 
-  #watch(milliseconds: number, onSilence: () => void): void {
+  #watch(milliseconds: number): void {
     const { timers, clock } = this.#core;
     this.#watchdog = timers.schedule(this.#lastArrival + milliseconds, () => {
       this.#watchdog = undefined;
       // Arrival counts, not handling: while the application decides about a packet, nothing is read.
       if (this.#deciding) this.#lastArrival = clock.now();
-      if (clock.now() - this.#lastArrival >= milliseconds) onSilence();
-      else this.#watch(milliseconds, onSilence);
+      if (clock.now() - this.#lastArrival >= milliseconds) this.#protocol?.onSilence();
+      else this.#watch(milliseconds);
     });
   }
 

@@ -16,7 +16,7 @@ import { type LogSink, silentLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { BufferPool, FlushQueue } from "./output.ts";
-import { Publication, publicationOf } from "./publication.ts";
+import { Publication, publicationOf, PublishForm } from "./publication.ts";
 import { RetainedStore } from "./retained.ts";
 import { Router } from "./router.ts";
 import type { Session } from "./session.ts";
@@ -49,6 +49,7 @@ export class BrokerCore {
   readonly publishView = new PublishView();
   readonly propertiesView = new PublishPropertiesView();
   readonly incoming = new Publication();
+  readonly publishForm = new PublishForm();
 
   constructor(options: ResolvedOptions) {
     this.options = options;
@@ -68,6 +69,7 @@ export class BrokerCore {
    */
   publish(publication: Publication, from: Session | undefined, strict: boolean): PublishOutcome {
     if (publication.retain && !this.#retain(publication) && strict) return "quota-exceeded";
+    this.pressure.publisher = from;
     return this.router.publish(publication, from) ? "delivered" : "no-subscribers";
   }
 

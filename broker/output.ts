@@ -94,8 +94,6 @@ export class Output implements Held {
   #pending = 0;
   #state: "open" | "ending" | "closed" = "open";
   #held = false;
-  readonly #onWritten = (): void => this.#written();
-  readonly #onFailed = (error: unknown): void => this.#failed(error);
 
   constructor(
     writable: WritableStream<Uint8Array>,
@@ -186,7 +184,7 @@ export class Output implements Held {
       return;
     }
     this.#writing = chunk;
-    this.#writer.write(chunk.bytes).then(this.#onWritten, this.#onFailed);
+    this.#writer.write(chunk.bytes).then(() => this.#written(), (error) => this.#failed(error));
   }
 
   /** Writes what is left and then closes the transport. */

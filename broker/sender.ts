@@ -11,7 +11,7 @@ import { OutboundTopicAliases } from "../engine/topic_aliases.ts";
 import { sentDetails } from "./connection_log.ts";
 import type { BrokerCore } from "./core.ts";
 import type { Output } from "./output.ts";
-import { type Publication, PublishForm } from "./publication.ts";
+import type { Publication, PublishForm } from "./publication.ts";
 import type { SessionLink } from "./session.ts";
 
 /** Above this many bytes waiting to be written, queued messages stay in their queue. */
@@ -34,20 +34,26 @@ export interface ReceiverLimits {
 export class Sender implements SessionLink {
   readonly #core: BrokerCore;
   readonly #output: Output;
-  readonly #form = new PublishForm();
+  readonly #form: PublishForm;
+  #v5 = false;
   #limits: ReceiverLimits = { clientId: "", version: 4, maximumPacketSize: Infinity, topicAliasMaximum: 0 };
   #aliases: OutboundTopicAliases | undefined;
 
   constructor(core: BrokerCore, output: Output) {
     this.#core = core;
+    this.#form = core.publishForm;
     this.#output = output;
   }
 
   /** Sets what CONNECT has said; before it, packets go out in the form of 3.1.1. */
   configure(limits: ReceiverLimits): void {
     this.#limits = limits;
-    this.#form.v5 = limits.version === 5;
+    this.#v5 = limits.version === 5;
     if (limits.topicAliasMaximum > 0) this.#aliases = new OutboundTopicAliases(limits.topicAliasMaximum);
+  }
+
+  get v5(): boolean {
+    return this.#v5;
   }
 
   get congested(): boolean {
@@ -81,7 +87,7 @@ export class Sender implements SessionLink {
 
   /** Sends PUBACK (`firstByte` 0x40), PUBREC (0x50), PUBREL (0x62) or PUBCOMP (0x70). */
   sendResponse(firstByte: number, packetId: number, reasonCode: number): void {
-    const withCode = reasonCode !== ReasonCode.Success && this.#form.v5;
+    const withCode = reasonCode !== ReasonCode.Success && this.#v5;
     const at = this.#output.reserve(withCode ? 5 : 4);
     const { buffer } = this.#output;
     buffer[at] = firstByte;
@@ -146,7 +152,7 @@ export class Sender implements SessionLink {
     if (log.debug) this.#logPublish(publication, qos, retain, dup, packetId);
     const own = dup || subscriptionIds !== undefined || this.#aliases !== undefined;
     if (own) return this.#encode(publication, qos, retain, dup, packetId, subscriptionIds);
-    const { v5 } = this.#form;
+    const v5 = this.#v5;
     if (router.variants.has(publication)) {
       const { bytes, start, end, idAt } = router.variants.of(publication, v5, qos, retain);
       if (qos === 0 && end - start >= WORTH_SHARING && publication.isOwned && bytes === publication.bytes) {
@@ -210,6 +216,7 @@ export class Sender implements SessionLink {
     subscriptionIds: readonly number[] | undefined,
   ): number {
     const form = this.#form;
+    form.v5 = this.#v5;
     form.qos = qos;
     form.retain = retain;
     form.dup = dup;

@@ -14,7 +14,7 @@ import { type Connection, type Protocol, reasonCodeOf } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import { type AuthOutcome, beginEnhancedAuth, type EnhancedAuth } from "./enhanced_auth.ts";
 import { type Admission, admit, assertMayOpen, authenticate, connackFor, willOf } from "./handshake.ts";
-import type { ClientInfo } from "./hooks.ts";
+import type { ClientInfo, ConnectRequest } from "./hooks.ts";
 import { logConnected, logReceived } from "./connection_log.ts";
 import { type PublishAnswerer, PublishHandler } from "./publish_handler.ts";
 import { Sender } from "./sender.ts";
@@ -25,7 +25,8 @@ import type { WillMessage } from "./will.ts";
 
 /** A client that was let in. */
 interface Active {
-  readonly admission: Admission;
+  /** What it asked for, kept for a re-authentication; undefined if it used no authentication method. */
+  readonly request: ConnectRequest | undefined;
   readonly client: ClientInfo;
   readonly session: Session;
   readonly publishes: PublishHandler;
@@ -180,14 +181,15 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     );
     const publishes = new PublishHandler(core, session, this);
     const active: Active = {
-      admission,
+      request: auth.authenticationMethod === undefined ? undefined : admission.request,
       client: { clientId, username, protocolVersion, peer },
       session,
       publishes,
       will,
     };
     this.#state = { kind: "connected", active, reauthentication: undefined };
-    this.#connection.limitSilence(keepAlive * 1500, () => this.#onSilence());
+    this.#connection.limitSilence(keepAlive * 1500);
+    this.#connection.limitPackets(core.options.maxPacketSize);
     core.metrics.connectsAccepted++;
     logConnected(core.log, admission, active.client);
     session.journal?.will(will);
@@ -340,8 +342,9 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
   }
 
   #onAuth(state: State & { kind: "connected" }, packet: AuthPacket): Promise<void> | undefined {
-    const method = state.active.admission.packet.properties?.authenticationMethod;
-    if (method === undefined) {
+    const { request } = state.active;
+    const method = request?.properties.authenticationMethod;
+    if (request === undefined || method === undefined) {
       throw new MqttError("Cannot re-authenticate: CONNECT had no authentication method", ReasonCode.ProtocolError);
     }
     const begins = state.reauthentication === undefined;
@@ -349,7 +352,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     const auth = state.reauthentication ??= beginEnhancedAuth(
       this.#core.options,
       method,
-      state.active.admission.request,
+      request,
     );
     const outcome = auth.next(packet.properties?.authenticationData);
     if (outcome instanceof Promise) return outcome.then((result) => this.#onReauthOutcome(auth, result));
@@ -402,7 +405,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     this.#end({ kind: "failure" });
   }
 
-  #onSilence(): void {
+  onSilence(): void {
     this.#core.log.write("notice", `Client ${this.client.clientId} has exceeded timeout, disconnecting.`);
     this.disconnect(ReasonCode.KeepAliveTimeout);
   }

@@ -25,6 +25,8 @@ export const NEVER_EXPIRES = 0xffff_ffff;
 
 /** The connection of a session, as the session sees it. */
 export interface SessionLink {
+  /** Whether the client speaks MQTT 5.0. */
+  readonly v5: boolean;
   /** Whether so much waits to be written that more should wait in the session's queue. */
   readonly congested: boolean;
   /** Whether so much waits to be written that messages will soon be dropped. */
@@ -152,6 +154,8 @@ export class Session {
     share: ShareGroup | undefined,
   ): void {
     const link = this.#link;
+    // Before 5.0 a live message has RETAIN 0, whatever the subscription says that a 5.0 connection left behind.
+    if (retain && link !== undefined && !link.v5) retain = false;
     if (qos === 0) {
       if (link === undefined) return;
       if (!this.#queue.holdsQoS0) {
@@ -207,7 +211,7 @@ export class Session {
   }
 
   #fallBehind(): void {
-    this.#pressure.note(this.#pace ??= new Pace());
+    this.#pressure.note(this.#pace ??= new Pace(), this);
   }
 
   #catchUp(link: SessionLink, pace: Pace): void {
