@@ -6,6 +6,7 @@
 
 import type { QoS, SubscriptionRequest } from "../codec/packets.ts";
 import { parseSharedFilter } from "../codec/topic.ts";
+import { TextMap } from "../engine/text_map.ts";
 import { TopicTrie } from "../engine/topic_trie.ts";
 import { EncodedVariants } from "./encoded_variants.ts";
 import type { Publication } from "./publication.ts";
@@ -147,7 +148,7 @@ export class Router {
     this.#subscriptions++;
     if (group === undefined) return entry.add(subscription);
     this.#shared++;
-    entry.groups ??= new Map();
+    entry.groups ??= new TextMap();
     let members = entry.groups.get(group);
     if (members === undefined) entry.groups.set(group, members = new ShareGroup(subscription.key));
     members.add(subscription);

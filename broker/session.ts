@@ -8,6 +8,7 @@ import type { QoS } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { InboundFlow } from "../engine/inbound_flow.ts";
 import { OutboundFlow } from "../engine/outbound_flow.ts";
+import { TextMap } from "../engine/text_map.ts";
 import type { Timer } from "../engine/timers.ts";
 import type { Clock } from "../engine/clock.ts";
 import { type BackPressure, Pace } from "./back_pressure.ts";
@@ -71,7 +72,7 @@ export class Session {
   expiryInterval = 0;
   expiryTimer: Timer | undefined;
   /** Subscriptions by filter as the client wrote it. */
-  readonly subscriptions = new Map<string, Subscription>();
+  readonly subscriptions = new TextMap<Subscription>();
   readonly outbound: OutboundFlow<Delivery>;
   readonly inbound: InboundFlow;
   readonly #queue: DeliveryQueue;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { TextMap } from "../engine/text_map.ts";
 import type { Timers } from "../engine/timers.ts";
 import type { Journal } from "./journal.ts";
 import type { Metrics } from "./metrics.ts";
@@ -52,7 +53,7 @@ export class Sessions {
   readonly #metrics: Metrics;
   readonly #router: Router;
   readonly #wills: DelayedWills;
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new TextMap<Session>();
   readonly #holders = new Map<Session, Holder>();
 
   constructor(environment: SessionsEnvironment) {

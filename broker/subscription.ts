@@ -5,6 +5,7 @@
  */
 
 import type { QoS, RetainHandling } from "../codec/packets.ts";
+import type { TextMap } from "../engine/text_map.ts";
 import type { Session } from "./session.ts";
 import type { ShareGroup } from "./shared_subscriptions.ts";
 
@@ -29,7 +30,7 @@ export class FilterEntry {
   #only: Subscription | undefined;
   #many: Set<Subscription> | undefined;
   /** Share groups by share name. */
-  groups: Map<string, ShareGroup> | undefined;
+  groups: TextMap<ShareGroup> | undefined;
 
   /** Whether nobody subscribes to the filter any more. */
   get isEmpty(): boolean {

@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../engine/clock.ts";
+import { TextMap } from "../engine/text_map.ts";
 import type { Timer, Timers } from "../engine/timers.ts";
 import type { ClientInfo } from "./hooks.ts";
 import type { MessageValues } from "./publication.ts";
@@ -28,7 +29,7 @@ export class DelayedWills {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #publish: PublishWill;
-  readonly #waiting = new Map<string, { readonly will: WillMessage; readonly timer: Timer }>();
+  readonly #waiting = new TextMap<{ readonly will: WillMessage; readonly timer: Timer }>();
 
   constructor(clock: Clock, timers: Timers, publish: PublishWill) {
     this.#clock = clock;
