@@ -5,7 +5,7 @@
  */
 
 import { MqttError } from "../codec/errors.ts";
-import type { AuthPacket } from "../codec/packets.ts";
+import type { AuthPacket, Packet } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import type { AuthExchange, AuthStep, BrokerHooks, ConnectRequest, MaybePromise } from "./hooks.ts";
 
@@ -64,5 +64,23 @@ export function beginEnhancedAuth(hooks: BrokerHooks, method: string, request: C
   throw new MqttError(
     `Cannot authenticate: the method must be one of [${Object.keys(methods).join(", ")}], received ${method}`,
     ReasonCode.BadAuthenticationMethod,
+  );
+}
+
+/** Throws {@linkcode MqttError} unless `packet` is the AUTH that has to come now. */
+export function assertAuth(packet: Packet, method: string, reasonCode: number): asserts packet is AuthPacket {
+  if (packet.type !== "auth") {
+    throw new MqttError(
+      `Cannot authenticate: only AUTH or DISCONNECT may come now, received ${packet.type.toUpperCase()}`,
+      ReasonCode.ProtocolError,
+    );
+  }
+  if (packet.properties?.authenticationMethod !== method) {
+    throw new MqttError(`Cannot authenticate: the method must be ${method}`, ReasonCode.ProtocolError);
+  }
+  if (packet.reasonCode === reasonCode) return;
+  throw new MqttError(
+    `Cannot authenticate: the reason code of AUTH must be 0x${reasonCode.toString(16)}`,
+    ReasonCode.ProtocolError,
   );
 }

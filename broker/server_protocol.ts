@@ -12,11 +12,12 @@ import type { AuthPacket, DisconnectPacket, Packet, SubscribePacket } from "../c
 import { connectReturnCode, ReasonCode, reasonCodeName } from "../codec/reason_codes.ts";
 import { type Connection, type Protocol, reasonCodeOf } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
-import { type AuthOutcome, beginEnhancedAuth, type EnhancedAuth } from "./enhanced_auth.ts";
+import { assertAuth, type AuthOutcome, beginEnhancedAuth, type EnhancedAuth } from "./enhanced_auth.ts";
 import { type Admission, admit, assertMayOpen, authenticate, connackFor, willOf } from "./handshake.ts";
 import type { ClientInfo, ConnectRequest } from "./hooks.ts";
 import { logConnected, logReceived } from "./connection_log.ts";
 import { type PublishAnswerer, PublishHandler } from "./publish_handler.ts";
+import { ResponseHandler } from "./response_handler.ts";
 import { Sender } from "./sender.ts";
 import type { Session } from "./session.ts";
 import type { ConnectionEnd, Holder } from "./sessions.ts";
@@ -30,6 +31,7 @@ interface Active {
   readonly client: ClientInfo;
   readonly session: Session;
   readonly publishes: PublishHandler;
+  readonly responses: ResponseHandler;
   readonly will: WillMessage | undefined;
 }
 
@@ -179,12 +181,12 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
       maximumPacketSize,
       Math.min(topicAliasMaximum, core.options.maxTopicAlias),
     );
-    const publishes = new PublishHandler(core, session, this);
     const active: Active = {
       request: auth.authenticationMethod === undefined ? undefined : admission.request,
       client: { clientId, username, protocolVersion, peer },
       session,
-      publishes,
+      publishes: new PublishHandler(core, session, this),
+      responses: new ResponseHandler(core, session, this.#sender),
       will,
     };
     this.#state = { kind: "connected", active, reauthentication: undefined };
@@ -207,30 +209,8 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
   #handleConnected(state: State & { kind: "connected" }, frame: Frame): Promise<void> | undefined {
     const first = frame.bytes[frame.start] ?? 0;
     if (first >> 4 === 3) return state.active.publishes.handle(frame);
-    if (frame.end - frame.bodyStart === 2 && this.#handleShortResponse(state.active, first, frame)) return undefined;
+    if (frame.end - frame.bodyStart === 2 && state.active.responses.handleShort(first, frame)) return undefined;
     return this.#handlePacket(state, decodePacket(frame, state.active.client.protocolVersion));
-  }
-
-  /** The usual PUBACK, PUBREC, PUBREL and PUBCOMP: a packet identifier and nothing else. */
-  #handleShortResponse({ session }: Active, first: number, { bytes, bodyStart }: Frame): boolean {
-    const packetId = ((bytes[bodyStart] ?? 0) << 8) | (bytes[bodyStart + 1] ?? 0);
-    if (packetId === 0) return false; // the decoder says what is wrong
-    if (this.#core.log.debug) return false; // a line for each packet, and time to decode it
-    switch (first) {
-      case 0x40:
-        this.#onPuback(session, packetId);
-        return true;
-      case 0x50:
-        this.#onPubrec(session, packetId, ReasonCode.Success);
-        return true;
-      case 0x62:
-        this.#onPubrel(session, packetId);
-        return true;
-      case 0x70:
-        this.#onPubcomp(session, packetId);
-        return true;
-    }
-    return false;
   }
 
   #handlePacket(state: State & { kind: "connected" }, packet: Packet): Promise<void> | undefined {
@@ -239,16 +219,10 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     if (this.#core.log.debug) logReceived(this.#core.log, active.client.clientId, packet);
     switch (packet.type) {
       case "puback":
-        this.#onPuback(session, packet.packetId);
-        return undefined;
       case "pubrec":
-        this.#onPubrec(session, packet.packetId, packet.reasonCode);
-        return undefined;
       case "pubrel":
-        this.#onPubrel(session, packet.packetId);
-        return undefined;
       case "pubcomp":
-        this.#onPubcomp(session, packet.packetId);
+        active.responses.handle(packet);
         return undefined;
       case "subscribe":
         return this.#onSubscribe(active, packet);
@@ -288,43 +262,6 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
   /** What is sent next promises that the session has changed: it waits until that is committed. */
   #promise(session: Session): void {
     if (session.journal !== undefined) this.#sender.hold();
-  }
-
-  #onPuback(session: Session, packetId: number): void {
-    const delivery = session.outbound.puback(packetId);
-    if (delivery === undefined) return;
-    session.journal?.finished(delivery);
-    session.pump();
-  }
-
-  #onPubrec(session: Session, packetId: number, reasonCode: number): void {
-    const delivery = session.outbound.get(packetId);
-    switch (session.outbound.pubrec(packetId, reasonCode)) {
-      case "release":
-        if (delivery !== undefined) session.journal?.released(delivery, packetId);
-        this.#promise(session);
-        return this.#sender.sendPubrel(packetId);
-      case "ended":
-        if (delivery !== undefined) session.journal?.finished(delivery);
-        return session.pump();
-      case "unknown":
-        // Before 5.0 there is no code, and the answer lets the client end the exchange.
-        if (reasonCode < 0x80) this.#sender.sendResponse(0x62, packetId, ReasonCode.PacketIdentifierNotFound);
-    }
-  }
-
-  #onPubrel(session: Session, packetId: number): void {
-    const known = session.inbound.pubrel(packetId);
-    if (known) session.journal?.receptionEnded(packetId);
-    this.#promise(session);
-    this.#sender.sendResponse(0x70, packetId, known ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound);
-  }
-
-  #onPubcomp(session: Session, packetId: number): void {
-    const delivery = session.outbound.pubcomp(packetId);
-    if (delivery === undefined) return;
-    session.journal?.finished(delivery);
-    session.pump();
   }
 
   #onSubscribe(active: Active, packet: SubscribePacket): Promise<void> | undefined {
@@ -463,21 +400,4 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
   #log(line: string): void {
     this.#core.log.write("notice", line);
   }
-}
-
-function assertAuth(packet: Packet, method: string, reasonCode: number): asserts packet is AuthPacket {
-  if (packet.type !== "auth") {
-    throw new MqttError(
-      `Cannot authenticate: only AUTH or DISCONNECT may come now, received ${packet.type.toUpperCase()}`,
-      ReasonCode.ProtocolError,
-    );
-  }
-  if (packet.properties?.authenticationMethod !== method) {
-    throw new MqttError(`Cannot authenticate: the method must be ${method}`, ReasonCode.ProtocolError);
-  }
-  if (packet.reasonCode === reasonCode) return;
-  throw new MqttError(
-    `Cannot authenticate: the reason code of AUTH must be 0x${reasonCode.toString(16)}`,
-    ReasonCode.ProtocolError,
-  );
 }
