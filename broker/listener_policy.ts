@@ -1,0 +1,34 @@
+/**
+ * What holds for the connections of one listener.
+ *
+ * @module
+ */
+
+import type { QoS } from "../codec/packets.ts";
+import type { BrokerHooks } from "./hooks.ts";
+
+/**
+ * Settings of one listener. What is absent is as the broker's own options say; a hook that is given takes the place of
+ * the broker's. The broker looks at them whenever they matter, so whoever owns the object may change it at any time.
+ */
+export interface ListenerPolicy extends BrokerHooks {
+  /** Whether a client without a user name may connect. Default true. */
+  allowAnonymous?: boolean;
+  /** Whether a client may connect without a client identifier. */
+  allowZeroLengthClientId?: boolean;
+  /** Prefix of client identifiers that the broker assigns. */
+  autoIdPrefix?: string;
+  /** Connections of this listener at one time; more are closed at once. Default no limit but the broker's. */
+  maxConnections?: number;
+  /** Highest QoS that clients may publish with. */
+  maximumQoS?: QoS;
+  /** Highest topic alias in each direction, 0 to 65,535. */
+  maxTopicAlias?: number;
+  /**
+   * Stands, unseen by the clients, before all topics that they publish and subscribe to, e.g. `site1/`. Hooks see the
+   * whole topic. Default none.
+   */
+  mountPoint?: string;
+  /** Whether the user name takes the place of the client identifier; a client without one is refused. Default false. */
+  useUsernameAsClientId?: boolean;
+}
