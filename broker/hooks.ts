@@ -36,10 +36,33 @@ export interface ConnectRequest extends ClientInfo {
   readonly properties: ConnectProperties;
 }
 
-/** The decision about a connection: `true`, or a refusal with its reason code (0x80 to 0xFF, MQTT 5.0 section 3.2.2.2). */
+/** Topic filters within which a client may publish and subscribe. An absent list allows everything. */
+export interface Permissions {
+  readonly publish?: readonly string[];
+  readonly subscribe?: readonly string[];
+}
+
+/** What is known about a client once it has shown who it is. */
+export interface Acceptance {
+  /** Who it is; absent: whoever CONNECT says. */
+  readonly username?: string;
+  /**
+   * Until when, in milliseconds since 1970. Then the connection ends, for 5.0 clients with 0xA0 (maximum connect time).
+   * Absent: without an end.
+   */
+  readonly expiresAt?: number;
+  /** What it may do at most; all other rules hold besides. Absent: what the other rules allow. */
+  readonly permissions?: Permissions;
+}
+
+/**
+ * The decision about a connection: `true`, or more about the client that is let in, or a refusal with its reason code
+ * (0x80 to 0xFF, MQTT 5.0 section 3.2.2.2).
+ */
 export type ConnectDecision =
   | boolean
-  | { readonly reasonCode: number; readonly reasonString?: string };
+  | { readonly accepted: true } & Acceptance
+  | { readonly accepted?: false; readonly reasonCode: number; readonly reasonString?: string };
 
 /** A message that a client wants to publish. */
 export interface PublishRequest {
@@ -66,13 +89,31 @@ export interface SubscribeRequest {
 /** One step of an enhanced authentication (MQTT 5.0 section 4.12). */
 export type AuthStep =
   | { readonly kind: "continue"; readonly data?: Uint8Array }
-  | { readonly kind: "success"; readonly data?: Uint8Array; readonly username?: string }
+  | { readonly kind: "success"; readonly data?: Uint8Array } & Acceptance
   | { readonly kind: "failure"; readonly reasonCode?: number; readonly reasonString?: string };
 
 /** The server's side of one enhanced authentication: takes what the client sent, says what comes next. */
 export interface AuthExchange {
   /** Takes the client's authentication data, undefined for none. A throw or rejection refuses the client. */
   next(data: Uint8Array | undefined): MaybePromise<AuthStep>;
+}
+
+/** A client as far as access rules know it; one that is away is known by nothing else. */
+export type AccessSubject = Pick<ClientInfo, "clientId" | "username">;
+
+/**
+ * Rules that look at the client and the topic alone, so that the broker can remember their answers: a message on a topic
+ * that was decided about before costs nothing. All answers are given at once.
+ */
+export interface AccessRules {
+  /** Whether the client may publish to a topic, wills included. */
+  mayPublish(client: AccessSubject, topic: string): boolean;
+  /** Whether the client may subscribe to a filter; what it gets there is another question. */
+  maySubscribe(client: AccessSubject, request: SubscribeRequest): boolean;
+  /** Whether the client gets the messages of a topic that it has subscribed to, retained ones included. */
+  mayReceive(client: AccessSubject, topic: string): boolean;
+  /** Has `listener` called after each change, when no earlier answer holds any more. Returns a function that ends that. */
+  onChange(listener: () => void): () => void;
 }
 
 /** The decisions that an application can take over. What is absent is allowed. */
@@ -83,6 +124,8 @@ export interface BrokerHooks {
   readonly authorizePublish?: (client: ClientInfo, request: PublishRequest) => MaybePromise<boolean>;
   /** Decides about one filter of a SUBSCRIBE. A refused filter gets 0x87 in the SUBACK. */
   readonly authorizeSubscribe?: (client: ClientInfo, request: SubscribeRequest) => MaybePromise<boolean>;
+  /** Rules for publishing, subscribing and receiving; what the hooks above refuse stays refused. */
+  readonly access?: AccessRules;
   /** Enhanced authentication by method name; called for a CONNECT and for each re-authentication. */
   readonly authenticationMethods?: Readonly<Record<string, (request: ConnectRequest) => AuthExchange>>;
   /** Response information for a client that asks for it (MQTT 5.0 section 3.2.2.3.15). */
