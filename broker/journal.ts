@@ -1,32 +1,41 @@
 /**
  * What is to be written to the store: gathered, committed together, and waited for by those who were promised it.
  *
- * Many promises share one commit. It comes a few milliseconds after the first change, or sooner when there are many;
- * until then, the outputs of connections that were promised something hold back what they have. What is over before
- * the commit, such as a message that its receiver has acknowledged meanwhile, is never written; when that was all,
- * nobody has to wait for a commit any longer.
+ * Nothing leaves on a connection between a promise and the commit that holds what was promised; many promises share
+ * one commit. What is over before its commit, such as a QoS 1 message that its receiver has acknowledged meanwhile, is
+ * never written, and nobody waits for it any longer: between clients that keep up, durable messages cost no commit.
  *
  * @module
  */
 
 import type { LogSink } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
-import { storedMessageOf } from "./stored_message.ts";
-import type { Pending } from "./pending.ts";
 import type { Publication } from "./publication.ts";
+import { Soon } from "./soon.ts";
 import type { LoadedDelivery, Store, StoreWrite } from "./store.ts";
+import { storedMessageOf } from "./stored_message.ts";
 
-/** Milliseconds from the first change to its commit, so that others can join in. */
-const COMMIT_DELAY = 2;
-/** With this many changes, or bytes of messages, a commit does not wait. */
+/** How soon a commit comes, in milliseconds. When somebody waits for what is not over by itself, it comes sooner. */
+const Delay = {
+  /** Nobody waits. */
+  Lazy: 20,
+  /** The last commit failed. */
+  Retry: 500,
+} as const;
+/**
+ * Milliseconds for what is probably over soon. On a slow disk there is more patience, as a commit is dear, and when it
+ * has ended, all that came meanwhile has still to be handled.
+ */
+const PATIENCE = { least: 2, most: 20 };
+/** With this many changes, or bytes of messages, a commit comes at once. */
 const MAX_WRITES = 8_192;
 const MAX_BYTES = 4 * 1024 * 1024;
-/** Milliseconds from a commit that failed to the next attempt. */
-const RETRY_DELAY = 500;
+/** Changes that are over are forgotten when there are this many. */
+const MAX_OVER = 4_096;
 
 /** Something that can keep its bytes until a commit. */
 export interface Held {
-  /** Sends nothing from now on; false if that is so already. */
+  /** Sends nothing from now on; false if it cannot send anything any more. */
   hold(): boolean;
   /** Sends what it has kept. */
   resume(): void;
@@ -34,25 +43,40 @@ export interface Held {
   fail(error: Error): void;
 }
 
-/** All changes of one broker. */
+/** All changes of one broker. Changes are numbered; numbers rise for ever. */
 export class Journal {
+  /** Called when a commit works again after one has failed. */
+  onRecovered: () => void = () => {};
   readonly #store: Store;
   readonly #log: LogSink;
   readonly #metrics: Metrics;
-  /** Called when a commit works again after one has failed. */
-  onRecovered: () => void = () => {};
+  #lastNumber: number;
+  #version = 0;
+  /** Goes first, and is waited for by nobody. */
+  #removals: StoreWrite[] = [];
+  /** Changes from number `#base` on; undefined where they are over. */
   #writes: (StoreWrite | undefined)[] = [];
+  #base = 0;
+  /** The first change that is not over. */
+  #first = 0;
   #live = 0;
   #bytes = 0;
-  #generation = 0;
-  #version = 0;
-  #lastNumber: number;
-  #held: Held[] = [];
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #hurried = false;
-  #state: "working" | "failing" | "closed" = "working";
+  /** The end of the changes that have been in a commit that failed: they stay, so that the next attempt tells. */
+  #frozen = 0;
+  /** The end of the changes that will not be over by themselves. */
+  #fixed = 0;
   /** Places of changes that later ones of the same key replace: retained messages by topic, sessions by id. */
   readonly #latest = new Map<string | number, number>();
+  /** Who waits, with the end of the changes that each waits for, which rises. */
+  readonly #held = new Map<Held, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #delay: number = Delay.Lazy;
+  #patience: number = PATIENCE.least;
+  /** The end of the changes when the timer was set. */
+  #timedEnd = 0;
+  #resuming = false;
+  readonly #soon = new Soon(() => this.#state === "working" && this.commit());
+  #state: "working" | "failing" | "closed" = "working";
 
   constructor(store: Store, log: LogSink, metrics: Metrics) {
     this.#store = store;
@@ -66,54 +90,70 @@ export class Journal {
     return this.#state === "failing";
   }
 
-  /** Changes with every write: who finds it changed has something to wait for. */
+  /** Changes with every change: who finds it another one has something to wait for. */
   get version(): number {
     return this.#version;
   }
 
-  /** A number that was never used in the store. */
+  get #end(): number {
+    return this.#base + this.#writes.length;
+  }
+
+  /** A number that is not used in the store. */
   nextNumber(): number {
     return ++this.#lastNumber;
   }
 
-  /** Adds a change. `bytes` is the size of what comes with it. */
-  write(write: StoreWrite, bytes: number = 0): Pending {
+  /** Adds a change; returns its number. `bytes` is the size of the message in it. */
+  write(write: StoreWrite, bytes: number = 0): number {
+    const index = this.writeBriefly(write, bytes);
+    this.#fixed = index + 1;
+    return index;
+  }
+
+  /** The same for a change that is probably over soon. */
+  writeBriefly(write: StoreWrite, bytes: number = 0): number {
     this.#version++;
     this.#live++;
     this.#bytes += bytes;
-    const index = this.#writes.push(write) - 1;
-    if (this.#timer === undefined) this.#schedule(COMMIT_DELAY);
-    if (!this.#hurried && (index >= MAX_WRITES || this.#bytes >= MAX_BYTES)) this.#hurry();
-    return { generation: this.#generation, index };
+    const index = this.#end;
+    this.#writes.push(write);
+    this.#schedule(Delay.Lazy);
+    if (this.#live >= MAX_WRITES || this.#bytes >= MAX_BYTES) this.#hurry();
+    return index;
   }
 
-  /** The change, if it is not committed yet. */
-  pending(at: Pending): StoreWrite | undefined {
-    return at.generation === this.#generation ? this.#writes[at.index] : undefined;
+  /** Adds a change in the place of one with the same key that is not committed yet. */
+  writeLatest(key: string | number, write: StoreWrite, bytes: number = 0): void {
+    const index = this.#latest.get(key);
+    if (index === undefined) this.#latest.set(key, this.write(write, bytes));
+    else this.replace(index, write);
+  }
+
+  /** Removes what is in the store already. */
+  remove(write: StoreWrite & { readonly kind: "removeDelivery" }): void {
+    this.#removals.push(write);
+    this.#schedule(Delay.Lazy);
+    if (this.#removals.length >= MAX_WRITES) this.#hurry();
+  }
+
+  /** The change, if it can still be taken back or replaced. */
+  pending(index: number): StoreWrite | undefined {
+    return index >= this.#base && index >= this.#frozen ? this.#writes[index - this.#base] : undefined;
   }
 
   /** Puts another change in the place of one that is not committed yet. */
-  replace(at: Pending, write: StoreWrite): void {
+  replace(index: number, write: StoreWrite): void {
     this.#version++;
-    this.#writes[at.index] = write;
+    this.#writes[index - this.#base] = write;
   }
 
-  /** Takes back a change that is not committed yet. */
-  cancel(at: Pending): void {
-    if (this.#writes[at.index] === undefined) return;
-    this.#writes[at.index] = undefined;
-    // Nobody has to wait any longer.
-    if (--this.#live === 0) this.#hurry();
-  }
-
-  /** Adds a change, in the place of one with the same key that is not committed yet. */
-  writeLatest(key: string | number, write: StoreWrite, bytes: number = 0): void {
-    const index = this.#latest.get(key);
-    if (index === undefined) this.#latest.set(key, this.write(write, bytes).index);
-    else {
-      this.#version++;
-      this.#writes[index] = write;
-    }
+  /** Takes back a change that is {@linkcode pending}. */
+  cancel(index: number, bytes: number = 0): void {
+    this.#writes[index - this.#base] = undefined;
+    this.#live--;
+    this.#bytes -= bytes;
+    if (index === this.#first) this.#advance();
   }
 
   /** Keeps a retained message. */
@@ -127,9 +167,18 @@ export class Journal {
     this.writeLatest(topic, { kind: "removeRetained", topic });
   }
 
-  /** Has `held` wait for the commit of all that was written so far. */
+  /** Has `held` wait until all changes so far are committed or over. */
   hold(held: Held): void {
-    if (this.#live > 0 && held.hold()) this.#held.push(held);
+    const end = this.#end;
+    if (this.#first === end) return;
+    const until = this.#held.get(held);
+    if (until === end) return;
+    // The map stays in the order of what they wait for.
+    if (until !== undefined) this.#held.delete(held);
+    else if (!held.hold()) return;
+    this.#held.set(held, end);
+    if (this.#fixed > this.#first) this.#hurry();
+    else this.#schedule(this.#patience);
   }
 
   /** The first deliveries that wait for a session from `position` on; those not committed yet are committed first. */
@@ -148,16 +197,17 @@ export class Journal {
   /** Commits all changes now. False: it failed, and will be tried again. */
   commit(): boolean {
     this.#cancelTimer();
-    if (this.#live === 0) {
-      this.#settle();
-      return true;
-    }
+    const writes: StoreWrite[] = this.#removals;
+    for (const write of this.#writes) if (write !== undefined) writes.push(write);
+    const begun = performance.now();
     try {
-      this.#store.commit(this.#writes.filter((write) => write !== undefined));
+      if (writes.length > 0) this.#store.commit(writes);
     } catch (error) {
+      writes.length -= this.#live;
       this.#onFailure(error instanceof Error ? error : new Error(String(error)));
       return false;
     }
+    this.#patience = Math.min(Math.max(2 * (performance.now() - begun), PATIENCE.least), PATIENCE.most);
     const recovered = this.#state === "failing";
     if (recovered) this.#state = "working";
     this.#settle();
@@ -165,24 +215,48 @@ export class Journal {
     return true;
   }
 
-  /** Commits what is left, and ends. Nothing may be written after that. */
+  /** Commits what is left, and ends. Nothing is written after that. */
   close(): void {
     this.commit();
-    this.#cancelTimer();
     this.#state = "closed";
+    this.#cancelTimer();
+    this.#soon.close();
   }
 
-  /** All changes so far are committed, or over. */
+  /** All changes are committed. */
   #settle(): void {
-    this.#cancelTimer();
+    this.#first = this.#base = this.#end;
     this.#writes = [];
+    this.#removals = [];
     this.#live = 0;
     this.#bytes = 0;
-    this.#generation++;
     this.#latest.clear();
-    const held = this.#held;
-    this.#held = [];
-    for (const one of held) one.resume();
+    this.#resumeHeld();
+  }
+
+  #advance(): void {
+    const writes = this.#writes;
+    const end = this.#end;
+    while (this.#first < end && writes[this.#first - this.#base] === undefined) this.#first++;
+    if (this.#first === end || this.#first - this.#base >= MAX_OVER) {
+      writes.splice(0, this.#first - this.#base);
+      this.#base = this.#first;
+    }
+    if (this.#held.size === 0 || this.#resuming) return;
+    this.#resuming = true;
+    // Together with what the same packets have brought about.
+    queueMicrotask(() => {
+      this.#resuming = false;
+      this.#resumeHeld();
+    });
+  }
+
+  #resumeHeld(): void {
+    for (const [held, until] of this.#held) {
+      if (until > this.#first) return;
+      this.#held.delete(held);
+      held.resume();
+    }
   }
 
   #onFailure(error: Error): void {
@@ -191,11 +265,10 @@ export class Journal {
       this.#state = "failing";
       this.#log.write("error", `${error.message}. New QoS 1 and 2 messages are refused until that works again.`);
     }
-    // What is in a commit that failed stays in it, so that the next attempt shows whether it can be written.
-    this.#generation++;
-    this.#schedule(RETRY_DELAY);
-    const held = this.#held;
-    this.#held = [];
+    this.#frozen = this.#end;
+    this.#schedule(Delay.Retry);
+    const held = [...this.#held.keys()];
+    this.#held.clear();
     for (const one of held) one.fail(error);
   }
 
@@ -204,20 +277,27 @@ export class Journal {
     this.onRecovered();
   }
 
+  /** Sees to it that a commit comes after `delay`, or sooner. Not by the broker's clock, which is the protocol's. */
   #schedule(delay: number): void {
+    if (this.#timer !== undefined && (delay >= this.#delay || this.#state === "failing")) return;
     if (this.#state === "closed") return;
-    // Not the broker's clock: that one is for what the protocol says about time.
-    this.#timer = setTimeout(() => this.commit(), delay);
+    this.#cancelTimer();
+    this.#delay = this.#state === "failing" ? Delay.Retry : delay;
+    this.#timedEnd = this.#end;
+    this.#timer = setTimeout(() => this.#onTime(), this.#delay);
+  }
+
+  #onTime(): void {
+    this.#timer = undefined;
+    // What has been waited for all the time is over: those who came later wait their own time.
+    const isOver = this.#state === "working" && this.#held.size > 0 && this.#first >= this.#timedEnd;
+    if (isOver) this.#schedule(this.#patience);
+    else this.commit();
   }
 
   /** Not at once: a packet that is being handled may bring changes that must not be torn apart. */
   #hurry(): void {
-    if (this.#state !== "working") return;
-    this.#hurried = true;
-    queueMicrotask(() => {
-      this.#hurried = false;
-      this.commit();
-    });
+    if (this.#state === "working") this.#soon.ask();
   }
 
   #cancelTimer(): void {

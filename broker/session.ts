@@ -182,7 +182,7 @@ export class Session {
     const lasts = this.#link === undefined || this.#journal !== undefined;
     const kept = lasts ? publication.keep() : publication.keepBriefly(this.#slab);
     const delivery = new Delivery(kept, qos, retain, subscriptionIds, share);
-    if (qos > 0) this.#journal?.queued(delivery);
+    if (qos > 0) this.#journal?.queued(delivery, this.#link !== undefined);
     this.#queue.push(delivery);
   }
 

@@ -70,9 +70,9 @@ export class SessionJournal implements QueueReader {
     this.#journal.write({ kind: "removeReceived", session: this.#id, packetId });
   }
 
-  /** A delivery waits in the queue. Gives it its place. */
-  queued(delivery: Delivery): void {
-    this.#add(delivery, { phase: "queued" }, 0);
+  /** A delivery waits in the queue, of a client that is there to take it or not. Gives it its place. */
+  queued(delivery: Delivery, isConnected: boolean): void {
+    this.#add(delivery, { phase: "queued" }, 0, isConnected && delivery.qos === 1);
   }
 
   /** A delivery was sent for the first time. */
@@ -80,15 +80,15 @@ export class SessionJournal implements QueueReader {
     const order = this.#journal.nextNumber();
     const state = { phase: "sent", packetId, order } as const;
     const { place } = delivery;
-    if (place === undefined) return this.#add(delivery, state, order);
+    if (place === undefined) return this.#add(delivery, state, order, delivery.qos === 1);
     place.order = order;
-    this.#update(place, state);
+    this.#update(place, state, delivery.qos === 1);
   }
 
   /** PUBREC came for a delivery. */
   released(delivery: Delivery, packetId: number): void {
     const { place } = delivery;
-    if (place !== undefined) this.#update(place, { phase: "released", packetId, order: place.order });
+    if (place !== undefined) this.#update(place, { phase: "released", packetId, order: place.order }, false);
   }
 
   /** A delivery is over: acknowledged, expired or dropped. */
@@ -98,12 +98,12 @@ export class SessionJournal implements QueueReader {
     delivery.place = undefined;
     const journal = this.#journal;
     if (place.added !== undefined && journal.pending(place.added) !== undefined) {
-      journal.cancel(place.added);
-      return this.#releaseMessage(publication, place.message);
+      this.#releaseMessage(publication, place.message);
+      return journal.cancel(place.added);
     }
     if (place.updated !== undefined && journal.pending(place.updated) !== undefined) journal.cancel(place.updated);
     const { position, message } = place;
-    journal.write({ kind: "removeDelivery", session: this.#id, position, message });
+    journal.remove({ kind: "removeDelivery", session: this.#id, position, message });
   }
 
   /** Reads deliveries that wait. */
@@ -155,13 +155,14 @@ export class SessionJournal implements QueueReader {
     this.#journal.write({ kind: "removeWill", session: this.#id });
   }
 
-  #add(delivery: Delivery, state: DeliveryState, order: number): void {
+  /** `isBrief`: one PUBACK, and it is over. */
+  #add(delivery: Delivery, state: DeliveryState, order: number, isBrief: boolean): void {
     const { publication, qos, retain, subscriptionIds, share } = delivery;
     if (qos === 0) return;
     const message = this.#place(publication);
     message.write.references++;
     const position = this.#journal.nextNumber();
-    const added = this.#journal.write({
+    const write: StoreWrite = {
       kind: "addDelivery",
       delivery: {
         session: this.#id,
@@ -174,7 +175,8 @@ export class SessionJournal implements QueueReader {
         size: publication.size,
         state,
       },
-    });
+    };
+    const added = isBrief ? this.#journal.writeBriefly(write) : this.#journal.write(write);
     delivery.place = { position, message: message.id, added, updated: undefined, order };
   }
 
@@ -190,16 +192,16 @@ export class SessionJournal implements QueueReader {
       references: 0,
       message: storedMessageOf(publication),
     };
-    const added = journal.write(write, publication.size);
+    const added = journal.writeBriefly(write, publication.size);
     return publication.place = { id: write.id, added, write };
   }
 
-  #releaseMessage({ place }: Publication, id: number): void {
+  #releaseMessage({ place, size }: Publication, id: number): void {
     if (place === undefined || place.id !== id) return;
-    if (--place.write.references === 0) this.#journal.cancel(place.added);
+    if (--place.write.references === 0) this.#journal.cancel(place.added, size);
   }
 
-  #update(place: DeliveryPlace, state: DeliveryState): void {
+  #update(place: DeliveryPlace, state: DeliveryState, isBrief: boolean): void {
     const journal = this.#journal;
     const { position } = place;
     const added = place.added === undefined ? undefined : journal.pending(place.added);
@@ -211,7 +213,7 @@ export class SessionJournal implements QueueReader {
     if (place.updated !== undefined && journal.pending(place.updated) !== undefined) {
       journal.replace(place.updated, write);
     } else {
-      place.updated = journal.write(write);
+      place.updated = isBrief ? journal.writeBriefly(write) : journal.write(write);
     }
   }
 }
