@@ -10,13 +10,19 @@ import type { PublishProperties } from "../codec/properties.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import type { Transport } from "../engine/transport.ts";
 import { Connection } from "./connection.ts";
+import { ConnectionPolicy } from "./connection_policy.ts";
 import { BrokerCore } from "./core.ts";
+import type { ListenerPolicy } from "./listener_policy.ts";
+import type { ClientInfo } from "./hooks.ts";
 import type { DropCounts } from "./metrics.ts";
 import { type BrokerOptions, resolveOptions } from "./options.ts";
 import { publicationOf } from "./publication.ts";
 import { recover } from "./recovery.ts";
 import { ServerProtocol } from "./server_protocol.ts";
 import { SysTopics } from "./sys_topics.ts";
+
+/** For connections that come by no listener. */
+const NO_POLICY: ListenerPolicy = {};
 
 /** A message that the application publishes. */
 export interface BrokerMessage {
@@ -69,6 +75,7 @@ export interface BrokerCounts {
 export class Broker implements AsyncDisposable {
   readonly #core: BrokerCore;
   readonly #sys: SysTopics;
+  readonly #policies = new WeakMap<ListenerPolicy, ConnectionPolicy>();
   readonly #connections = new Map<ServerProtocol, Promise<void>>();
   readonly #onClose = new Set<() => void>();
   #closed: Promise<void> | undefined;
@@ -95,24 +102,57 @@ export class Broker implements AsyncDisposable {
 
   /**
    * Serves one connection until it ends; never rejects. A broker that is closed, or has as many connections as it
-   * may have, closes it at once.
+   * may have, closes it at once. `listener` is what holds for this connection and all others with the same object.
    */
-  serve(transport: Transport): Promise<void> {
+  serve(transport: Transport, listener: ListenerPolicy = NO_POLICY): Promise<void> {
     const { metrics, options, log } = this.#core;
-    if (this.#closed !== undefined || this.#connections.size >= options.maxConnections) {
+    const policy = this.#policyOf(listener);
+    if (this.#closed !== undefined || this.#connections.size >= options.maxConnections || !policy.hasRoom) {
       metrics.connectionsRefused++;
       log.write("notice", `Client connection from ${transport.peer.address} denied: maxConnections exceeded.`);
       return transport.readable.cancel().catch(() => {});
     }
     metrics.connectionsOpened++;
-    log.write("notice", `New connection from ${transport.peer.address}.`);
+    if (options.connectionMessages) log.write("notice", `New connection from ${transport.peer.address}.`);
     const connection = new Connection(this.#core, transport);
-    const protocol = new ServerProtocol(this.#core, connection);
+    const protocol = new ServerProtocol(this.#core, connection, policy);
+    policy.connections++;
     const ended = connection.run(protocol).then(() => {
+      policy.connections--;
       this.#connections.delete(protocol);
     });
     this.#connections.set(protocol, ended);
     return ended;
+  }
+
+  #policyOf(listener: ListenerPolicy): ConnectionPolicy {
+    let policy = this.#policies.get(listener);
+    if (policy === undefined) {
+      this.#policies.set(listener, policy = new ConnectionPolicy(this.#core.options, listener));
+    }
+    return policy;
+  }
+
+  /**
+   * Changes options while the broker runs, in force before the next packet; a limit that is already passed stays so
+   * until what passes it is gone. `store` and `clock` cannot be changed. Throws `RangeError` for an option out of its
+   * range, and then changes nothing.
+   */
+  update(options: Omit<BrokerOptions, "store" | "clock">): void {
+    this.#core.update(options);
+    for (const protocol of this.#connections.keys()) protocol.onOptions();
+    this.#sys.restart();
+  }
+
+  /** Ends the connections of the clients that `isUnwanted` picks, with this reason code; returns how many. */
+  disconnect(isUnwanted: (client: ClientInfo) => boolean, reasonCode: number = ReasonCode.NotAuthorized): number {
+    let count = 0;
+    for (const protocol of [...this.#connections.keys()]) {
+      if (!protocol.isConnected || !isUnwanted(protocol.client)) continue;
+      protocol.disconnect(reasonCode);
+      count++;
+    }
+    return count;
   }
 
   /**

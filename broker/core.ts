@@ -14,7 +14,7 @@ import { systemClock } from "./system_clock.ts";
 import { Journal } from "./journal.ts";
 import { type LogSink, silentLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
-import type { ResolvedOptions } from "./options.ts";
+import { type BrokerOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { BufferPool, FlushQueue } from "./output.ts";
 import { Publication, publicationOf, PublishForm } from "./publication.ts";
 import { RetainedStore } from "./retained.ts";
@@ -31,7 +31,7 @@ export type PublishOutcome = "delivered" | "no-subscribers" | "quota-exceeded";
 export class BrokerCore {
   readonly options: ResolvedOptions;
   readonly clock: Clock;
-  readonly log: LogSink;
+  log: LogSink;
   readonly metrics = new Metrics();
   readonly timers: Timers;
   readonly topics: TopicCache;
@@ -61,6 +61,13 @@ export class BrokerCore {
     if (options.store !== undefined) this.journal = new Journal(options.store, this.log, this.metrics);
     this.wills = new DelayedWills(this.clock, this.timers, (will) => this.publishWill(will));
     this.sessions = new Sessions(this);
+  }
+
+  /** Changes options; all rooms look at the same object. Throws `RangeError` for one out of its range. */
+  update(options: BrokerOptions): void {
+    const { store, clock } = this.options;
+    Object.assign(this.options, resolveOptions({ ...options, store, clock }));
+    if (options.log !== undefined) this.log = options.log;
   }
 
   /**
@@ -101,10 +108,10 @@ export class BrokerCore {
     }
   }
 
-  #mayPublishWill({ client, topic, message }: WillMessage): MaybePromise<boolean> {
+  #mayPublishWill({ client, policy, topic, message }: WillMessage): MaybePromise<boolean> {
     // Nobody but the broker itself speaks for the broker.
     if (topic.isSys) return false;
-    const hook = this.options.authorizePublish;
+    const hook = (policy ?? this.options).authorizePublish;
     if (hook === undefined) return true;
     try {
       return hook(client, { topic: topic.name, qos: message.qos, retain: message.retain, payload: message.payload });

@@ -9,6 +9,7 @@ import type { ConnackPacket, ConnectPacket } from "../codec/packets.ts";
 import type { ConnackProperties } from "../codec/properties.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import type { Peer } from "../engine/transport.ts";
+import type { ConnectionPolicy } from "./connection_policy.ts";
 import type { BrokerCore } from "./core.ts";
 import type { ClientInfo, ConnectDecision, ConnectRequest, MaybePromise } from "./hooks.ts";
 import { NEVER_EXPIRES } from "./session.ts";
@@ -32,14 +33,17 @@ export interface Admission {
 }
 
 const RECEIVE_MAXIMUM = 65_535;
+/** Bytes; no packet can be larger. */
+const LARGEST_PACKET = 268_435_460;
 
 /** Checks a CONNECT against what this broker supports. Throws {@linkcode MqttError} with the code for the CONNACK. */
-export function admit(core: BrokerCore, packet: ConnectPacket, peer: Peer): Admission {
+export function admit(core: BrokerCore, policy: ConnectionPolicy, packet: ConnectPacket, peer: Peer): Admission {
   const { options } = core;
   const v5 = packet.protocolVersion === 5;
-  const assigned = packet.clientId === "";
-  if (assigned) assertMayBeAssigned(core, packet);
-  assertWillSupported(core, packet);
+  const assigned = packet.clientId === "" && !policy.useUsernameAsClientId;
+  if (assigned) assertMayBeAssigned(policy, packet);
+  const clientId = clientIdOf(core, policy, packet, assigned);
+  assertWillSupported(core, policy, packet);
   const { maxKeepAlive } = options;
   const tooLong = packet.keepAlive > maxKeepAlive || (packet.keepAlive === 0 && maxKeepAlive < 65_535);
   if (tooLong && !v5) {
@@ -51,7 +55,7 @@ export function admit(core: BrokerCore, packet: ConnectPacket, peer: Peer): Admi
   return {
     packet,
     request: {
-      clientId: assigned ? `${options.autoIdPrefix}${crypto.randomUUID().toUpperCase()}` : packet.clientId,
+      clientId,
       username: packet.username,
       password: packet.password,
       protocolVersion: packet.protocolVersion,
@@ -61,15 +65,33 @@ export function admit(core: BrokerCore, packet: ConnectPacket, peer: Peer): Admi
     },
     assigned,
     keepAlive: tooLong ? maxKeepAlive : packet.keepAlive,
-    sessionExpiryInterval: sessionExpiryOf(packet),
-    receiveMaximum: Math.min(packet.properties?.receiveMaximum ?? RECEIVE_MAXIMUM, options.maxInflightMessages),
+    sessionExpiryInterval: Math.min(sessionExpiryOf(packet), longestSession(core)),
+    receiveMaximum: Math.min(
+      packet.properties?.receiveMaximum ?? RECEIVE_MAXIMUM,
+      options.maxInflightMessages,
+    ),
     ourReceiveMaximum: v5 ? options.receiveMaximum : RECEIVE_MAXIMUM,
   };
 }
 
-function assertMayBeAssigned(core: BrokerCore, packet: ConnectPacket): void {
+/** What the client is called here. Throws {@linkcode MqttError} if nobody of that name may be here. */
+function clientIdOf(core: BrokerCore, policy: ConnectionPolicy, packet: ConnectPacket, assigned: boolean): string {
+  const clientId = assigned ? `${policy.autoIdPrefix}${crypto.randomUUID().toUpperCase()}` : packet.clientId;
+  const { clientIdPrefixes } = core.options;
+  if (!clientId.startsWith(clientIdPrefixes)) {
+    throw new MqttError(
+      `Cannot connect: the client identifier must begin with ${clientIdPrefixes}, received ${clientId}`,
+      ReasonCode.NotAuthorized,
+    );
+  }
+  if (!policy.useUsernameAsClientId) return clientId;
+  if (packet.username !== undefined && packet.username !== "") return packet.username;
+  throw new MqttError("Cannot connect: a user name must stand for the client identifier", ReasonCode.NotAuthorized);
+}
+
+function assertMayBeAssigned(policy: ConnectionPolicy, packet: ConnectPacket): void {
   const { protocolVersion, cleanStart } = packet;
-  const allowed = core.options.allowZeroLengthClientId && protocolVersion !== 3;
+  const allowed = policy.allowZeroLengthClientId && protocolVersion !== 3;
   if (allowed && (protocolVersion === 5 || cleanStart)) return;
   throw new MqttError(
     "Cannot connect: the client identifier must have at least one character here",
@@ -77,10 +99,11 @@ function assertMayBeAssigned(core: BrokerCore, packet: ConnectPacket): void {
   );
 }
 
-function assertWillSupported(core: BrokerCore, packet: ConnectPacket): void {
+function assertWillSupported(core: BrokerCore, policy: ConnectionPolicy, packet: ConnectPacket): void {
   const { will } = packet;
   if (will === undefined) return;
-  const { maximumQoS, retainAvailable } = core.options;
+  const { retainAvailable } = core.options;
+  const { maximumQoS } = policy;
   if (will.qos > maximumQoS) {
     throw new MqttError(`Cannot connect: will QoS must be at most ${maximumQoS}`, ReasonCode.QoSNotSupported);
   }
@@ -95,9 +118,17 @@ function sessionExpiryOf(packet: ConnectPacket): number {
   return packet.cleanStart ? 0 : NEVER_EXPIRES;
 }
 
+/** Seconds after which a session without a connection ends, whatever its client asked for. */
+export function longestSession({ options: { persistentClientExpiration } }: BrokerCore): number {
+  return Math.min(persistentClientExpiration, NEVER_EXPIRES);
+}
+
 /** Asks the application who this is. Throws, or rejects with, {@linkcode MqttError} when it refuses. */
-export function authenticate(core: BrokerCore, request: ConnectRequest): MaybePromise<void> {
-  const decision = core.options.authenticate?.(request) ?? true;
+export function authenticate(policy: ConnectionPolicy, request: ConnectRequest): MaybePromise<void> {
+  if (request.username === undefined && !policy.allowAnonymous) {
+    throw new MqttError("Cannot connect: a user name must be given", ReasonCode.NotAuthorized);
+  }
+  const decision = policy.authenticate?.(request) ?? true;
   if (decision instanceof Promise) return decision.then(assertAccepted);
   assertAccepted(decision);
 }
@@ -127,13 +158,19 @@ export function assertMayOpen(core: BrokerCore, client: ClientInfo): void {
 }
 
 /** The will of a CONNECT, ready to be published. */
-export function willOf(core: BrokerCore, packet: ConnectPacket, client: ClientInfo): WillMessage | undefined {
+export function willOf(
+  core: BrokerCore,
+  policy: ConnectionPolicy,
+  packet: ConnectPacket,
+  client: ClientInfo,
+): WillMessage | undefined {
   const { will } = packet;
   if (will === undefined) return undefined;
   const { willDelayInterval = 0, ...properties } = will.properties ?? {};
   return {
     client,
-    topic: core.topics.of(will.topic),
+    policy,
+    topic: core.topics.of(policy.mountPoint + will.topic),
     // The packet lies in a chunk that is read over.
     message: { payload: will.payload.slice(), qos: will.qos, retain: will.retain, properties },
     delay: willDelayInterval,
@@ -143,6 +180,7 @@ export function willOf(core: BrokerCore, packet: ConnectPacket, client: ClientIn
 /** The CONNACK for an accepted client. */
 export function connackFor(
   core: BrokerCore,
+  policy: ConnectionPolicy,
   admission: Admission,
   sessionPresent: boolean,
   auth: Pick<ConnackProperties, "authenticationMethod" | "authenticationData">,
@@ -151,21 +189,29 @@ export function connackFor(
   if (protocolVersion !== 5) {
     return { type: "connack", sessionPresent: sessionPresent && protocolVersion === 4, reasonCode: 0 };
   }
-  return { type: "connack", sessionPresent, reasonCode: 0, properties: { ...announced(core, admission), ...auth } };
+  return {
+    type: "connack",
+    sessionPresent,
+    reasonCode: 0,
+    properties: { ...announced(core, policy, admission), ...auth },
+  };
 }
 
-/** What a 5.0 client has to know; a property that would state the standard's default is left out. */
-function announced(core: BrokerCore, admission: Admission): ConnackProperties {
+/**
+ * What a 5.0 client has to know, in Mosquitto's order; a property that would state the standard's default is left out.
+ */
+function announced(core: BrokerCore, policy: ConnectionPolicy, admission: Admission): ConnackProperties {
   const { options } = core;
-  const { request, packet } = admission;
+  const { request, packet, sessionExpiryInterval } = admission;
   const properties: ConnackProperties = {};
-  if (admission.assigned) properties.assignedClientIdentifier = request.clientId;
-  if (options.maxTopicAlias > 0) properties.topicAliasMaximum = options.maxTopicAlias;
-  if (options.receiveMaximum < RECEIVE_MAXIMUM) properties.receiveMaximum = options.receiveMaximum;
-  if (options.maximumQoS < 2) properties.maximumQoS = options.maximumQoS === 0 ? 0 : 1;
-  if (!options.retainAvailable) properties.retainAvailable = 0;
-  properties.maximumPacketSize = options.maxPacketSize;
+  if (policy.maxTopicAlias > 0) properties.topicAliasMaximum = policy.maxTopicAlias;
   if (admission.keepAlive !== packet.keepAlive) properties.serverKeepAlive = admission.keepAlive;
+  if (admission.assigned) properties.assignedClientIdentifier = request.clientId;
+  if (!options.retainAvailable) properties.retainAvailable = 0;
+  if (options.maxPacketSize < LARGEST_PACKET) properties.maximumPacketSize = options.maxPacketSize;
+  if (options.receiveMaximum < RECEIVE_MAXIMUM) properties.receiveMaximum = options.receiveMaximum;
+  if (policy.maximumQoS < 2) properties.maximumQoS = policy.maximumQoS === 0 ? 0 : 1;
+  if (sessionExpiryInterval !== sessionExpiryOf(packet)) properties.sessionExpiryInterval = sessionExpiryInterval;
   if (packet.properties?.requestResponseInformation === 1) {
     const information = options.responseInformation?.(request);
     if (information !== undefined) properties.responseInformation = information;

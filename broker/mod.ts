@@ -21,6 +21,7 @@
 export { Broker, type BrokerCounts, type BrokerMessage } from "./broker.ts";
 export { listen, type Listener, type ListenOptions } from "./deno/listen.ts";
 export type * from "./hooks.ts";
+export type { ListenerPolicy } from "./listener_policy.ts";
 export type { LogLevel, LogSink } from "./log.ts";
 export type { DropCounts } from "./metrics.ts";
 export type { BrokerOptions } from "./options.ts";

@@ -24,10 +24,14 @@ export interface BrokerOptions extends BrokerHooks {
   readonly store?: Store;
   /** Source of time; tests move it by hand. */
   readonly clock?: Clock;
+  /** Whether a client without a user name may connect. Default true. */
+  readonly allowAnonymous?: boolean;
   /** Prefix of client identifiers that the broker assigns. Default `auto-`. */
   readonly autoIdPrefix?: string;
   /** Whether a client may connect without a client identifier. Default true. */
   readonly allowZeroLengthClientId?: boolean;
+  /** What each client identifier must begin with. Default: anything will do. */
+  readonly clientIdPrefixes?: string;
   /** Whether a client identifier with a session belongs to the user name that opened it. Default true. */
   readonly bindClientIdToUser?: boolean;
   /** Milliseconds from the connection to the end of its CONNECT and authentication. Default 10,000. */
@@ -41,16 +45,23 @@ export interface BrokerOptions extends BrokerHooks {
   /** Bytes of the largest packet that is received, 20 to 268,435,460. Default 16 MiB. A larger one ends the connection with 0x95. */
   readonly maxPacketSize?: number;
   /**
-   * Unacknowledged QoS 1 and 2 messages towards each client, 1 to 65,535; a 5.0 client may ask for fewer. Default 1,000
-   * (Mosquitto's 20 would make a client's round trips its speed).
+   * Unacknowledged QoS 1 and 2 messages towards each client, 1 to 65,535; a 5.0 client may ask for fewer.
+   * Default 1,000 (Mosquitto's 20 would make a client's round trips its speed).
    */
   readonly maxInflightMessages?: number;
+  /**
+   * Bytes of payload and properties of these messages; one message is always let through. Default Infinity.
+   */
+  readonly maxInflightBytes?: number;
   /**
    * Unacknowledged QoS 1 and 2 messages from each 5.0 client, 1 to 65,535; one that sends more is disconnected with
    * 0x93. Default `maxInflightMessages` if that is set, else 20 as Mosquitto announces.
    */
   readonly receiveMaximum?: number;
-  /** Messages that wait for one client, 1 to 1,000,000 (beyond those in flight); more are dropped. Default 1,000. */
+  /**
+   * Messages that wait for one client (beyond those in flight); more are dropped. `Infinity` lets a client that is
+   * away fill the memory. Default 1,000.
+   */
   readonly maxQueuedMessages?: number;
   /** Bytes of payload and properties that wait for one client; more are dropped. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
@@ -58,10 +69,25 @@ export interface BrokerOptions extends BrokerHooks {
   readonly maxOutputBytes?: number;
   /** Highest topic alias in each direction, 0 to 65,535. Default 10. */
   readonly maxTopicAlias?: number;
+  /** Whether QoS 0 messages wait for a client that is away and has a session. Default false. */
+  readonly queueQoS0Messages?: boolean;
+  /** Whether messages go out with the QoS of the subscription, even if they were published with less. Default false. */
+  readonly upgradeOutgoingQoS?: boolean;
+  /**
+   * Bytes of the largest payload; a larger one is dropped, and acknowledged with 0x83. Default Infinity.
+   */
+  readonly messageSizeLimit?: number;
+  /**
+   * Seconds after which the session of a client that is away ends, even if the client wants it to last longer.
+   * Default Infinity.
+   */
+  readonly persistentClientExpiration?: number;
   /** Highest QoS that clients may publish with. Default 2. */
   readonly maximumQoS?: QoS;
   /** Whether retained messages are kept. Default true. */
   readonly retainAvailable?: boolean;
+  /** Whether a retained message is sent only if who published it still may. Default true. */
+  readonly checkRetainSource?: boolean;
   /** Retained messages in all; a new one beyond gets 0x97 and is not stored. Default 1,000,000. */
   readonly maxRetainedMessages?: number;
   /** Bytes of topics, properties and payloads of all retained messages. Default 1 GiB. */
@@ -70,6 +96,8 @@ export interface BrokerOptions extends BrokerHooks {
   readonly maxTopicLevels?: number;
   /** Subscriptions of one client; more get 0x97 in the SUBACK. Default 100,000. */
   readonly maxSubscriptions?: number;
+  /** Whether connections and their ends are logged. Default true. */
+  readonly connectionMessages?: boolean;
   /** Seconds between publications of `$SYS` topics; 0 turns them off. Default 10. */
   readonly sysInterval?: number;
 }
@@ -87,9 +115,12 @@ const RANGES: readonly (readonly [name: keyof BrokerOptions, from: number, to: n
   ["maxKeepAlive", 0, 65_535],
   ["maxPacketSize", 20, 268_435_460],
   ["maxInflightMessages", 1, 65_535],
+  ["maxInflightBytes", 1, Infinity],
   ["receiveMaximum", 1, 65_535],
-  ["maxQueuedMessages", 1, 1_000_000],
-  ["maxQueuedBytes", 1, Number.MAX_SAFE_INTEGER],
+  ["maxQueuedMessages", 1, Infinity],
+  ["messageSizeLimit", 1, Infinity],
+  ["persistentClientExpiration", 1, Infinity],
+  ["maxQueuedBytes", 1, Infinity],
   ["maxOutputBytes", 1_024, 1_073_741_824],
   ["maxTopicAlias", 0, 65_535],
   ["maximumQoS", 0, 2],
@@ -105,13 +136,16 @@ export function resolveOptions(options: BrokerOptions): ResolvedOptions {
   for (const [name, from, to] of RANGES) {
     const value = options[name];
     if (value === undefined) continue;
-    if (typeof value === "number" && Number.isInteger(value) && value >= from && value <= to) continue;
+    const isWhole = Number.isInteger(value) || value === Infinity;
+    if (typeof value === "number" && isWhole && value >= from && value <= to) continue;
     throw new RangeError(
       `Cannot use option ${name}: it must be a whole number from ${from} to ${to}, received ${value}`,
     );
   }
   return {
     clock: systemClock,
+    allowAnonymous: true,
+    clientIdPrefixes: "",
     autoIdPrefix: "auto-",
     allowZeroLengthClientId: true,
     bindClientIdToUser: true,
@@ -121,7 +155,14 @@ export function resolveOptions(options: BrokerOptions): ResolvedOptions {
     maxKeepAlive: 65_535,
     maxPacketSize: 16 * 1024 * 1024,
     maxInflightMessages: 1_000,
+    maxInflightBytes: Infinity,
     receiveMaximum: options.maxInflightMessages ?? 20,
+    queueQoS0Messages: false,
+    upgradeOutgoingQoS: false,
+    messageSizeLimit: Infinity,
+    persistentClientExpiration: Infinity,
+    checkRetainSource: true,
+    connectionMessages: true,
     maxQueuedMessages: 1_000,
     maxQueuedBytes: 64 * 1024 * 1024,
     maxOutputBytes: 8 * 1024 * 1024,

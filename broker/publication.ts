@@ -34,6 +34,8 @@ export class PublishForm {
   /** Whether the topic name is left out, because the receiver knows the alias. */
   omitTopic = false;
   subscriptionIds: readonly number[] | undefined = undefined;
+  /** Bytes at the beginning of the topic that the receiver does not see. */
+  mountLength = 0;
 }
 
 /** A message: its topic and its bytes. */
@@ -165,7 +167,11 @@ export class Publication {
   write(target: Uint8Array, at: number, form: PublishForm, now: number | undefined): number {
     target[at] = 0x30 | (form.dup ? 8 : 0) | (form.qos << 1) | (form.retain ? 1 : 0);
     at = writeVariableByteInteger(target, at + 1, this.#remainingLength(form));
-    const topic = form.omitTopic ? NO_BYTES : this.topic.bytes;
+    const topic = form.omitTopic
+      ? NO_BYTES
+      : form.mountLength === 0
+      ? this.topic.bytes
+      : this.topic.bytes.subarray(form.mountLength);
     target[at++] = topic.length >>> 8;
     target[at++] = topic.length & 0xff;
     target.set(topic, at);
@@ -181,7 +187,7 @@ export class Publication {
   }
 
   #remainingLength(form: PublishForm): number {
-    const topic = form.omitTopic ? 0 : this.topic.bytes.length;
+    const topic = form.omitTopic ? 0 : this.topic.bytes.length - form.mountLength;
     const properties = form.v5 ? this.#propertiesLength(form) : 0;
     const payload = this.payloadEnd - this.payloadStart;
     return 2 + topic + (form.qos > 0 ? 2 : 0) + properties + payload;

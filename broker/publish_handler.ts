@@ -8,6 +8,7 @@ import { MqttError } from "../codec/errors.ts";
 import type { Frame } from "../codec/framer.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { InboundTopicAliases } from "../engine/topic_aliases.ts";
+import type { ConnectionPolicy } from "./connection_policy.ts";
 import type { BrokerCore } from "./core.ts";
 import type { ClientInfo } from "./hooks.ts";
 import type { Publication } from "./publication.ts";
@@ -29,11 +30,13 @@ export class PublishHandler {
   readonly #core: BrokerCore;
   readonly #session: Session;
   readonly #connection: PublishAnswerer;
+  readonly #policy: ConnectionPolicy;
   #aliases: InboundTopicAliases<Topic> | undefined;
   #lastTopic: Topic | undefined;
 
-  constructor(core: BrokerCore, session: Session, connection: PublishAnswerer) {
+  constructor(core: BrokerCore, session: Session, connection: PublishAnswerer, policy: ConnectionPolicy) {
     this.#core = core;
+    this.#policy = policy;
     this.#session = session;
     this.#connection = connection;
   }
@@ -72,7 +75,8 @@ export class PublishHandler {
   }
 
   #assertSupported(qos: number, retain: boolean): void {
-    const { maximumQoS, retainAvailable } = this.#core.options;
+    const { maximumQoS } = this.#policy;
+    const { retainAvailable } = this.#core.options;
     if (qos > maximumQoS) {
       throw new MqttError(
         `Cannot publish: QoS must be at most ${maximumQoS}, received ${qos}`,
@@ -85,6 +89,7 @@ export class PublishHandler {
   }
 
   #topicIn(bytes: Uint8Array, start: number, end: number): Topic {
+    if (this.#policy.isMounted) return this.#policy.mountedTopic(this.#core.topics, bytes, start, end);
     const last = this.#lastTopic;
     if (last !== undefined && isTopic(last, bytes, start, end)) return last;
     return this.#lastTopic = this.#core.topics.get(bytes, start, end);
@@ -115,7 +120,7 @@ export class PublishHandler {
 
   #resolveAlias(bytes: Uint8Array, alias: number): Topic {
     const view = this.#core.publishView;
-    const aliases = this.#aliases ??= new InboundTopicAliases(this.#core.options.maxTopicAlias);
+    const aliases = this.#aliases ??= new InboundTopicAliases(this.#policy.maxTopicAlias);
     if (view.topicStart === view.topicEnd) return aliases.resolve(alias);
     const topic = this.#topicIn(bytes, view.topicStart, view.topicEnd);
     aliases.set(alias, topic);
@@ -125,6 +130,7 @@ export class PublishHandler {
   /** Whoever speaks the same version can have the packet as it came, if its flags are those of a first delivery. */
   #offerVerbatim(frame: Frame, publication: Publication): void {
     const view = this.#core.publishView;
+    if (this.#policy.isMounted) return;
     if (frame.bytes[frame.start] !== (0x30 | (view.qos << 1))) return;
     publication.frameStart = frame.start;
     publication.frameIdAt = view.topicEnd;
@@ -132,9 +138,10 @@ export class PublishHandler {
   }
 
   #authorize(publication: Publication, packetId: number): Promise<void> | undefined {
-    const hook = this.#core.options.authorizePublish;
+    const hook = this.#policy.authorizePublish;
     // Nobody but the broker itself speaks for the broker.
     if (publication.topic.isSys) return this.#refuse(publication, packetId);
+    if (this.#isTooLong(publication)) return this.#refuseForSize(publication, packetId);
     if (hook === undefined) return this.#accept(publication, packetId);
     const { topic, qos, retain, payload } = publication;
     const allowed = hook(this.#connection.client, { topic: topic.name, qos, retain, payload });
@@ -172,6 +179,20 @@ export class PublishHandler {
     if (this.#connection.v5) return this.#answer(publication, packetId, ReasonCode.QuotaExceeded);
     this.#forget(publication, packetId);
     throw new MqttError("Cannot publish: the store must be writable", ReasonCode.QuotaExceeded);
+  }
+
+  #isTooLong({ payloadStart, payloadEnd }: Publication): boolean {
+    return payloadEnd - payloadStart > this.#core.options.messageSizeLimit;
+  }
+
+  #refuseForSize(publication: Publication, packetId: number): undefined {
+    const { log, metrics } = this.#core;
+    metrics.dropped.tooLarge++;
+    if (log.debug) {
+      const { clientId } = this.#connection.client;
+      log.write("debug", `Dropped too large PUBLISH from ${clientId} ('${publication.topic.name}')`);
+    }
+    this.#answer(publication, packetId, ReasonCode.ImplementationSpecificError);
   }
 
   /** 5.0 tells the client; before, an acknowledgement is all that there is [MQTT-3.3.5-2]. */

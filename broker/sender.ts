@@ -28,6 +28,10 @@ export interface ReceiverLimits {
   readonly maximumPacketSize: number;
   /** 0 for none. */
   readonly topicAliasMaximum: number;
+  /** Stands before all topics, unseen by the client; undefined for nothing. */
+  readonly mountPoint?: string;
+  /** The same in bytes. */
+  readonly mountLength?: number;
 }
 
 /** The sending side of a connection. */
@@ -37,6 +41,7 @@ export class Sender implements SessionLink {
   readonly #form: PublishForm;
   #v5 = false;
   #limits: ReceiverLimits = { clientId: "", version: 4, maximumPacketSize: Infinity, topicAliasMaximum: 0 };
+  #mountLength = 0;
   #aliases: OutboundTopicAliases | undefined;
 
   constructor(core: BrokerCore, output: Output) {
@@ -49,6 +54,7 @@ export class Sender implements SessionLink {
   configure(limits: ReceiverLimits): void {
     this.#limits = limits;
     this.#v5 = limits.version === 5;
+    this.#mountLength = limits.mountLength ?? 0;
     if (limits.topicAliasMaximum > 0) this.#aliases = new OutboundTopicAliases(limits.topicAliasMaximum);
   }
 
@@ -108,7 +114,9 @@ export class Sender implements SessionLink {
   }
 
   accepts(publication: Publication, qos: QoS, subscriptionIds: readonly number[] | undefined): boolean {
-    const { maximumPacketSize } = this.#limits;
+    const { maximumPacketSize, mountPoint } = this.#limits;
+    // A subscription that the session has from a listener with another mount point.
+    if (mountPoint !== undefined && !publication.topic.name.startsWith(mountPoint)) return false;
     if (maximumPacketSize === Infinity) return true;
     return this.#shape(publication, qos, false, false, 0, subscriptionIds) <= maximumPacketSize;
   }
@@ -150,7 +158,7 @@ export class Sender implements SessionLink {
     metrics.publishSent++;
     metrics.publishBytesSent += publication.payloadEnd - publication.payloadStart;
     if (log.debug) this.#logPublish(publication, qos, retain, dup, packetId);
-    const own = dup || subscriptionIds !== undefined || this.#aliases !== undefined;
+    const own = dup || subscriptionIds !== undefined || this.#aliases !== undefined || this.#mountLength > 0;
     if (own) return this.#encode(publication, qos, retain, dup, packetId, subscriptionIds);
     const v5 = this.#v5;
     if (router.variants.has(publication)) {
@@ -224,6 +232,7 @@ export class Sender implements SessionLink {
     form.subscriptionIds = subscriptionIds;
     form.topicAlias = 0;
     form.omitTopic = false;
+    form.mountLength = this.#mountLength;
     return publication.encodedLength(form);
   }
 

@@ -12,8 +12,9 @@ import type { AuthPacket, DisconnectPacket, Packet, SubscribePacket } from "../c
 import { connectReturnCode, ReasonCode, reasonCodeName } from "../codec/reason_codes.ts";
 import { type Connection, type Protocol, reasonCodeOf } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
+import type { ConnectionPolicy } from "./connection_policy.ts";
 import { assertAuth, type AuthOutcome, beginEnhancedAuth, type EnhancedAuth } from "./enhanced_auth.ts";
-import { type Admission, admit, assertMayOpen, authenticate, connackFor, willOf } from "./handshake.ts";
+import { type Admission, admit, assertMayOpen, authenticate, connackFor, longestSession, willOf } from "./handshake.ts";
 import type { ClientInfo, ConnectRequest } from "./hooks.ts";
 import { logConnected, logReceived } from "./connection_log.ts";
 import { type PublishAnswerer, PublishHandler } from "./publish_handler.ts";
@@ -30,6 +31,7 @@ interface Active {
   readonly request: ConnectRequest | undefined;
   readonly client: ClientInfo;
   readonly session: Session;
+  readonly policy: ConnectionPolicy;
   readonly publishes: PublishHandler;
   readonly responses: ResponseHandler;
   readonly will: WillMessage | undefined;
@@ -49,13 +51,15 @@ type State =
 export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
   readonly #core: BrokerCore;
   readonly #connection: Connection;
+  readonly #policy: ConnectionPolicy;
   readonly #sender: Sender;
   #state: State = { kind: "opening" };
   #v5 = false;
 
-  constructor(core: BrokerCore, connection: Connection) {
+  constructor(core: BrokerCore, connection: Connection, policy: ConnectionPolicy) {
     this.#core = core;
     this.#connection = connection;
+    this.#policy = policy;
     this.#sender = new Sender(core, connection.output);
     connection.limitTime(core.options.connectTimeout, () => {
       this.#log(`Client ${connection.peer.address} sent no CONNECT in time, closing.`);
@@ -72,6 +76,16 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
   get client(): ClientInfo {
     if (this.#state.kind === "connected") return this.#state.active.client;
     throw new Error("Cannot name the client: it must be connected");
+  }
+
+  /** Whether a client was let in and is still there. */
+  get isConnected(): boolean {
+    return this.#state.kind === "connected";
+  }
+
+  /** Options of the broker have changed. */
+  onOptions(): void {
+    if (this.isConnected) this.#connection.limitPackets(this.#core.options.maxPacketSize);
   }
 
   handle(frame: Frame): Promise<void> | undefined {
@@ -106,22 +120,30 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
       packet.protocolVersion,
       packet.clientId,
       packet.properties?.maximumPacketSize ?? Infinity,
-      Math.min(packet.properties?.topicAliasMaximum ?? 0, this.#core.options.maxTopicAlias),
+      Math.min(packet.properties?.topicAliasMaximum ?? 0, this.#policy.maxTopicAlias),
     );
-    const admission = admit(this.#core, packet, this.#connection.peer);
+    const admission = admit(this.#core, this.#policy, packet, this.#connection.peer);
     const method = packet.properties?.authenticationMethod;
     if (method !== undefined) {
-      const auth = beginEnhancedAuth(this.#core.options, method, admission.request);
+      const auth = beginEnhancedAuth(this.#policy, method, admission.request);
       return this.#authenticateEnhanced(admission, auth, packet.properties?.authenticationData);
     }
-    const pending = authenticate(this.#core, admission.request);
+    const pending = authenticate(this.#policy, admission.request);
     if (pending instanceof Promise) return pending.then(() => this.#accept(admission, admission.request, {}));
     this.#accept(admission, admission.request, {});
     return undefined;
   }
 
   #configure(version: 3 | 4 | 5, clientId: string, maximumPacketSize: number, topicAliasMaximum: number): void {
-    this.#sender.configure({ version, clientId, maximumPacketSize, topicAliasMaximum });
+    const { isMounted, mountPoint, mountLength } = this.#policy;
+    this.#sender.configure({
+      version,
+      clientId,
+      maximumPacketSize,
+      topicAliasMaximum,
+      mountPoint: isMounted ? mountPoint : undefined,
+      mountLength,
+    });
   }
 
   #handleAuthenticating(state: State & { kind: "authenticating" }, frame: Frame): Promise<void> | undefined {
@@ -166,7 +188,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     const { packet, keepAlive } = admission;
     assertMayOpen(core, client);
     const { clientId, username, protocolVersion, peer } = client;
-    const will = willOf(core, packet, client);
+    const will = willOf(core, this.#policy, packet, client);
     const { session, present } = core.sessions.open(
       clientId,
       username,
@@ -179,13 +201,14 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
       protocolVersion,
       clientId,
       maximumPacketSize,
-      Math.min(topicAliasMaximum, core.options.maxTopicAlias),
+      Math.min(topicAliasMaximum, this.#policy.maxTopicAlias),
     );
     const active: Active = {
       request: auth.authenticationMethod === undefined ? undefined : admission.request,
       client: { clientId, username, protocolVersion, peer },
       session,
-      publishes: new PublishHandler(core, session, this),
+      policy: this.#policy,
+      publishes: new PublishHandler(core, session, this, this.#policy),
       responses: new ResponseHandler(core, session, this.#sender),
       will,
     };
@@ -193,10 +216,10 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     this.#connection.limitSilence(keepAlive * 1500);
     this.#connection.limitPackets(core.options.maxPacketSize);
     core.metrics.connectsAccepted++;
-    logConnected(core.log, admission, active.client);
+    if (core.options.connectionMessages) logConnected(core.log, admission, active.client);
     session.journal?.will(will);
     this.#promise(session);
-    if (!this.#sender.send(connackFor(core, admission, present, auth))) {
+    if (!this.#sender.send(connackFor(core, this.#policy, admission, present, auth))) {
       // Without CONNACK the client never was connected: it has no will, and no DISCONNECT may go out.
       return this.#end({ kind: "disconnect" });
     }
@@ -287,7 +310,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     const begins = state.reauthentication === undefined;
     assertAuth(packet, method, begins ? ReasonCode.ReAuthenticate : ReasonCode.ContinueAuthentication);
     const auth = state.reauthentication ??= beginEnhancedAuth(
-      this.#core.options,
+      this.#policy,
       method,
       request,
     );
@@ -324,7 +347,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
           ReasonCode.ProtocolError,
         );
       }
-      session.expiryInterval = interval;
+      session.expiryInterval = Math.min(interval, longestSession(this.#core));
     }
     this.#log(`Client ${this.client.clientId} disconnected.`);
     this.#end({ kind: packet.reasonCode === ReasonCode.NormalDisconnection ? "disconnect" : "failure" });

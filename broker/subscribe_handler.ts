@@ -8,6 +8,7 @@ import { MqttError } from "../codec/errors.ts";
 import type { QoS, SubscribePacket, SubscriptionRequest, UnsubscribePacket } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { isTopicFilter, parseSharedFilter } from "../codec/topic.ts";
+import type { ConnectionPolicy } from "./connection_policy.ts";
 import type { BrokerCore } from "./core.ts";
 import { RetainedBatch } from "./delivery_queue.ts";
 import type { ClientInfo, MaybePromise } from "./hooks.ts";
@@ -18,6 +19,7 @@ import type { Session } from "./session.ts";
 export interface Subscriber {
   readonly session: Session;
   readonly client: ClientInfo;
+  readonly policy: ConnectionPolicy;
 }
 
 /** What came of a SUBSCRIBE: codes for the SUBACK, and retained messages to be sent behind it. */
@@ -33,16 +35,27 @@ export function subscribe(
   packet: SubscribePacket,
 ): MaybePromise<SubscribeOutcome> {
   const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0;
-  const permissions = packet.subscriptions.map((request) => permit(core, subscriber, request));
+  const requests = mounted(subscriber.policy, packet.subscriptions);
+  const permissions = requests.map((request) => permit(core, subscriber, request));
   if (!permissions.some((permission) => permission instanceof Promise)) {
     // None of them is a promise, as the line above has seen.
-    return apply(core, subscriber, packet.subscriptions, permissions as number[], identifier);
+    return apply(core, subscriber, requests, permissions as number[], identifier);
   }
-  return Promise.all(permissions).then((codes) => apply(core, subscriber, packet.subscriptions, codes, identifier));
+  return Promise.all(permissions).then((codes) => apply(core, subscriber, requests, codes, identifier));
+}
+
+/** The same with the mount point before each filter. */
+function mounted(policy: ConnectionPolicy, requests: readonly SubscriptionRequest[]): readonly SubscriptionRequest[] {
+  if (!policy.isMounted) return requests;
+  return requests.map((request) => ({ ...request, filter: policy.mountedFilter(request.filter) }));
 }
 
 /** The reason code of a refusal, or the QoS that may be granted. */
-function permit(core: BrokerCore, { session, client }: Subscriber, request: SubscriptionRequest): MaybePromise<number> {
+function permit(
+  core: BrokerCore,
+  { session, client, policy }: Subscriber,
+  request: SubscriptionRequest,
+): MaybePromise<number> {
   const { filter, qos } = request;
   if (!isTopicFilter(filter)) return refuseFilter(client, filter);
   if (levelsOf(filter) > core.options.maxTopicLevels) return ReasonCode.TopicFilterInvalid;
@@ -53,7 +66,7 @@ function permit(core: BrokerCore, { session, client }: Subscriber, request: Subs
   if (session.subscriptions.size >= core.options.maxSubscriptions && !session.subscriptions.has(filter)) {
     return ReasonCode.QuotaExceeded;
   }
-  const hook = core.options.authorizeSubscribe;
+  const hook = policy.authorizeSubscribe;
   if (hook === undefined) return qos;
   const allowed = hook(client, { filter: shared?.filter ?? filter, share: shared?.group, qos });
   if (allowed instanceof Promise) return allowed.then((yes) => yes ? qos : ReasonCode.NotAuthorized);
@@ -108,8 +121,13 @@ function retainedFor(core: BrokerCore, { subscription, isNew }: SubscribeResult)
 }
 
 /** Handles an UNSUBSCRIBE: one reason code for each filter. */
-export function unsubscribe(core: BrokerCore, { session, client }: Subscriber, packet: UnsubscribePacket): number[] {
-  return packet.filters.map((filter) => {
+export function unsubscribe(
+  core: BrokerCore,
+  { session, client, policy }: Subscriber,
+  packet: UnsubscribePacket,
+): number[] {
+  return packet.filters.map((given) => {
+    const filter = policy.isMounted ? policy.mountedFilter(given) : given;
     if (core.log.debug) core.log.write("debug", `\t${filter}`);
     if (!isTopicFilter(filter)) return refuseFilter(client, filter);
     if (!core.router.unsubscribe(session, filter)) return ReasonCode.NoSubscriptionExisted;

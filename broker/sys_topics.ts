@@ -63,6 +63,12 @@ export class SysTopics {
     if (core.options.sysInterval > 0) this.#publishAll();
   }
 
+  /** The interval may have changed. */
+  restart(): void {
+    this.stop();
+    if (this.#core.options.sysInterval > 0) this.#publishAll();
+  }
+
   /** Publishes no more. */
   stop(): void {
     if (this.#timer !== undefined) this.#core.timers.cancel(this.#timer);

@@ -7,7 +7,7 @@
 import type { Clock } from "../engine/clock.ts";
 import { TextMap } from "../engine/text_map.ts";
 import type { Timer, Timers } from "../engine/timers.ts";
-import type { ClientInfo } from "./hooks.ts";
+import type { BrokerHooks, ClientInfo } from "./hooks.ts";
 import type { MessageValues } from "./publication.ts";
 import type { Topic } from "./topic_cache.ts";
 
@@ -15,6 +15,8 @@ import type { Topic } from "./topic_cache.ts";
 export interface WillMessage {
   /** Whose will it is. */
   readonly client: ClientInfo;
+  /** Decides for the listener that it came by; absent: the broker's own hooks do. */
+  readonly policy?: Pick<BrokerHooks, "authorizePublish">;
   readonly topic: Topic;
   readonly message: MessageValues;
   /** Will delay interval in seconds. */

@@ -1,0 +1,103 @@
+/**
+ * What holds for a connection: the settings of its listener over those of the broker.
+ *
+ * @module
+ */
+
+import type { QoS } from "../codec/packets.ts";
+import { parseSharedFilter } from "../codec/topic.ts";
+import type { BrokerHooks } from "./hooks.ts";
+import type { ListenerPolicy } from "./listener_policy.ts";
+import type { ResolvedOptions } from "./options.ts";
+import type { Topic, TopicCache } from "./topic_cache.ts";
+
+const ENCODER = new TextEncoder();
+const NO_BYTES = new Uint8Array(0);
+
+/** One object for all connections of a listener; always up to date with what it is made of. */
+export class ConnectionPolicy implements BrokerHooks {
+  /** Connections now. */
+  connections = 0;
+  /** Whether clients see only a part of the topics. */
+  readonly isMounted: boolean;
+  /** Stands before all topics of the clients. Cannot change: subscriptions hold it. */
+  readonly mountPoint: string;
+  readonly #mountBytes: Uint8Array;
+  readonly #options: ResolvedOptions;
+  readonly #listener: ListenerPolicy;
+
+  constructor(options: ResolvedOptions, listener: ListenerPolicy) {
+    this.#options = options;
+    this.#listener = listener;
+    this.mountPoint = listener.mountPoint ?? "";
+    this.isMounted = this.mountPoint !== "";
+    this.#mountBytes = this.isMounted ? ENCODER.encode(this.mountPoint) : NO_BYTES;
+  }
+
+  /** Bytes of the mount point. */
+  get mountLength(): number {
+    return this.#mountBytes.length;
+  }
+
+  get allowAnonymous(): boolean {
+    return this.#listener.allowAnonymous ?? this.#options.allowAnonymous;
+  }
+
+  get allowZeroLengthClientId(): boolean {
+    return this.#listener.allowZeroLengthClientId ?? this.#options.allowZeroLengthClientId;
+  }
+
+  get autoIdPrefix(): string {
+    return this.#listener.autoIdPrefix ?? this.#options.autoIdPrefix;
+  }
+
+  get useUsernameAsClientId(): boolean {
+    return this.#listener.useUsernameAsClientId ?? false;
+  }
+
+  get maximumQoS(): QoS {
+    return this.#listener.maximumQoS ?? this.#options.maximumQoS;
+  }
+
+  get maxTopicAlias(): number {
+    return this.#listener.maxTopicAlias ?? this.#options.maxTopicAlias;
+  }
+
+  /** Whether one more connection fits. */
+  get hasRoom(): boolean {
+    return this.connections < (this.#listener.maxConnections ?? Infinity);
+  }
+
+  get authenticate(): BrokerHooks["authenticate"] {
+    return this.#listener.authenticate ?? this.#options.authenticate;
+  }
+
+  get authorizePublish(): BrokerHooks["authorizePublish"] {
+    return this.#listener.authorizePublish ?? this.#options.authorizePublish;
+  }
+
+  get authorizeSubscribe(): BrokerHooks["authorizeSubscribe"] {
+    return this.#listener.authorizeSubscribe ?? this.#options.authorizeSubscribe;
+  }
+
+  get authenticationMethods(): BrokerHooks["authenticationMethods"] {
+    return this.#listener.authenticationMethods ?? this.#options.authenticationMethods;
+  }
+
+  /** The topic that a client's topic name stands for. Throws MqttError if it is no valid one. */
+  mountedTopic(topics: TopicCache, bytes: Uint8Array, start: number, end: number): Topic {
+    const mount = this.#mountBytes;
+    const whole = new Uint8Array(mount.length + end - start);
+    whole.set(mount);
+    whole.set(bytes.subarray(start, end), mount.length);
+    // An empty name is invalid, and must not become the mount point's own.
+    return start === end ? topics.get(bytes, start, end) : topics.get(whole, 0, whole.length);
+  }
+
+  /** The filter that a client's filter stands for; in a shared subscription, the mount point stands behind the group. */
+  mountedFilter(filter: string): string {
+    const shared = parseSharedFilter(filter);
+    if (shared === undefined) return filter.startsWith("$share/") || filter === "" ? filter : this.mountPoint + filter;
+    return `$share/${shared.group}/${this.mountPoint}${shared.filter}`;
+  }
+}
