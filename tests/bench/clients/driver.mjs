@@ -28,6 +28,9 @@ import process from "node:process";
 
 /** The topic that the clients publish and subscribe to. */
 export const TOPIC = "bench/client/topic";
+/** Where a subscriber says how many messages it has received, so that its feeder does not run ahead. */
+export const PROGRESS_TOPIC = "bench/client/progress";
+const REPORT_EVERY = 1024;
 
 /** @returns {ClientJob} the job that the command line holds */
 export function jobOf() {
@@ -100,15 +103,35 @@ async function publishing(client, job) {
 async function subscribing(client, job) {
   let received = 0;
   let bytes = 0;
+  let lost = 0;
   await client.subscribe(TOPIC, (payload) => {
+    const sequence = new DataView(payload.buffer, payload.byteOffset, payload.byteLength).getUint32(payload.length - 4);
+    if (sequence !== received) lost++;
     received++;
     bytes += payload.length;
+    if (received % REPORT_EVERY === 0) report(client, received);
   });
+  for (let tries = 0; received === 0 && tries < 50; tries++) {
+    report(client, 0);
+    await sleep(0.1);
+  }
   await sleep(job.warmUp);
   const watch = startWatch();
-  received = 0;
+  const before = received;
   await sleep(job.seconds);
-  return { ...watch(received), bytes };
+  return { ...watch(received - before), lost, bytes };
+}
+
+/**
+ * A stamp as the load generator reads it: two bytes for the publisher, four for the number.
+ *
+ * @param {Driven} client
+ * @param {number} received
+ */
+function report(client, received) {
+  const stamp = new Uint8Array(6);
+  new DataView(stamp.buffer).setUint32(2, received);
+  client.publish(PROGRESS_TOPIC, stamp, 0, () => {});
 }
 
 function startWatch() {

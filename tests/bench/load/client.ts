@@ -28,8 +28,8 @@ export class Client implements Party {
   readonly #filters: readonly string[];
   readonly #queue: Uint8Array<ArrayBuffer>[] = [];
   // Acknowledgements gather here while a chunk is read and leave in one write; the two buffers take turns.
-  #replies = new Uint8Array(4096);
-  #spare = new Uint8Array(4096);
+  #replies = new Uint8Array(64);
+  #spare = new Uint8Array(64);
   #replied = 0;
 
   constructor(options: ClientOptions) {

@@ -7,31 +7,50 @@
 import type { Metrics, Target } from "./job.ts";
 import { Publisher } from "./publisher.ts";
 import { Reactor } from "./reactor.ts";
+import { Subscriber } from "./subscriber.ts";
 
-/** Feeds subscribers as fast as the broker takes it. */
+/** Feeds the subscribers of a topic. */
 export interface FeedJob {
   readonly kind: "feed";
   readonly topic: string;
-  readonly qos: 0 | 1;
+  /** The client under test says here, in a stamp, how many messages it has received; the first time means "go". */
+  readonly progressTopic: string;
   readonly payload: number;
   /** Ends by itself after this time. */
   readonly seconds: number;
 }
 
+/** Messages that the client may be behind: enough for it not to wait for its own reports. */
+const AHEAD = 49_152;
+
+/** Takes the reports. */
+class Progress extends Subscriber {
+  /** What the client has received; -1 before its first report. */
+  reported = -1;
+
+  protected override message(_publisher: number, sequence: number): void {
+    this.reported = sequence;
+  }
+}
+
 /** Metrics: how many messages were sent. */
 export function feed(job: FeedJob, target: Target): Metrics {
   const reactor = new Reactor(target.hostname, target.port);
+  const progress = new Progress({ clientId: "progress", filters: [job.progressTopic] }, 1);
   const publisher = new Publisher({
     clientId: "feed",
     publisher: 0,
     topics: [job.topic],
     payload: job.payload,
-    publishQos: job.qos,
-    window: 100,
-    ahead: 1_000,
+    publishQos: 0,
+    window: 0,
+    ahead: AHEAD,
   });
-  publisher.sending = true;
+  publisher.received = () => progress.reported;
+  reactor.add(progress);
   reactor.add(publisher);
+  reactor.run(() => progress.reported >= 0, job.seconds);
+  publisher.sending = true;
   reactor.run(() => false, job.seconds);
   return { sent: publisher.sent };
 }
