@@ -36,15 +36,16 @@ const SQL = {
     (SELECT coalesce(max(id), 0) FROM message),
     (SELECT coalesce(max(max(position, coalesce(sent_order, 0))), 0) FROM delivery)
   ) AS highest`,
-  sessions: "SELECT * FROM session ORDER BY id",
-  subscriptions: "SELECT * FROM subscription",
-  received: "SELECT * FROM received",
+  sessions: "SELECT * FROM session WHERE id > ? ORDER BY id LIMIT ?",
+  subscriptions: `SELECT * FROM subscription WHERE (session, filter) > (?, ?)
+    ORDER BY session, filter LIMIT ?`,
+  received: `SELECT * FROM received WHERE (session, packet_id) > (?, ?) ORDER BY session, packet_id LIMIT ?`,
   inFlight: `${LOADED_DELIVERY} WHERE phase > 0 ORDER BY session, sent_order`,
   backlogs: `SELECT session, count(*) AS count, sum(size) AS bytes, count(share) AS shared
     FROM delivery WHERE phase = 0 GROUP BY session`,
   queued: `${LOADED_DELIVERY} WHERE session = ? AND position >= ? AND phase = 0 ORDER BY position LIMIT ?`,
-  retained: "SELECT * FROM retained",
-  wills: "SELECT *, NULL AS expires_at FROM will",
+  retained: "SELECT rowid, * FROM retained WHERE rowid > ? ORDER BY rowid LIMIT ?",
+  wills: "SELECT *, NULL AS expires_at FROM will WHERE session > ? ORDER BY session LIMIT ?",
 } as const;
 
 /** Each of these takes the session's id. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type {
   LoadedDelivery,
   Store,
@@ -47,10 +47,16 @@ export type Durability = "full" | "normal";
 export interface SqliteStoreOptions {
   /** Default `full`. */
   readonly durability?: Durability;
+  /** Bytes that the file may grow to, as if its disk had no more; its log has some more. Default: no limit. */
+  readonly maxBytes?: number;
 }
 
-/** Pages of 4 KiB that the log of changes may have before they go where they belong. */
+/** Bytes of a page, SQLite's default. */
+const PAGE = 4_096;
+/** Pages that the log of changes may have before they go where they belong. */
 const LOG_PAGES = 4_096;
+/** Rows of a table that are read at a time. */
+const ROWS = 1_000;
 /** KiB of pages that are kept in memory. */
 const CACHE = 16_384;
 
@@ -93,6 +99,7 @@ export class SqliteStore implements Store, Disposable {
       db.exec("PRAGMA journal_mode = WAL");
       db.exec(`PRAGMA synchronous = ${options.durability === "normal" ? "NORMAL" : "FULL"}`);
       db.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}; PRAGMA cache_size = -${CACHE}; PRAGMA temp_store = MEMORY`);
+      if (options.maxBytes !== undefined) db.exec(`PRAGMA max_page_count = ${Math.ceil(options.maxBytes / PAGE)}`);
       // With this, a file that cannot be written to is found now.
       db.exec("BEGIN IMMEDIATE; COMMIT");
       migrateSchema(db, version);
@@ -118,54 +125,49 @@ export class SqliteStore implements Store, Disposable {
 
   /** The highest of all numbers in use. */
   highestNumber(): number {
-    for (const row of this.#rows(this.#statements.highestNumber)) return Number(row.highest);
-    return 0;
+    return Number(this.#all(this.#statements.highestNumber)[0]?.highest);
   }
 
   /** All sessions. */
   *sessions(): Iterable<StoredSession> {
-    for (const row of this.#rows(this.#statements.sessions)) yield sessionOf(row);
+    for (const row of this.#pages(this.#statements.sessions, ["id"])) yield sessionOf(row);
   }
 
   /** All subscriptions. */
   *subscriptions(): Iterable<StoredSubscription> {
-    for (const row of this.#rows(this.#statements.subscriptions)) yield subscriptionOf(row);
+    for (const row of this.#pages(this.#statements.subscriptions, ["session", "filter"])) yield subscriptionOf(row);
   }
 
   /** All packet identifiers of QoS 2 messages that were received and not released. */
   *received(): Iterable<{ readonly session: number; readonly packetId: number }> {
-    for (const row of this.#rows(this.#statements.received)) {
+    for (const row of this.#pages(this.#statements.received, ["session", "packet_id"])) {
       yield { session: Number(row.session), packetId: Number(row.packet_id) };
     }
   }
 
   /** All deliveries that were sent and not finished. */
-  *inFlight(): Iterable<LoadedDelivery> {
-    for (const row of this.#rows(this.#statements.inFlight)) yield loadedDeliveryOf(row);
+  inFlight(): Iterable<LoadedDelivery> {
+    return this.#all(this.#statements.inFlight).map(loadedDeliveryOf);
   }
 
   /** The sessions that have queued deliveries. */
-  *backlogs(): Iterable<StoredBacklog> {
-    for (const row of this.#rows(this.#statements.backlogs)) yield backlogOf(row);
+  backlogs(): Iterable<StoredBacklog> {
+    return this.#all(this.#statements.backlogs).map(backlogOf);
   }
 
   /** The first queued deliveries from a position on. */
   queued(session: number, position: number, limit: number): readonly LoadedDelivery[] {
-    try {
-      return this.#statements.queued.all(session, position, limit).map(loadedDeliveryOf);
-    } catch (error) {
-      throw explain(`Cannot read store ${this.#path}`, error);
-    }
+    return this.#all(this.#statements.queued, session, position, limit).map(loadedDeliveryOf);
   }
 
   /** All retained messages. */
   *retained(): Iterable<StoredMessage> {
-    for (const row of this.#rows(this.#statements.retained)) yield messageOf(row, true);
+    for (const row of this.#pages(this.#statements.retained, ["rowid"])) yield messageOf(row, true);
   }
 
   /** All wills. */
   *wills(): Iterable<StoredWill> {
-    for (const row of this.#rows(this.#statements.wills)) yield willOf(row);
+    for (const row of this.#pages(this.#statements.wills, ["session"])) yield willOf(row);
   }
 
   /** Closes the file. The broker that uses it must be closed before. */
@@ -178,11 +180,27 @@ export class SqliteStore implements Store, Disposable {
     this.close();
   }
 
-  *#rows(statement: StatementSync): Iterable<Row> {
+  #all(statement: StatementSync, ...values: SQLInputValue[]): Row[] {
     try {
-      yield* statement.iterate();
+      return statement.all(...values);
     } catch (error) {
       throw explain(`Cannot read store ${this.#path}`, error);
+    }
+  }
+
+  /**
+   * All rows, some at a time: the statement takes the key of the last row and a limit. An iterator of SQLite's would do,
+   * but Deno's (2.9) takes a damaged page for the end of the table.
+   */
+  *#pages(statement: StatementSync, key: readonly string[]): Iterable<Row> {
+    // No key is as low as this.
+    let last: SQLInputValue[] = key.map(() => 0);
+    for (;;) {
+      const rows = this.#all(statement, ...last, ROWS);
+      yield* rows;
+      const end = rows.at(-1);
+      if (end === undefined || rows.length < ROWS) return;
+      last = key.map((name) => end[name] ?? null);
     }
   }
 

@@ -1,0 +1,153 @@
+/** The SQLite store refuses files that it must not touch, says why, and takes a failed commit back as a whole. */
+
+import { assert, assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { SqliteStore } from "../../broker/sqlite_store.ts";
+import type { StoreWrite } from "../../broker/store.ts";
+import { runProcess } from "../support/process.ts";
+import { SqliteUnderTest } from "./stores.ts";
+
+/** The message of the error that opening the file ends with. */
+function openError(path: string): string {
+  const error = assertThrows(() => SqliteStore.open(path));
+  assertInstanceOf(error, Error);
+  assertStringIncludes(error.message, `Cannot open store ${path}: `);
+  return error.message;
+}
+
+function session(id: number): StoreWrite {
+  const record = { id, clientId: `c${id}`, username: undefined, expiryInterval: 60, endedAt: undefined };
+  return { kind: "putSession", session: record };
+}
+
+/** Changes the file as only another program would. */
+function tamper(path: string, sql: string): void {
+  const db = new DatabaseSync(path);
+  db.exec(sql);
+  db.close();
+}
+
+Deno.test("broker SQLite store: a file of another kind is refused and left as it is", async () => {
+  await using test = new SqliteUnderTest();
+  const text = "no database, but someone's notes. ".repeat(200);
+  await Deno.writeTextFile(test.path, text);
+  assertStringIncludes(openError(test.path), "it must be a store of this broker");
+  assertEquals(await Deno.readTextFile(test.path), text);
+});
+
+Deno.test("broker SQLite store: a database of another program is refused and left as it is", async () => {
+  await using test = new SqliteUnderTest();
+  tamper(test.path, "CREATE TABLE bookmarks (url TEXT)");
+  const before = await Deno.readFile(test.path);
+  assertStringIncludes(openError(test.path), "it must be a store of this broker, received a database of another");
+  assertEquals(await Deno.readFile(test.path), before);
+});
+
+Deno.test("broker SQLite store: a store of a newer version is refused", async () => {
+  await using test = new SqliteUnderTest();
+  test.store.commit([session(1)]);
+  test.close();
+  tamper(test.path, "PRAGMA user_version = 1000");
+  assertStringIncludes(openError(test.path), "its version must be at most 1, received 1000, made by a newer broker");
+  tamper(test.path, "PRAGMA user_version = 1");
+  assertEquals([...test.store.sessions()].length, 1);
+});
+
+Deno.test("broker SQLite store: an empty file becomes a store", async () => {
+  await using test = new SqliteUnderTest();
+  await Deno.writeFile(test.path, new Uint8Array(0));
+  test.store.commit([session(1)]);
+  test.reopen();
+  assertEquals([...test.store.sessions()].length, 1);
+});
+
+Deno.test("broker SQLite store: a folder, and a file in a folder that is not there, are refused", async () => {
+  await using test = new SqliteUnderTest();
+  assertStringIncludes(openError(`${test.path}/nowhere/broker.db`), "it must be a file in a folder that exists");
+  await Deno.mkdir(test.path);
+  assertStringIncludes(openError(test.path), "it must be a file in a folder that exists");
+});
+
+Deno.test("broker SQLite store: one that is in use is refused, in this process and in another", async () => {
+  await using test = new SqliteUnderTest();
+  test.store.commit([session(1)]);
+  assertStringIncludes(openError(test.path), "no other program may use it");
+  const { code, stderr } = await runProcess(Deno.execPath(), [
+    "run",
+    "-A",
+    "broker/mod.ts",
+    "--port",
+    "0",
+    "--store",
+    test.path,
+  ]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, `Cannot open store ${test.path}: no other program may use it`);
+  test.store.commit([session(2)]);
+  test.reopen();
+  assertEquals([...test.store.sessions()].length, 2);
+});
+
+Deno.test("broker SQLite store: a damaged file is refused when it is opened or read", async () => {
+  await using test = new SqliteUnderTest();
+  const payload = new Uint8Array(3_000).fill(1);
+  const message = { topic: "a", qos: 1, retain: true, properties: payload, payload, expiresAt: Infinity } as const;
+  const topics = Array.from({ length: 100 }, (_, index) => `topic/${index}`);
+  test.store.commit(topics.map((topic) => ({ kind: "putRetained", message: { ...message, topic } })));
+  test.close();
+  const bytes = await Deno.readFile(test.path);
+  await Deno.writeFile(test.path, bytes.fill(0x5a, 4_096 * 2));
+  const error = assertThrows(() => {
+    using store = SqliteStore.open(test.path);
+    return [...store.retained()];
+  });
+  assertInstanceOf(error, Error);
+  assertStringIncludes(error.message, "it must be undamaged");
+});
+
+Deno.test("broker SQLite store: a commit that finds no room changes nothing, and works when there is room", async () => {
+  await using test = new SqliteUnderTest();
+  test.store.commit([session(1)]);
+  test.close();
+  const large = {
+    kind: "putRetained",
+    message: {
+      topic: "large",
+      qos: 1,
+      retain: true,
+      properties: new Uint8Array(0),
+      payload: new Uint8Array(1_000_000),
+      expiresAt: Infinity,
+    },
+  } as const;
+  const { size } = await Deno.stat(test.path);
+  const limited = SqliteStore.open(test.path, { maxBytes: size + 40_960 });
+  const error = assertThrows(() => limited.commit([session(2), large, session(3)]));
+  assertInstanceOf(error, Error);
+  assertStringIncludes(error.message, `Cannot write to store ${test.path}: its disk must have room`);
+  assertEquals([...limited.sessions()].map(({ id }) => id), [1]);
+  limited.commit([session(4)]);
+  limited.close();
+  test.store.commit([session(2), large]);
+  assertEquals([...test.store.sessions()].map(({ id }) => id), [1, 2, 4]);
+});
+
+Deno.test("broker SQLite store: it keeps little memory, and its log stays short", async () => {
+  await using test = new SqliteUnderTest({ durability: "normal" });
+  const payload = new Uint8Array(1_000);
+  const message = { topic: "a", qos: 1, retain: false, properties: payload, payload, expiresAt: Infinity } as const;
+  const state = { phase: "queued" } as const;
+  const rest = { qos: 1, retain: false, subscriptionIds: undefined, share: undefined, size: 2_000, state } as const;
+  test.store.commit([session(1)]);
+  for (let at = 0; at < 50; at++) {
+    const writes: StoreWrite[] = [];
+    for (let id = 1 + at * 1_000; id <= (at + 1) * 1_000; id++) {
+      writes.push({ kind: "addMessage", id, references: 1, message });
+      writes.push({ kind: "addDelivery", delivery: { session: 1, position: id, message: id, ...rest } });
+    }
+    test.store.commit(writes);
+  }
+  const log = await Deno.stat(`${test.path}-wal`);
+  assert(log.size < 64 * 1024 * 1024, `the log has ${log.size} bytes`);
+  assertEquals(test.store.queued(1, 40_000, 1)[0]?.delivery.position, 40_000);
+});

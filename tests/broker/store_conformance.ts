@@ -1,0 +1,397 @@
+/**
+ * What every {@linkcode Store} must do. It needs no test runner: run the cases in whichever you have.
+ *
+ * ```ts
+ * for (const { name, run } of storeConformance(() => openMyStore())) Deno.test(`my store: ${name}`, run);
+ * ```
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import type {
+  DeliveryState,
+  Store,
+  StoredDelivery,
+  StoredMessage,
+  StoredSession,
+  StoredSubscription,
+  StoredWill,
+  StoreWrite,
+} from "../../broker/store.ts";
+
+/** A store of its own for one case; disposing of it removes whatever it has left. */
+export interface StoreUnderTest extends AsyncDisposable {
+  /** The store, open. */
+  readonly store: Store;
+  /** Closes the store and opens it again, as after the end of a broker; changes {@linkcode StoreUnderTest.store}. */
+  reopen(): void | Promise<void>;
+}
+
+/** One thing that a store must do. */
+export interface StoreCase {
+  readonly name: string;
+  /** Rejects if the store does not do it. */
+  readonly run: () => Promise<void>;
+}
+
+/** All cases; `open` makes an empty store. */
+export function storeConformance(open: () => StoreUnderTest | Promise<StoreUnderTest>): StoreCase[] {
+  return Object.entries(CASES).map(([name, body]) => ({
+    name,
+    run: async () => {
+      await using test = await open();
+      await body(new Shelf(test));
+    },
+  }));
+}
+
+/** A store with the few words that the cases need. */
+class Shelf {
+  readonly #test: StoreUnderTest;
+
+  constructor(test: StoreUnderTest) {
+    this.#test = test;
+  }
+
+  get store(): Store {
+    return this.#test.store;
+  }
+
+  commit(...writes: StoreWrite[]): void {
+    this.store.commit(writes);
+  }
+
+  /** What was committed is there after the end of the process. */
+  async reopen(): Promise<void> {
+    await this.#test.reopen();
+  }
+
+  queued(session: number, position = 0, limit = 100): StoredDelivery[] {
+    return this.store.queued(session, position, limit).map(({ delivery }) => delivery);
+  }
+
+  inFlight(): StoredDelivery[] {
+    return [...this.store.inFlight()].map(({ delivery }) => delivery);
+  }
+}
+
+function session(id: number, more: Partial<StoredSession> = {}): StoredSession {
+  return { id, clientId: `client-${id}`, username: undefined, expiryInterval: 60, endedAt: undefined, ...more };
+}
+
+function putSession(id: number, more: Partial<StoredSession> = {}): StoreWrite {
+  return { kind: "putSession", session: session(id, more) };
+}
+
+function message(more: Partial<StoredMessage> = {}): StoredMessage {
+  return {
+    topic: "a/b",
+    qos: 1,
+    retain: false,
+    properties: new Uint8Array(0),
+    payload: Uint8Array.of(1, 2, 3),
+    expiresAt: Infinity,
+    ...more,
+  };
+}
+
+function addMessage(id: number, references = 1, more: Partial<StoredMessage> = {}): StoreWrite {
+  return { kind: "addMessage", id, references, message: message(more) };
+}
+
+function delivery(session: number, position: number, message: number, more: Partial<StoredDelivery> = {}) {
+  const state: DeliveryState = { phase: "queued" };
+  const rest = { qos: 1, retain: false, subscriptionIds: undefined, share: undefined, size: 3, state } as const;
+  return { session, position, message, ...rest, ...more };
+}
+
+function addDelivery(...values: Parameters<typeof delivery>): StoreWrite {
+  return { kind: "addDelivery", delivery: delivery(...values) };
+}
+
+function sent(packetId: number, order: number): DeliveryState {
+  return { phase: "sent", packetId, order };
+}
+
+function subscription(session: number, filter: string, more: Partial<StoredSubscription> = {}): StoredSubscription {
+  const options = { qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0, identifier: 0 } as const;
+  return { session, filter, ...options, ...more };
+}
+
+function will(session: number, more: Partial<StoredWill> = {}): StoredWill {
+  const peer = { protocol: "tcp", address: "192.0.2.1:1234" };
+  return { session, dueAt: undefined, delay: 5, message: message(), protocolVersion: 5, peer, ...more };
+}
+
+const CASES: Readonly<Record<string, (shelf: Shelf) => void | Promise<void>>> = {
+  "an empty store holds nothing": ({ store }) => {
+    const { sessions, subscriptions, received, inFlight, backlogs, retained, wills } = read(store);
+    assertEquals([sessions, subscriptions, received, inFlight, backlogs, retained, wills].flat(), []);
+    assertEquals(store.highestNumber(), 0);
+    assertEquals(store.queued(1, 0, 10), []);
+  },
+
+  "an empty commit changes nothing": ({ store }) => {
+    store.commit([]);
+    assertEquals(read(store).sessions, []);
+  },
+
+  "sessions keep all fields, are replaced by id, and are removed": async (shelf) => {
+    const sessions = [
+      session(1, { clientId: "täst/#", username: "ann", expiryInterval: 0xffff_ffff, endedAt: 1_700_000_000_000.25 }),
+      session(2, { username: "" }),
+    ];
+    shelf.commit(putSession(1), putSession(2), putSession(3));
+    shelf.commit(...sessions.map((session) => ({ kind: "putSession", session }) as const), {
+      kind: "removeSession",
+      session: 3,
+    });
+    await shelf.reopen();
+    assertEquals(byId(read(shelf.store).sessions), sessions);
+  },
+
+  "a client identifier may come back with another session in the same commit": async (shelf) => {
+    shelf.commit(putSession(1, { clientId: "same" }));
+    shelf.commit({ kind: "removeSession", session: 1 }, putSession(2, { clientId: "same" }));
+    await shelf.reopen();
+    assertEquals(read(shelf.store).sessions, [session(2, { clientId: "same" })]);
+  },
+
+  "subscriptions keep all fields, are replaced by filter, and are removed": async (shelf) => {
+    const full = subscription(1, "$share/g/a/#", {
+      qos: 2,
+      noLocal: true,
+      retainAsPublished: true,
+      retainHandling: 2,
+      identifier: 268_435_455,
+    });
+    const put = (subscription: StoredSubscription) => ({ kind: "putSubscription", subscription }) as const;
+    shelf.commit(putSession(1), putSession(2), put(subscription(1, "$share/g/a/#")), put(subscription(1, "+")));
+    shelf.commit(put(full), put(subscription(2, "+")), { kind: "removeSubscription", session: 1, filter: "+" });
+    await shelf.reopen();
+    const found = read(shelf.store).subscriptions.sort((one, other) => one.session - other.session);
+    assertEquals(found, [full, subscription(2, "+")]);
+  },
+
+  "a queue is read in order, from a position on, within a limit": async (shelf) => {
+    shelf.commit(putSession(1), putSession(2));
+    const positions = [3, 5, 9];
+    const adds = positions.flatMap((position) => [addMessage(position * 10), addDelivery(1, position, position * 10)]);
+    shelf.commit(...adds, addMessage(70), addDelivery(2, 7, 70));
+    await shelf.reopen();
+    const read = (position: number, limit: number) => shelf.queued(1, position, limit).map(({ position }) => position);
+    assertEquals(read(0, 10), [3, 5, 9]);
+    assertEquals(read(0, 2), [3, 5]);
+    assertEquals(read(5, 10), [5, 9]);
+    assertEquals(read(6, 1), [9]);
+    assertEquals(read(10, 10), []);
+  },
+
+  "deliveries and their messages keep all fields": async (shelf) => {
+    const content = message({
+      topic: "ü/\u{1F600}",
+      qos: 2,
+      retain: true,
+      properties: Uint8Array.of(1, 0),
+      payload: new Uint8Array(100_000).fill(7),
+      expiresAt: 1_700_000_000_000.5,
+    });
+    const full = delivery(1, 2, 1, {
+      qos: 2,
+      retain: true,
+      subscriptionIds: [1, 268_435_455],
+      share: "$share/g/#",
+      size: 100_002,
+    });
+    const writes = [putSession(1), { kind: "addMessage", id: 1, references: 1, message: content } as const];
+    shelf.commit(...writes, { kind: "addDelivery", delivery: full });
+    await shelf.reopen();
+    assertEquals(shelf.store.queued(1, 0, 1), [{ delivery: full, message: content }]);
+  },
+
+  "an array that is part of a larger one is kept as the part": async (shelf) => {
+    const buffer = Uint8Array.of(9, 9, 1, 2, 9);
+    shelf.commit(putSession(1), addMessage(1, 1, { payload: buffer.subarray(2, 4) }), addDelivery(1, 1, 1));
+    await shelf.reopen();
+    assertEquals(shelf.store.queued(1, 0, 1)[0]?.message.payload, Uint8Array.of(1, 2));
+  },
+
+  "what is in flight is read in the order of sending, and is not queued any more": async (shelf) => {
+    shelf.commit(putSession(1));
+    for (const position of [1, 2, 3, 4]) shelf.commit(addMessage(position), addDelivery(1, position, position));
+    shelf.commit(
+      { kind: "updateDelivery", session: 1, position: 3, state: sent(7, 20) },
+      { kind: "updateDelivery", session: 1, position: 1, state: sent(8, 21) },
+      addMessage(5),
+      addDelivery(1, 5, 5, { qos: 2, state: sent(9, 19) }),
+    );
+    shelf.commit({
+      kind: "updateDelivery",
+      session: 1,
+      position: 5,
+      state: { phase: "released", packetId: 9, order: 19 },
+    });
+    await shelf.reopen();
+    assertEquals(shelf.inFlight().map(({ position, state }) => [position, state]), [
+      [5, { phase: "released", packetId: 9, order: 19 }],
+      [3, sent(7, 20)],
+      [1, sent(8, 21)],
+    ]);
+    assertEquals(shelf.queued(1).map(({ position }) => position), [2, 4]);
+  },
+
+  "a message stays until its last delivery is removed": async (shelf) => {
+    shelf.commit(putSession(1), putSession(2), addMessage(1, 2), addDelivery(1, 2, 1), addDelivery(2, 3, 1));
+    shelf.commit({ kind: "removeDelivery", session: 1, position: 2, message: 1 });
+    await shelf.reopen();
+    assertEquals(shelf.queued(1), []);
+    assertEquals(shelf.store.queued(2, 0, 1), [{ delivery: delivery(2, 3, 1), message: message() }]);
+    shelf.commit({ kind: "removeDelivery", session: 2, position: 3, message: 1 });
+    // Had it stayed, its number would be in use.
+    shelf.commit(addMessage(1, 1, { topic: "another" }), addDelivery(1, 4, 1));
+    assertEquals(shelf.store.queued(1, 0, 1)[0]?.message.topic, "another");
+  },
+
+  "a session takes its deliveries along, and leaves the messages of others": async (shelf) => {
+    shelf.commit(
+      putSession(1),
+      putSession(2),
+      addMessage(1, 3),
+      addDelivery(1, 2, 1),
+      addDelivery(1, 3, 1, { share: "$share/g/#" }),
+      addDelivery(2, 4, 1),
+      addMessage(5),
+      addDelivery(1, 6, 5),
+      { kind: "addReceived", session: 1, packetId: 1 },
+      { kind: "putSubscription", subscription: subscription(1, "a") },
+      { kind: "putWill", will: will(1) },
+    );
+    shelf.commit({ kind: "removeSession", session: 1 });
+    await shelf.reopen();
+    const { sessions, subscriptions, received, backlogs, wills } = read(shelf.store);
+    assertEquals([sessions, subscriptions, received, wills], [[session(2)], [], [], []]);
+    assertEquals(backlogs, [{ session: 2, count: 1, bytes: 3, shared: 0 }]);
+    assertEquals(shelf.queued(2), [delivery(2, 4, 1)]);
+    shelf.commit({ kind: "removeDelivery", session: 2, position: 4, message: 1 });
+    shelf.commit(addMessage(1), addMessage(5), addDelivery(2, 7, 1), addDelivery(2, 8, 5));
+  },
+
+  "removing what is not there changes nothing": (shelf) => {
+    shelf.commit(putSession(1), addMessage(1), addDelivery(1, 1, 1));
+    shelf.commit(
+      { kind: "removeDelivery", session: 1, position: 9, message: 1 },
+      { kind: "removeReceived", session: 1, packetId: 3 },
+      { kind: "removeSubscription", session: 1, filter: "a" },
+      { kind: "removeRetained", topic: "a" },
+      { kind: "removeWill", session: 1 },
+      { kind: "removeSession", session: 2 },
+    );
+    assertEquals(shelf.queued(1), [delivery(1, 1, 1)]);
+  },
+
+  "backlogs sum up what is queued, without what is in flight": async (shelf) => {
+    shelf.commit(
+      putSession(1),
+      putSession(2),
+      putSession(3),
+      addMessage(1, 5),
+      addDelivery(1, 2, 1, { size: 10 }),
+      addDelivery(1, 3, 1, { size: 20, share: "$share/g/a" }),
+      addDelivery(1, 4, 1, { state: sent(1, 1) }),
+      addDelivery(2, 5, 1, { state: sent(1, 2) }),
+      addDelivery(3, 6, 1, { size: 0 }),
+    );
+    await shelf.reopen();
+    assertEquals(read(shelf.store).backlogs.sort((one, other) => one.session - other.session), [
+      { session: 1, count: 2, bytes: 30, shared: 1 },
+      { session: 3, count: 1, bytes: 0, shared: 0 },
+    ]);
+  },
+
+  "received packet identifiers are added once and removed": async (shelf) => {
+    const received = (kind: "addReceived" | "removeReceived", session: number, packetId: number) =>
+      ({ kind, session, packetId }) as const;
+    shelf.commit(putSession(1), putSession(2));
+    shelf.commit(received("addReceived", 1, 65_535), received("addReceived", 1, 65_535), received("addReceived", 2, 1));
+    shelf.commit(received("removeReceived", 2, 1), received("removeReceived", 2, 65_535));
+    await shelf.reopen();
+    assertEquals(read(shelf.store).received, [{ session: 1, packetId: 65_535 }]);
+  },
+
+  "retained messages keep all fields, are replaced by topic, and are removed": async (shelf) => {
+    const put = (message: StoredMessage) => ({ kind: "putRetained", message }) as const;
+    const full = message({
+      topic: "b",
+      qos: 2,
+      retain: true,
+      properties: Uint8Array.of(3),
+      payload: new Uint8Array(70_000),
+      expiresAt: 1_700_000_000_000,
+    });
+    const plain = message({ topic: "c", qos: 0, retain: true });
+    shelf.commit(put(message({ topic: "a", retain: true })), put(message({ topic: "b", retain: true })), put(plain));
+    shelf.commit(put(full), { kind: "removeRetained", topic: "a" });
+    await shelf.reopen();
+    assertEquals(read(shelf.store).retained.sort((one, other) => one.topic < other.topic ? -1 : 1), [full, plain]);
+  },
+
+  "wills keep all fields, are replaced by session, and are removed": async (shelf) => {
+    const put = (will: StoredWill) => ({ kind: "putWill", will }) as const;
+    const full = will(1, {
+      dueAt: 1_700_000_000_000.5,
+      delay: 0xffff_ffff,
+      message: message({ topic: "will", qos: 2, retain: true, properties: Uint8Array.of(1, 1) }),
+      protocolVersion: 3,
+      peer: { protocol: "wss", address: "[2001:db8::1]:1" },
+    });
+    shelf.commit(putSession(1), putSession(2), put(will(1)), put(will(2)));
+    shelf.commit(put(full), { kind: "removeWill", session: 2 });
+    await shelf.reopen();
+    assertEquals(read(shelf.store).wills, [full]);
+  },
+
+  "the highest number is that of a session, a message, a position or an order": async (shelf) => {
+    shelf.commit(putSession(4));
+    assertEquals(shelf.store.highestNumber(), 4);
+    shelf.commit(addMessage(6, 2), addDelivery(4, 5, 6));
+    assertEquals(shelf.store.highestNumber(), 6);
+    shelf.commit(addDelivery(4, 7, 6));
+    assertEquals(shelf.store.highestNumber(), 7);
+    shelf.commit({ kind: "updateDelivery", session: 4, position: 5, state: sent(1, 2 ** 40) });
+    await shelf.reopen();
+    assertEquals(shelf.store.highestNumber(), 2 ** 40);
+  },
+
+  "changes of one commit are applied in their order": async (shelf) => {
+    shelf.commit(
+      putSession(1),
+      { kind: "addReceived", session: 1, packetId: 1 },
+      { kind: "removeReceived", session: 1, packetId: 1 },
+      { kind: "addReceived", session: 1, packetId: 1 },
+      addMessage(1),
+      addDelivery(1, 2, 1),
+      { kind: "updateDelivery", session: 1, position: 2, state: sent(1, 3) },
+      { kind: "removeDelivery", session: 1, position: 2, message: 1 },
+    );
+    await shelf.reopen();
+    const { received, inFlight, backlogs } = read(shelf.store);
+    assertEquals([received, inFlight, backlogs], [[{ session: 1, packetId: 1 }], [], []]);
+  },
+};
+
+function read(store: Store) {
+  return {
+    sessions: [...store.sessions()],
+    subscriptions: [...store.subscriptions()],
+    received: [...store.received()],
+    inFlight: [...store.inFlight()],
+    backlogs: [...store.backlogs()],
+    retained: [...store.retained()],
+    wills: [...store.wills()],
+  };
+}
+
+function byId(sessions: StoredSession[]): StoredSession[] {
+  return sessions.sort((one, other) => one.id - other.id);
+}
