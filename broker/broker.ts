@@ -207,6 +207,7 @@ export class Broker implements AsyncDisposable {
     await Promise.all(ended);
     this.#core.journal?.close();
     this.#core.timers.close();
+    this.#core.accessWatch.close();
   }
 
   /** The same as {@linkcode close}. */

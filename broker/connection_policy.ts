@@ -80,6 +80,10 @@ export class ConnectionPolicy implements BrokerHooks {
     return this.#listener.authorizeSubscribe ?? this.#options.authorizeSubscribe;
   }
 
+  get access(): BrokerHooks["access"] {
+    return this.#listener.access ?? this.#options.access;
+  }
+
   get authenticationMethods(): BrokerHooks["authenticationMethods"] {
     return this.#listener.authenticationMethods ?? this.#options.authenticationMethods;
   }

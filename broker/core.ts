@@ -20,6 +20,7 @@ import { Publication, publicationOf, PublishForm } from "./publication.ts";
 import { RetainedStore } from "./retained.ts";
 import { Router } from "./router.ts";
 import type { Session } from "./session.ts";
+import { AccessWatch, type SessionAccess } from "./session_access.ts";
 import { Sessions } from "./sessions.ts";
 import { TopicCache } from "./topic_cache.ts";
 import { DelayedWills, type WillMessage } from "./will.ts";
@@ -36,6 +37,7 @@ export class BrokerCore {
   readonly timers: Timers;
   readonly topics: TopicCache;
   readonly router = new Router();
+  readonly accessWatch = new AccessWatch(() => this.router.forgetRoutes());
   readonly retained: RetainedStore;
   /** Undefined without a store: then nothing outlives the broker. */
   readonly journal: Journal | undefined;
@@ -68,6 +70,7 @@ export class BrokerCore {
     const { store, clock } = this.options;
     Object.assign(this.options, resolveOptions({ ...options, store, clock }));
     if (options.log !== undefined) this.log = options.log;
+    this.accessWatch.renew();
   }
 
   /**
@@ -98,6 +101,13 @@ export class BrokerCore {
     return true;
   }
 
+  /** From now on, this is what the session may do. */
+  grant(session: Session, access: SessionAccess): void {
+    const isFree = session.access.isFree && access.isFree;
+    session.access = access;
+    if (!isFree && session.subscriptions.size > 0) this.router.forgetRoutes();
+  }
+
   /** Publishes a will, if its client may. */
   publishWill(will: WillMessage): void {
     const allowed = this.#mayPublishWill(will);
@@ -108,9 +118,9 @@ export class BrokerCore {
     }
   }
 
-  #mayPublishWill({ client, policy, topic, message }: WillMessage): MaybePromise<boolean> {
+  #mayPublishWill({ client, policy, access, topic, message }: WillMessage): MaybePromise<boolean> {
     // Nobody but the broker itself speaks for the broker.
-    if (topic.isSys) return false;
+    if (topic.isSys || !access.mayPublish(topic)) return false;
     const hook = (policy ?? this.options).authorizePublish;
     if (hook === undefined) return true;
     try {

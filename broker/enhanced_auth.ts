@@ -7,14 +7,14 @@
 import { MqttError } from "../codec/errors.ts";
 import type { AuthPacket, Packet } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
-import type { AuthExchange, AuthStep, BrokerHooks, ConnectRequest, MaybePromise } from "./hooks.ts";
+import type { Acceptance, AuthExchange, AuthStep, BrokerHooks, ConnectRequest, MaybePromise } from "./hooks.ts";
 
 /** What the connection does next. */
 export type AuthOutcome =
   /** Send this AUTH and wait for the client's. */
   | { readonly kind: "ask"; readonly packet: AuthPacket }
   /** The client is who it says. */
-  | { readonly kind: "done"; readonly data: Uint8Array | undefined; readonly username: string | undefined };
+  | { readonly kind: "done"; readonly data: Uint8Array | undefined; readonly acceptance: Acceptance };
 
 /** An exchange that is going on, for a CONNECT or for a re-authentication. */
 export class EnhancedAuth {
@@ -37,7 +37,7 @@ export class EnhancedAuth {
   #outcome(step: AuthStep): AuthOutcome {
     switch (step.kind) {
       case "success":
-        return { kind: "done", data: step.data, username: step.username };
+        return { kind: "done", data: step.data, acceptance: step };
       case "continue":
         return {
           kind: "ask",

@@ -11,8 +11,9 @@ import { ReasonCode } from "../codec/reason_codes.ts";
 import type { Peer } from "../engine/transport.ts";
 import type { ConnectionPolicy } from "./connection_policy.ts";
 import type { BrokerCore } from "./core.ts";
-import type { ClientInfo, ConnectDecision, ConnectRequest, MaybePromise } from "./hooks.ts";
+import type { Acceptance, ClientInfo, ConnectDecision, ConnectRequest, MaybePromise } from "./hooks.ts";
 import { NEVER_EXPIRES } from "./session.ts";
+import type { SessionAccess } from "./session_access.ts";
 import { assertTopicLevels } from "./topic_cache.ts";
 import type { WillMessage } from "./will.ts";
 
@@ -124,20 +125,22 @@ export function longestSession({ options: { persistentClientExpiration } }: Brok
 }
 
 /** Asks the application who this is. Throws, or rejects with, {@linkcode MqttError} when it refuses. */
-export function authenticate(policy: ConnectionPolicy, request: ConnectRequest): MaybePromise<void> {
+export function authenticate(policy: ConnectionPolicy, request: ConnectRequest): MaybePromise<Acceptance> {
   if (request.username === undefined && !policy.allowAnonymous) {
     throw new MqttError("Cannot connect: a user name must be given", ReasonCode.NotAuthorized);
   }
   const decision = policy.authenticate?.(request) ?? true;
-  if (decision instanceof Promise) return decision.then(assertAccepted);
-  assertAccepted(decision);
+  return decision instanceof Promise ? decision.then(acceptanceOf) : acceptanceOf(decision);
 }
 
-function assertAccepted(decision: ConnectDecision): void {
-  if (decision === true) return;
+const AS_REQUESTED: Acceptance = {};
+
+function acceptanceOf(decision: ConnectDecision): Acceptance {
+  if (decision === true) return AS_REQUESTED;
   if (decision === false) {
     throw new MqttError("Cannot connect: bad user name or password", ReasonCode.BadUserNameOrPassword);
   }
+  if (decision.accepted) return decision;
   throw new MqttError(decision.reasonString ?? "Cannot connect: refused", decision.reasonCode);
 }
 
@@ -157,12 +160,19 @@ export function assertMayOpen(core: BrokerCore, client: ClientInfo): void {
   );
 }
 
+/** Throws {@linkcode MqttError} if what the client has shown holds no longer. */
+export function assertNotExpired(core: BrokerCore, { expiresAt = Infinity }: Acceptance): void {
+  if (expiresAt > core.clock.now()) return;
+  throw new MqttError("Cannot connect: the credentials have expired", ReasonCode.NotAuthorized);
+}
+
 /** The will of a CONNECT, ready to be published. */
 export function willOf(
   core: BrokerCore,
   policy: ConnectionPolicy,
   packet: ConnectPacket,
   client: ClientInfo,
+  access: SessionAccess,
 ): WillMessage | undefined {
   const { will } = packet;
   if (will === undefined) return undefined;
@@ -170,6 +180,7 @@ export function willOf(
   return {
     client,
     policy,
+    access,
     topic: core.topics.of(policy.mountPoint + will.topic),
     // The packet lies in a chunk that is read over.
     message: { payload: will.payload.slice(), qos: will.qos, retain: will.retain, properties },

@@ -141,6 +141,7 @@ export class PublishHandler {
     const hook = this.#policy.authorizePublish;
     // Nobody but the broker itself speaks for the broker.
     if (publication.topic.isSys) return this.#refuse(publication, packetId);
+    if (!this.#session.access.mayPublish(publication.topic)) return this.#refuse(publication, packetId);
     if (this.#isTooLong(publication)) return this.#refuseForSize(publication, packetId);
     if (hook === undefined) return this.#accept(publication, packetId);
     const { topic, qos, retain, payload } = publication;

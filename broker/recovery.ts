@@ -93,6 +93,7 @@ function willOf(session: Session, { message, delay, protocolVersion, peer }: Sto
   const { topic, qos, retain, properties, payload } = message;
   return {
     client: { clientId, username, protocolVersion, peer: { ...peer, protocol: protocolOf(peer.protocol) } },
+    access: session.access,
     topic: topicOf(topic),
     message: { payload, qos, retain, properties: readProperties(properties, 0, properties.length, "publish") },
     delay,

@@ -28,6 +28,8 @@ interface Target {
 
 /** Everyone who gets what is published on one topic. */
 export interface Route {
+  /** Whether anyone subscribes to it, even if nobody may have it. */
+  readonly isWanted: boolean;
   readonly targets: readonly Target[];
   readonly groups: readonly ShareGroup[];
 }
@@ -70,7 +72,7 @@ export class Router {
 
   /** Adds a subscription, or replaces the options of the one that the session has. */
   subscribe(session: Session, request: SubscriptionRequest, qos: QoS, identifier: number): SubscribeResult {
-    this.#forgetRoutes();
+    this.forgetRoutes();
     const existing = session.subscriptions.get(request.filter);
     if (existing !== undefined) {
       applyOptions(existing, request, qos, identifier);
@@ -136,7 +138,7 @@ export class Router {
     }
     for (const group of route.groups) group.deliver(publication);
     this.variants.end();
-    return route.targets.length > 0 || route.groups.length > 0;
+    return route.isWanted;
   }
 
   #add(subscription: Subscription, group: string | undefined): void {
@@ -155,7 +157,7 @@ export class Router {
   }
 
   #remove(subscription: Subscription): void {
-    this.#forgetRoutes();
+    this.forgetRoutes();
     this.#subscriptions--;
     const entry = this.#trie.get(subscription.filter);
     if (entry === undefined) return;
@@ -176,14 +178,17 @@ export class Router {
   #route(topic: Topic): Route {
     const route = this.#find(topic);
     const size = 1 + route.targets.length + route.groups.length;
-    if (this.#remembered + size > MAX_REMEMBERED) this.#forgetRoutes();
+    if (this.#remembered + size > MAX_REMEMBERED) this.forgetRoutes();
     this.#routed.push(topic);
     this.#remembered += size;
     return topic.route = route;
   }
 
-  /** Subscriptions have changed: no route holds any more, and none may hold on to a session that has ended. */
-  #forgetRoutes(): void {
+  /**
+   * Subscriptions, or what sessions may receive, have changed: no route holds any more, and none may hold on to a
+   * session that has ended.
+   */
+  forgetRoutes(): void {
     for (const topic of this.#routed) topic.route = undefined;
     this.#routed = [];
     this.#remembered = 0;
@@ -201,11 +206,12 @@ export class Router {
       if (entry.groups !== undefined) groups.push(...entry.groups.values());
     });
     const targets: Target[] = [];
-    for (const subscriptions of bySession.values()) {
+    for (const [session, subscriptions] of bySession) {
+      if (!session.access.mayReceive(topic)) continue;
       const target = merge(subscriptions);
       if (target !== undefined) targets.push(target);
     }
-    return { targets, groups };
+    return { isWanted: bySession.size > 0 || groups.length > 0, targets, groups };
   }
 }
 

@@ -8,19 +8,30 @@ import { connackVersion } from "../codec/decode_connect.ts";
 import { decodePacket } from "../codec/decode.ts";
 import { MqttError } from "../codec/errors.ts";
 import type { Frame } from "../codec/framer.ts";
+import type { Timer } from "../engine/timers.ts";
 import type { AuthPacket, DisconnectPacket, Packet, SubscribePacket } from "../codec/packets.ts";
 import { connectReturnCode, ReasonCode, reasonCodeName } from "../codec/reason_codes.ts";
 import { type Connection, type Protocol, reasonCodeOf } from "./connection.ts";
 import type { BrokerCore } from "./core.ts";
 import type { ConnectionPolicy } from "./connection_policy.ts";
 import { assertAuth, type AuthOutcome, beginEnhancedAuth, type EnhancedAuth } from "./enhanced_auth.ts";
-import { type Admission, admit, assertMayOpen, authenticate, connackFor, longestSession, willOf } from "./handshake.ts";
-import type { ClientInfo, ConnectRequest } from "./hooks.ts";
+import {
+  type Admission,
+  admit,
+  assertMayOpen,
+  assertNotExpired,
+  authenticate,
+  connackFor,
+  longestSession,
+  willOf,
+} from "./handshake.ts";
+import type { Acceptance, ClientInfo, ConnectRequest } from "./hooks.ts";
 import { logConnected, logReceived } from "./connection_log.ts";
 import { type PublishAnswerer, PublishHandler } from "./publish_handler.ts";
 import { ResponseHandler } from "./response_handler.ts";
 import { Sender } from "./sender.ts";
 import type { Session } from "./session.ts";
+import { SessionAccess } from "./session_access.ts";
 import type { ConnectionEnd, Holder } from "./sessions.ts";
 import { subscribe, type SubscribeOutcome, unsubscribe } from "./subscribe_handler.ts";
 import type { WillMessage } from "./will.ts";
@@ -55,6 +66,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
   readonly #sender: Sender;
   #state: State = { kind: "opening" };
   #v5 = false;
+  #life: Timer | undefined;
 
   constructor(core: BrokerCore, connection: Connection, policy: ConnectionPolicy) {
     this.#core = core;
@@ -129,8 +141,8 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
       return this.#authenticateEnhanced(admission, auth, packet.properties?.authenticationData);
     }
     const pending = authenticate(this.#policy, admission.request);
-    if (pending instanceof Promise) return pending.then(() => this.#accept(admission, admission.request, {}));
-    this.#accept(admission, admission.request, {});
+    if (pending instanceof Promise) return pending.then((acceptance) => this.#accept(admission, acceptance, {}));
+    this.#accept(admission, pending, {});
     return undefined;
   }
 
@@ -173,22 +185,31 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
       this.#state = { kind: "authenticating", admission, auth };
       return this.#sendAuth(outcome.packet);
     }
-    const client: ClientInfo = { ...admission.request, username: outcome.username ?? admission.request.username };
-    this.#accept(admission, client, { authenticationMethod: auth.method, authenticationData: outcome.data });
+    const { acceptance, data } = outcome;
+    this.#accept(admission, acceptance, { authenticationMethod: auth.method, authenticationData: data });
   }
 
   #accept(
     admission: Admission,
-    client: ClientInfo,
+    acceptance: Acceptance,
     auth: { authenticationMethod?: string; authenticationData?: Uint8Array },
   ): void {
     // The client may have gone while the application decided.
     if (this.#state.kind === "ended") return;
     const core = this.#core;
     const { packet, keepAlive } = admission;
+    const { clientId, protocolVersion, peer } = admission.request;
+    const client: ClientInfo = {
+      clientId,
+      username: acceptance.username ?? admission.request.username,
+      protocolVersion,
+      peer,
+    };
+    const { username } = client;
     assertMayOpen(core, client);
-    const { clientId, username, protocolVersion, peer } = client;
-    const will = willOf(core, this.#policy, packet, client);
+    assertNotExpired(core, acceptance);
+    const access = new SessionAccess(core.accessWatch, client, this.#policy, acceptance.permissions);
+    const will = willOf(core, this.#policy, packet, client, access);
     const { session, present } = core.sessions.open(
       clientId,
       username,
@@ -196,6 +217,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
       admission.sessionExpiryInterval,
       this,
     );
+    core.grant(session, access);
     const { maximumPacketSize = Infinity, topicAliasMaximum = 0 } = packet.properties ?? {};
     this.#configure(
       protocolVersion,
@@ -205,7 +227,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     );
     const active: Active = {
       request: auth.authenticationMethod === undefined ? undefined : admission.request,
-      client: { clientId, username, protocolVersion, peer },
+      client,
       session,
       policy: this.#policy,
       publishes: new PublishHandler(core, session, this, this.#policy),
@@ -213,6 +235,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
       will,
     };
     this.#state = { kind: "connected", active, reauthentication: undefined };
+    this.#limitLife(acceptance.expiresAt);
     this.#connection.limitSilence(keepAlive * 1500);
     this.#connection.limitPackets(core.options.maxPacketSize);
     core.metrics.connectsAccepted++;
@@ -225,6 +248,19 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     }
     session.attach(this.#sender, admission.receiveMaximum, admission.ourReceiveMaximum);
     session.pump();
+  }
+
+  /** Ends the connection when what its client has shown holds no longer. */
+  #limitLife(expiresAt: number | undefined): void {
+    const { timers } = this.#core;
+    if (this.#life !== undefined) timers.cancel(this.#life);
+    this.#life = undefined;
+    if (expiresAt === undefined || expiresAt === Infinity) return;
+    this.#life = timers.schedule(expiresAt, () => {
+      this.#life = undefined;
+      this.#log(`Client ${this.client.clientId} was authenticated until now, disconnecting.`);
+      this.disconnect(ReasonCode.MaximumConnectTime);
+    });
   }
 
   // A connected client
@@ -324,11 +360,22 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     if (this.#state.kind !== "connected") return;
     if (outcome.kind === "ask") return this.#sendAuth(outcome.packet);
     this.#state.reauthentication = undefined;
+    this.#renew(this.#state.active, outcome.acceptance);
     this.#sendAuth({
       type: "auth",
       reasonCode: ReasonCode.Success,
       properties: { authenticationMethod: auth.method, authenticationData: outcome.data },
     });
+  }
+
+  /** The client is still who it was, and may do what it has shown now. */
+  #renew({ client, session }: Active, { username, expiresAt, permissions }: Acceptance): void {
+    if (username !== undefined && username !== client.username) {
+      throw new MqttError("Cannot re-authenticate: the user must stay the same", ReasonCode.NotAuthorized);
+    }
+    assertNotExpired(this.#core, { expiresAt });
+    this.#core.grant(session, new SessionAccess(this.#core.accessWatch, client, this.#policy, permissions));
+    this.#limitLife(expiresAt);
   }
 
   #sendAuth(packet: AuthPacket): void {
@@ -414,6 +461,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     const state = this.#state;
     if (state.kind === "ended") return;
     this.#state = { kind: "ended" };
+    this.#limitLife(undefined);
     this.#connection.close();
     if (state.kind !== "connected") return;
     const { session, will } = state.active;

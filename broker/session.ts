@@ -15,6 +15,7 @@ import { type BackPressure, Pace } from "./back_pressure.ts";
 import { Delivery, DeliveryQueue, type QueueLimits, type RetainedBatch } from "./delivery_queue.ts";
 import type { Metrics } from "./metrics.ts";
 import { Publication } from "./publication.ts";
+import { type AccessWatch, type RuleSource, SessionAccess } from "./session_access.ts";
 import type { SessionJournal } from "./session_journal.ts";
 import type { ShareGroup } from "./shared_subscriptions.ts";
 import type { Slab } from "./slab.ts";
@@ -53,7 +54,9 @@ export interface SessionLink {
 
 /** What the sessions of one broker share. */
 export interface SessionEnvironment {
-  readonly options: QueueLimits;
+  /** Tells when answers of access rules hold no longer. */
+  readonly accessWatch: AccessWatch;
+  readonly options: QueueLimits & RuleSource;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly pressure: BackPressure;
@@ -84,12 +87,15 @@ export class Session {
   #pace: Pace | undefined;
   #link: SessionLink | undefined;
   #journal: SessionJournal | undefined;
+  /** What its client may do, as its last connection has shown who that is. */
+  access: SessionAccess;
 
   constructor(clientId: string, username: string | undefined, environment: SessionEnvironment) {
     this.clientId = clientId;
     this.username = username;
     this.outbound = new OutboundFlow();
     this.inbound = new InboundFlow();
+    this.access = new SessionAccess(environment.accessWatch, this, environment.options, undefined);
     this.#queue = new DeliveryQueue(environment.options);
     this.#metrics = environment.metrics;
     this.#clock = environment.clock;
@@ -261,6 +267,11 @@ export class Session {
     const { publication, qos, retain, subscriptionIds, share } = delivery;
     if (publication.expiresAt < Infinity && publication.expiresAt <= this.#clock.now()) {
       this.#metrics.dropped.expired++;
+      this.#journal?.finished(delivery);
+      return;
+    }
+    if (!this.access.mayReceive(publication.topic)) {
+      this.#metrics.dropped.notAuthorized++;
       this.#journal?.finished(delivery);
       return;
     }

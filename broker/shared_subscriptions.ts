@@ -62,7 +62,7 @@ export class ShareGroup {
     for (let i = 0; i < count; i++) {
       const index = (this.#next + i) % count;
       const member = this.#members[index];
-      if (member === undefined) continue;
+      if (member === undefined || !member.session.access.mayReceive(publication.topic)) continue;
       if (member.session.isReady) {
         this.#next = (index + 1) % count;
         return member;

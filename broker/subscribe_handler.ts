@@ -11,7 +11,7 @@ import { isTopicFilter, parseSharedFilter } from "../codec/topic.ts";
 import type { ConnectionPolicy } from "./connection_policy.ts";
 import type { BrokerCore } from "./core.ts";
 import { RetainedBatch } from "./delivery_queue.ts";
-import type { ClientInfo, MaybePromise } from "./hooks.ts";
+import type { ClientInfo, MaybePromise, SubscribeRequest } from "./hooks.ts";
 import type { SubscribeResult } from "./router.ts";
 import type { Session } from "./session.ts";
 
@@ -66,9 +66,11 @@ function permit(
   if (session.subscriptions.size >= core.options.maxSubscriptions && !session.subscriptions.has(filter)) {
     return ReasonCode.QuotaExceeded;
   }
+  const asked: SubscribeRequest = { filter: shared?.filter ?? filter, share: shared?.group, qos };
+  if (!session.access.maySubscribe(asked)) return ReasonCode.NotAuthorized;
   const hook = policy.authorizeSubscribe;
   if (hook === undefined) return qos;
-  const allowed = hook(client, { filter: shared?.filter ?? filter, share: shared?.group, qos });
+  const allowed = hook(client, asked);
   if (allowed instanceof Promise) return allowed.then((yes) => yes ? qos : ReasonCode.NotAuthorized);
   return allowed ? qos : ReasonCode.NotAuthorized;
 }

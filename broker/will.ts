@@ -9,6 +9,7 @@ import { TextMap } from "../engine/text_map.ts";
 import type { Timer, Timers } from "../engine/timers.ts";
 import type { BrokerHooks, ClientInfo } from "./hooks.ts";
 import type { MessageValues } from "./publication.ts";
+import type { SessionAccess } from "./session_access.ts";
 import type { Topic } from "./topic_cache.ts";
 
 /** A will as it stands in CONNECT, ready to be published. */
@@ -17,6 +18,8 @@ export interface WillMessage {
   readonly client: ClientInfo;
   /** Decides for the listener that it came by; absent: the broker's own hooks do. */
   readonly policy?: Pick<BrokerHooks, "authorizePublish">;
+  /** What its client may do. */
+  readonly access: SessionAccess;
   readonly topic: Topic;
   readonly message: MessageValues;
   /** Will delay interval in seconds. */

@@ -1,0 +1,147 @@
+/**
+ * What one session may publish and receive, with the answers remembered: a topic that was decided about costs a
+ * comparison.
+ *
+ * @module
+ */
+
+import { topicMatches } from "../codec/topic.ts";
+import type { AccessRules, AccessSubject, Permissions, SubscribeRequest } from "./hooks.ts";
+import { covers } from "./filter_cover.ts";
+import type { Topic } from "./topic_cache.ts";
+
+/** Where the rules come from; they may be others the next time that {@linkcode AccessWatch.epoch} has changed. */
+export interface RuleSource {
+  readonly access?: AccessRules;
+}
+
+/** Tells from when on answers of rules hold. One for all sessions of a broker. */
+export class AccessWatch {
+  /** Changes with the rules; no answer of an earlier epoch holds. */
+  epoch = 0;
+  readonly #onChange: () => void;
+  readonly #watched = new Map<AccessRules, () => void>();
+
+  /** `onChange` is called with each new epoch. */
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  /** Begins a new epoch. */
+  renew(): void {
+    this.epoch++;
+    this.#onChange();
+  }
+
+  /** Begins a new epoch whenever these rules change. */
+  watch(rules: AccessRules): void {
+    if (this.#watched.has(rules)) return;
+    this.#watched.set(rules, rules.onChange(() => this.renew()));
+  }
+
+  /** Watches nothing any more. */
+  close(): void {
+    for (const end of this.#watched.values()) end();
+    this.#watched.clear();
+  }
+}
+
+/** Topics with remembered answers, for a client that publishes to more than one. */
+const MAX_REMEMBERED = 64;
+
+/** What one session may do, as long as it has the same rules and permissions. */
+export class SessionAccess {
+  readonly #watch: AccessWatch;
+  readonly #subject: AccessSubject;
+  readonly #source: RuleSource;
+  readonly #permissions: Permissions | undefined;
+  #epoch = -1;
+  #rules: AccessRules | undefined;
+  #isFree = true;
+  readonly #publish = new Remembered((topic) => this.#mayPublish(topic));
+  readonly #receive = new Remembered((topic) => this.#mayReceive(topic));
+
+  constructor(watch: AccessWatch, subject: AccessSubject, source: RuleSource, permissions: Permissions | undefined) {
+    this.#watch = watch;
+    this.#subject = { clientId: subject.clientId, username: subject.username };
+    this.#source = source;
+    this.#permissions = permissions;
+  }
+
+  /** Whether nothing is forbidden now. */
+  get isFree(): boolean {
+    if (this.#epoch !== this.#watch.epoch) this.#refresh();
+    return this.#isFree;
+  }
+
+  /** Whether the client may publish to a topic. */
+  mayPublish(topic: Topic): boolean {
+    return this.isFree || this.#publish.decide(topic);
+  }
+
+  /** Whether the client gets what is published to a topic. */
+  mayReceive(topic: Topic): boolean {
+    return this.isFree || this.#receive.decide(topic);
+  }
+
+  /** Whether the client may subscribe to a filter. */
+  maySubscribe(request: SubscribeRequest): boolean {
+    if (this.isFree) return true;
+    const allowed = this.#permissions?.subscribe;
+    if (allowed !== undefined && !allowed.some((filter) => covers(filter, request.filter))) return false;
+    return this.#rules?.maySubscribe(this.#subject, request) ?? true;
+  }
+
+  #refresh(): void {
+    this.#epoch = this.#watch.epoch;
+    this.#rules = this.#source.access;
+    if (this.#rules !== undefined) this.#watch.watch(this.#rules);
+    this.#isFree = this.#rules === undefined && this.#permissions === undefined;
+    this.#publish.forget();
+    this.#receive.forget();
+  }
+
+  #mayPublish(topic: string): boolean {
+    return matchesAny(this.#permissions?.publish, topic) && (this.#rules?.mayPublish(this.#subject, topic) ?? true);
+  }
+
+  #mayReceive(topic: string): boolean {
+    return matchesAny(this.#permissions?.subscribe, topic) && (this.#rules?.mayReceive(this.#subject, topic) ?? true);
+  }
+}
+
+function matchesAny(filters: readonly string[] | undefined, topic: string): boolean {
+  return filters === undefined || filters.some((filter) => topicMatches(filter, topic));
+}
+
+/** Answers by topic; the last one is found without a map. */
+class Remembered {
+  readonly #ask: (topic: string) => boolean;
+  #topic: Topic | undefined;
+  #answer = false;
+  #others: Map<Topic, boolean> | undefined;
+
+  constructor(ask: (topic: string) => boolean) {
+    this.#ask = ask;
+  }
+
+  decide(topic: Topic): boolean {
+    return topic === this.#topic ? this.#answer : this.#find(topic);
+  }
+
+  forget(): void {
+    this.#topic = undefined;
+    this.#others = undefined;
+  }
+
+  #find(topic: Topic): boolean {
+    if (this.#topic !== undefined) {
+      this.#others ??= new Map();
+      if (this.#others.size >= MAX_REMEMBERED) this.#others.clear();
+      this.#others.set(this.#topic, this.#answer);
+    }
+    this.#answer = this.#others?.get(topic) ?? this.#ask(topic.name);
+    this.#topic = topic;
+    return this.#answer;
+  }
+}
