@@ -176,8 +176,8 @@ export class Client extends EventTarget implements AsyncDisposable {
     const filters = [...new Set(typeof filter === "string" ? [filter] : filter)];
     checkFilters(filters, options);
     const { maximumMessages = 16_384, maximumBytes = 16_777_216, overflow = "drop-oldest" } = options;
-    const { subscriptions } = this.#session;
-    const inbox = new Inbox({ messages: maximumMessages, bytes: maximumBytes, overflow }, () => remove());
+    const { subscriptions, crowding } = this.#session;
+    const inbox = new Inbox({ messages: maximumMessages, bytes: maximumBytes, overflow }, crowding, () => remove());
     const subscriber = new Subscriber(filters, {
       qos: options.qos ?? 0,
       noLocal: options.noLocal ?? false,

@@ -123,7 +123,10 @@ export class Connection implements OutputOwner {
   /** Takes packets until the connection ends; never rejects. */
   async run(): Promise<ConnectionEnd> {
     try {
-      while (await this.#frames.next()) this.#handleBuffered();
+      while (await this.#frames.next()) {
+        this.#handleBuffered();
+        if (this.#session.crowding.isCrowded) await this.#session.crowding.relief();
+      }
       this.#fail(lostError());
     } catch (error) {
       this.#fail(error instanceof MqttError ? error : lostError(error));

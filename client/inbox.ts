@@ -6,6 +6,7 @@
 
 import { MqttError } from "../codec/errors.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
+import { CROWDED, type Crowding } from "./crowding.ts";
 import { Fifo } from "./fifo.ts";
 import { type Message, receiptOf } from "./message.ts";
 import type { Receipt } from "./receipts.ts";
@@ -44,6 +45,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
  */
 export class Inbox {
   readonly #limits: InboxLimits;
+  readonly #crowding: Crowding;
   readonly #onOverflow: () => void;
   readonly #messages = new Fifo<Message>();
   readonly #waiters = new Fifo<Waiter>();
@@ -51,11 +53,13 @@ export class Inbox {
   #handedOut: Receipt[] = [];
   #bytes = 0;
   #dropped = 0;
+  #isCrowded = false;
   #state: InboxState = { kind: "open" };
 
   /** `onOverflow` is called when the overflow policy has ended the inbox. */
-  constructor(limits: InboxLimits, onOverflow: () => void) {
+  constructor(limits: InboxLimits, crowding: Crowding, onOverflow: () => void) {
     this.#limits = limits;
+    this.#crowding = crowding;
     this.#onOverflow = onOverflow;
   }
 
@@ -89,6 +93,7 @@ export class Inbox {
     const message = this.#messages.shift();
     if (message !== undefined) {
       this.#bytes -= message.size;
+      if (this.#isCrowded && this.#messages.size <= CROWDED / 4) this.#thinOut();
       return Promise.resolve(this.#handOut(message));
     }
     if (this.#state.kind === "ended") return this.#atEnd();
@@ -109,6 +114,7 @@ export class Inbox {
     this.end();
     this.#state = { kind: "ended", error: undefined };
     this.#bytes = 0;
+    if (this.#isCrowded) this.#thinOut();
     for (const message of this.#messages.drain()) receiptOf(message)?.release();
     this.#release();
   }
@@ -135,6 +141,14 @@ export class Inbox {
   #push(message: Message): void {
     this.#messages.push(message);
     this.#bytes += message.size;
+    if (this.#isCrowded || this.#messages.size < CROWDED) return;
+    this.#isCrowded = true;
+    this.#crowding.enter();
+  }
+
+  #thinOut(): void {
+    this.#isCrowded = false;
+    this.#crowding.leave();
   }
 
   /** One message always has room, whatever its size. */

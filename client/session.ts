@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Crowding } from "./crowding.ts";
 import type { Message } from "./message.ts";
 import { Outbox } from "./outbox.ts";
 import type { Settings } from "./options.ts";
@@ -17,6 +18,7 @@ export class Session {
   readonly outbox: Outbox;
   readonly receipts: Receipts;
   readonly subscriptions: Subscriptions = new Subscriptions();
+  readonly crowding: Crowding = new Crowding();
   readonly inboundTopics: TopicTable = new TopicTable();
   readonly outboundTopics: OutboundTopics = new OutboundTopics();
   /** Sees every message that is new. */
