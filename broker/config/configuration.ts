@@ -1,0 +1,139 @@
+/**
+ * What a configuration file says, in types.
+ *
+ * @module
+ */
+
+import type { BrokerOptions } from "../options.ts";
+import type { ListenerPolicy } from "../listener_policy.ts";
+import type { Place, Remark } from "./errors.ts";
+
+/** A configuration that can be used. */
+export interface Configuration {
+  /** Options of the broker, hooks and store left out. */
+  readonly options: BrokerOptions;
+  /** Where to listen. */
+  readonly listeners: readonly ListenerConfiguration[];
+  /** Whether the file names no listener: then one is opened that can be reached from this machine only. */
+  readonly isLocalOnly: boolean;
+  readonly log: LogConfiguration;
+  readonly persistence: PersistenceConfiguration;
+  /** Whether sockets send small packets at once. */
+  readonly setTcpNoDelay: boolean;
+  /** Where to write the process id. */
+  readonly pidFile: string | undefined;
+  /** The user to run as, if the broker is started by root. */
+  readonly user: string | undefined;
+  /** Bytes of heap that the broker may use. */
+  readonly memoryLimit: number;
+  /** Connections to other brokers. */
+  readonly bridges: readonly BridgeConfiguration[];
+  readonly warnings: readonly Remark[];
+}
+
+/** Who may connect and do what, from files. */
+export interface SecurityConfiguration {
+  /** Whether clients without a user name may connect. */
+  readonly allowAnonymous: boolean;
+  /** Password file of `mosquitto_passwd`. */
+  readonly passwordFile: string | undefined;
+  /** Access control list. */
+  readonly aclFile: string | undefined;
+}
+
+/** Where a listener takes connections. */
+export type ListenerAddress =
+  /** `hostname` undefined: all interfaces, over IPv4 and IPv6 if `family` does not say which. */
+  | {
+    readonly kind: "tcp";
+    readonly port: number;
+    readonly hostname: string | undefined;
+    readonly family: "ipv4" | "ipv6" | undefined;
+    /** Name of the network interface. */
+    readonly bindInterface: string | undefined;
+  }
+  | { readonly kind: "unix"; readonly path: string };
+
+/** Certificates of a listener; all of them paths of PEM files. */
+export interface TlsConfiguration {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Authorities whose client certificates are trusted. */
+  readonly caFile: string | undefined;
+  /** A folder of such. */
+  readonly caPath: string | undefined;
+  /** Client certificates that are no longer trusted. */
+  readonly crlFile: string | undefined;
+  readonly dhParamFile: string | undefined;
+  /** OpenSSL names for TLS 1.2, with colons between. */
+  readonly ciphers: string | undefined;
+  /** The same for TLS 1.3. */
+  readonly ciphersTls13: string | undefined;
+  /** The oldest version that is accepted. */
+  readonly minimumVersion: "TLSv1.2" | "TLSv1.3";
+  readonly requireCertificate: boolean;
+  /** What of the client's certificate becomes its user name. */
+  readonly usernameFrom: "identity" | "subject" | undefined;
+}
+
+/** One `listener` of the file. */
+export interface ListenerConfiguration {
+  /** Where it begins. */
+  readonly place: Place;
+  readonly address: ListenerAddress;
+  readonly protocol: "mqtt" | "websockets";
+  /** Folder of files that are served beside the WebSocket. */
+  readonly httpDir: string | undefined;
+  /** Undefined: not encrypted. */
+  readonly tls: TlsConfiguration | undefined;
+  /** What the broker does for its connections. */
+  readonly policy: ListenerPolicy;
+  readonly security: SecurityConfiguration;
+}
+
+/** Kinds of lines that can be logged, by the names of `log_type`. */
+export const LOG_TYPES = [
+  "error",
+  "warning",
+  "notice",
+  "information",
+  "debug",
+  "subscribe",
+  "unsubscribe",
+  "websockets",
+] as const;
+
+/** One of them. */
+export type LogType = typeof LOG_TYPES[number];
+
+/** Where lines go. */
+export type LogDestination =
+  | { readonly kind: "stdout" | "stderr" | "syslog" | "topic" }
+  | { readonly kind: "file"; readonly path: string };
+
+/** What is logged, and how. */
+export interface LogConfiguration {
+  /** None: nothing is logged. Undefined: nothing was said. */
+  readonly destinations: readonly LogDestination[] | undefined;
+  readonly types: readonly LogType[];
+  readonly timestamp: boolean;
+  /** For `strftime`; undefined for the seconds since 1970. */
+  readonly timestampFormat: string | undefined;
+  /** Number of the syslog facility `local0` to `local7`; undefined for `daemon`. */
+  readonly facility: number | undefined;
+}
+
+/** Whether sessions and messages outlive the broker, and where. */
+export interface PersistenceConfiguration {
+  readonly enabled: boolean;
+  /** Folder, without a slash at the end; undefined for the current one. */
+  readonly location: string | undefined;
+  readonly file: string;
+}
+
+/** A `connection` of the file: options by name, each as often as it stands there. */
+export interface BridgeConfiguration {
+  readonly place: Place;
+  readonly name: string;
+  readonly values: Readonly<Record<string, readonly string[]>>;
+}
