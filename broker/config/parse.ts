@@ -5,18 +5,11 @@
  */
 
 import type { Configuration } from "./configuration.ts";
-import { ConfigurationError, type Place, type Remark } from "./errors.ts";
+import { ConfigurationError, type Place } from "./errors.ts";
 import { Draft, newListener } from "./draft.ts";
 import { finish } from "./finish.ts";
 import { type ConfigurationLine, lines } from "./lexer.ts";
-import {
-  type BridgeDraft,
-  type GeneralDraft,
-  type ListenerDraft,
-  type Option,
-  type SecurityDraft,
-  valueOf,
-} from "./option.ts";
+import { type BridgeDraft, type ListenerDraft, type Option, valueOf } from "./option.ts";
 import { findOption, similarName } from "./option_table.ts";
 import { flag, whole } from "./values.ts";
 

@@ -5,6 +5,7 @@
  */
 
 import type { Broker } from "../broker.ts";
+import type { ListenerPolicy } from "../listener_policy.ts";
 import { tcpTransport } from "./tcp_transport.ts";
 
 /** Milliseconds to wait when connections cannot be accepted, e.g. because no file descriptor is left. */
@@ -16,6 +17,8 @@ export interface ListenOptions {
   readonly hostname?: string;
   /** 0 to 65,535; 0 takes any free port. Default 1883. */
   readonly port?: number;
+  /** What holds for its connections. Default: the broker's own options. */
+  readonly policy?: ListenerPolicy;
 }
 
 /** A listener that hands its connections to a broker. */
@@ -31,10 +34,10 @@ export interface Listener extends AsyncDisposable {
  * Throws what `Deno.listen` throws, e.g. `Deno.errors.AddrInUse`.
  */
 export function listen(broker: Broker, options: ListenOptions = {}): Listener {
-  const { hostname = "127.0.0.1", port = 1883 } = options;
+  const { hostname = "127.0.0.1", port = 1883, policy = {} } = options;
   const listener = Deno.listen({ hostname, port });
   const state = { open: true };
-  const accepting = acceptAll(broker, listener, state);
+  const accepting = acceptAll(broker, listener, policy, state);
   const close = (): Promise<void> => {
     if (state.open) {
       state.open = false;
@@ -47,13 +50,18 @@ export function listen(broker: Broker, options: ListenOptions = {}): Listener {
   return { address: listener.addr, close, [Symbol.asyncDispose]: close };
 }
 
-async function acceptAll(broker: Broker, listener: Deno.TcpListener, state: { open: boolean }): Promise<void> {
+async function acceptAll(
+  broker: Broker,
+  listener: Deno.TcpListener,
+  policy: ListenerPolicy,
+  state: { open: boolean },
+): Promise<void> {
   while (state.open) {
     try {
       const conn = await listener.accept();
       conn.setNoDelay(true);
       // serve() never rejects.
-      broker.serve(tcpTransport(conn));
+      broker.serve(tcpTransport(conn), policy);
     } catch {
       // One that was gone before it was accepted, or no file descriptor left: others still want to be served.
       if (state.open) await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));
