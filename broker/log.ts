@@ -5,12 +5,14 @@
  */
 
 /** How much a line matters; the names are those of Mosquitto's `log_type`. */
-export type LogLevel = "error" | "warning" | "notice" | "information" | "debug";
+export type LogLevel = "error" | "warning" | "notice" | "information" | "debug" | "subscribe" | "unsubscribe";
 
 /** Where log lines go. */
 export interface LogSink {
   /** Whether lines of level `debug`, several a packet, are wanted. */
   readonly debug: boolean;
+  /** Whether lines of level `subscribe` and `unsubscribe`, one a subscription, are wanted. Default false. */
+  readonly subscriptions?: boolean;
   /** Takes one line, without line end. Must not throw and must not block. */
   write(level: LogLevel, line: string): void;
 }

@@ -106,7 +106,7 @@ function apply(
     if (code >= 0x80) return;
     const granted = code as QoS; // permit() gives a QoS below 0x80
     const result = core.router.subscribe(session, request, granted, identifier);
-    if (core.log.debug) core.log.write("debug", `${client.clientId} ${granted} ${request.filter}`);
+    if (core.log.subscriptions) core.log.write("subscribe", `${client.clientId} ${granted} ${request.filter}`);
     session.journal?.subscribed(result.subscription);
     const batch = retainedFor(core, result);
     if (batch !== undefined) retained.push(batch);
@@ -134,7 +134,7 @@ export function unsubscribe(
     if (!isTopicFilter(filter)) return refuseFilter(client, filter);
     if (!core.router.unsubscribe(session, filter)) return ReasonCode.NoSubscriptionExisted;
     session.journal?.unsubscribed(filter);
-    if (core.log.debug) core.log.write("debug", `${client.clientId} ${filter}`);
+    if (core.log.subscriptions) core.log.write("unsubscribe", `${client.clientId} ${filter}`);
     return ReasonCode.Success;
   });
 }
