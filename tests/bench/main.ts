@@ -58,8 +58,18 @@ async function main(args: string[]): Promise<void> {
   const named = list(options.brokers);
   const brokers = [...BROKERS, ...extras].filter((name) => named.length === 0 || named.includes(name));
   const rounds = options.quick ? 1 : Number(options.rounds ?? 5);
-  Deno.addSignalListener("SIGINT", end);
-  Deno.addSignalListener("SIGTERM", end);
+  const results = new Results();
+  const print = () => {
+    console.log(table(chosen, results, extras));
+    for (const note of notes(chosen, results, brokers)) console.log(`\n- ${note}`);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      killAll();
+      print(); // what there is so far
+      Deno.exit(130);
+    });
+  }
 
   pinSelf();
   console.log(machine(rounds) + "\n");
@@ -68,16 +78,19 @@ async function main(args: string[]): Promise<void> {
     Deno.exit(0);
   }
   if (chosen.length > 0) {
-    const results = await measure(chosen, brokers, rounds);
-    console.log(table(chosen, results, extras));
-    for (const note of notes(chosen, results, brokers)) console.log(`\n- ${note}`);
+    await measure(chosen, brokers, rounds, results);
+    print();
   }
   if (only.length === 0 || only.includes("clients")) console.log("\n" + await clientTable(rounds, progress));
   Deno.exit(0);
 }
 
-async function measure(chosen: readonly Scenario[], brokers: readonly BrokerName[], rounds: number): Promise<Results> {
-  const results = new Results();
+async function measure(
+  chosen: readonly Scenario[],
+  brokers: readonly BrokerName[],
+  rounds: number,
+  results: Results,
+): Promise<void> {
   for (const scenario of chosen) {
     for (let round = 1; round <= rounds; round++) {
       for (const broker of brokers) {
@@ -94,7 +107,6 @@ async function measure(chosen: readonly Scenario[], brokers: readonly BrokerName
       }
     }
   }
-  return results;
 }
 
 /** Runs again, twice at most, when other processes were busy meanwhile; the quietest run counts. */
@@ -112,11 +124,6 @@ async function runPart(name: "codec" | "trie", args: string[]): Promise<void> {
   const command = new Deno.Command(Deno.execPath(), { args: ["run", "-A", "--v8-flags=--expose-gc", file, ...args] });
   const { code } = await command.spawn().status;
   Deno.exit(code);
-}
-
-function end(): void {
-  killAll();
-  Deno.exit(130);
 }
 
 function progress(line: string): void {
