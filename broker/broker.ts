@@ -76,7 +76,10 @@ export class Broker implements AsyncDisposable {
   readonly #core: BrokerCore;
   readonly #sys: SysTopics;
   readonly #policies = new WeakMap<ListenerPolicy, ConnectionPolicy>();
-  readonly #connections = new Map<ServerProtocol, Promise<void>>();
+  readonly #connections = new Map<
+    ServerProtocol,
+    { readonly listener: ListenerPolicy; readonly ended: Promise<void> }
+  >();
   readonly #onClose = new Set<() => void>();
   #closed: Promise<void> | undefined;
 
@@ -121,7 +124,7 @@ export class Broker implements AsyncDisposable {
       policy.connections--;
       this.#connections.delete(protocol);
     });
-    this.#connections.set(protocol, ended);
+    this.#connections.set(protocol, { listener, ended });
     return ended;
   }
 
@@ -144,11 +147,17 @@ export class Broker implements AsyncDisposable {
     this.#sys.restart();
   }
 
-  /** Ends the connections of the clients that `isUnwanted` picks, with this reason code; returns how many. */
-  disconnect(isUnwanted: (client: ClientInfo) => boolean, reasonCode: number = ReasonCode.NotAuthorized): number {
+  /**
+   * Ends the connections of the clients that `isUnwanted` picks, with this reason code; returns how many. `listener` is
+   * what {@linkcode Broker.serve} was given for the connection.
+   */
+  disconnect(
+    isUnwanted: (client: ClientInfo, listener: ListenerPolicy) => boolean,
+    reasonCode: number = ReasonCode.NotAuthorized,
+  ): number {
     let count = 0;
-    for (const protocol of [...this.#connections.keys()]) {
-      if (!protocol.isConnected || !isUnwanted(protocol.client)) continue;
+    for (const [protocol, { listener }] of [...this.#connections]) {
+      if (!protocol.isConnected || !isUnwanted(protocol.client, listener)) continue;
       protocol.disconnect(reasonCode);
       count++;
     }
@@ -202,8 +211,10 @@ export class Broker implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#sys.stop();
     for (const task of this.#onClose) task();
-    const ended = [...this.#connections.values()];
+    const ended = [...this.#connections.values()].map((connection) => connection.ended);
     for (const protocol of this.#connections.keys()) protocol.disconnect(ReasonCode.ServerShuttingDown);
+    // What waits for a commit need not wait long: it is kept or given up now.
+    this.#core.journal?.commit();
     await Promise.all(ended);
     this.#core.journal?.close();
     this.#core.timers.close();

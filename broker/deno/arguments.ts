@@ -1,0 +1,110 @@
+/**
+ * The broker's command line into values.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import type { Durability } from "../sqlite_store.ts";
+import type { LogFormat } from "./log_format.ts";
+
+/** What the command line asks for. */
+export type Command =
+  | { readonly kind: "help" }
+  | { readonly kind: "version" }
+  | { readonly kind: "run"; readonly arguments: RunArguments };
+
+/** How the broker is to run. */
+export interface RunArguments {
+  readonly configFile: string | undefined;
+  /** Empty: the default one. */
+  readonly ports: readonly number[];
+  /** Undefined: loopback. */
+  readonly host: string | undefined;
+  readonly verbose: boolean;
+  readonly daemon: boolean;
+  /** Whether only the configuration is to be checked. */
+  readonly testConfig: boolean;
+  readonly logFormat: LogFormat;
+  readonly store: string | undefined;
+  readonly durability: Durability;
+  readonly maxQueued: number | undefined;
+}
+
+/** A command line that means nothing. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+const FLAGS = [
+  "config-file",
+  "port",
+  "host",
+  "verbose",
+  "daemon",
+  "test-config",
+  "log-format",
+  "store",
+  "durability",
+  "max-queued",
+  "help",
+  "version",
+];
+
+/** Reads the arguments. Throws {@linkcode UsageError} for one that is unknown or wrong. */
+export function parseArguments(args: string[]): Command {
+  const unknown: string[] = [];
+  const flags = parseArgs(args, {
+    string: ["config-file", "port", "host", "log-format", "store", "durability", "max-queued"],
+    boolean: ["verbose", "daemon", "test-config", "help", "version"],
+    collect: ["port"],
+    alias: { c: "config-file", p: "port", b: "host", v: "verbose", d: "daemon", h: "help" },
+    unknown: (argument) => {
+      unknown.push(argument);
+      return false;
+    },
+  });
+  if (flags.help) return { kind: "help" };
+  if (flags.version) return { kind: "version" };
+  if (unknown.length > 0) {
+    throw new UsageError(
+      `Cannot start: options must be among --${FLAGS.join(", --")}, received ${unknown.join(" ")}`,
+    );
+  }
+  const configFile = flags["config-file"];
+  if (configFile === "") throw new UsageError("Cannot start: --config-file must be followed by a path");
+  if (configFile !== undefined && flags.host !== undefined) {
+    throw new UsageError("Cannot start: --host must not stand with --config-file: use listener in the file");
+  }
+  return {
+    kind: "run",
+    arguments: {
+      configFile,
+      ports: flags.port.map((port) => wholeNumber("--port", port, 0, 65_535)),
+      host: flags.host,
+      verbose: flags.verbose,
+      daemon: flags.daemon,
+      testConfig: flags["test-config"],
+      logFormat: oneOf("--log-format", flags["log-format"] ?? "text", ["text", "json"]),
+      store: flags.store,
+      durability: oneOf("--durability", flags.durability ?? "full", ["full", "normal"]),
+      maxQueued: flags["max-queued"] === undefined
+        ? undefined
+        : wholeNumber("--max-queued", flags["max-queued"], 1, 1_000_000),
+    },
+  };
+}
+
+function oneOf<const T extends string>(name: string, text: string, words: readonly T[]): T {
+  const found = words.find((word) => word === text);
+  if (found !== undefined) return found;
+  throw new UsageError(`Cannot start: ${name} must be ${words.join(" or ")}, received ${JSON.stringify(text)}`);
+}
+
+function wholeNumber(name: string, text: string, from: number, to: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= from && value <= to) return value;
+  throw new UsageError(
+    `Cannot start: ${name} must be a whole number from ${from} to ${to}, received ${JSON.stringify(text)}`,
+  );
+}

@@ -1,0 +1,38 @@
+/**
+ * The configuration that the command line asks for.
+ *
+ * @module
+ */
+
+import { type Configuration, LOG_TYPES } from "../config/configuration.ts";
+import { type ConfigurationSource, parseConfiguration } from "../config/parse.ts";
+import type { RunArguments } from "./arguments.ts";
+
+const FILES: ConfigurationSource = {
+  readText: (path) => Deno.readTextFileSync(path),
+  listFolder: (path) => [...Deno.readDirSync(path)].filter((entry) => !entry.isDirectory).map(({ name }) => name),
+};
+
+/** Stands for the file where there is none. */
+const EMPTY: ConfigurationSource = { readText: () => "", listFolder: () => [] };
+
+/** Reads the configuration. Throws `ConfigurationError` with all that is wrong in it. */
+export function configurationOf(args: RunArguments): Configuration {
+  const { configFile, ports, verbose } = args;
+  const localPorts = ports.length === 0 ? undefined : ports;
+  const configuration = configFile === undefined
+    ? withoutFile(args, parseConfiguration("", EMPTY, { localPorts }))
+    : parseConfiguration(configFile, FILES, { localPorts });
+  return verbose ? { ...configuration, log: { ...configuration.log, types: LOG_TYPES } } : configuration;
+}
+
+/** Without a file the broker's own limits hold, and `--host` says where to listen. */
+function withoutFile({ host }: RunArguments, configuration: Configuration): Configuration {
+  if (host === undefined) return { ...configuration, options: {} };
+  const listeners = configuration.listeners.flatMap((listener) => {
+    const { address } = listener;
+    if (address.kind !== "tcp" || address.hostname === "::1") return [];
+    return [{ ...listener, address: { ...address, hostname: host } }];
+  });
+  return { ...configuration, options: {}, listeners, isLocalOnly: false };
+}

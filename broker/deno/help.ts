@@ -1,0 +1,33 @@
+/**
+ * What the broker says about its command line.
+ *
+ * @module
+ */
+
+/** The text of `--help`. */
+export const HELP = `An MQTT 3.1, 3.1.1 and 5.0 broker.
+
+Usage: deno run -A jsr:@x/mqtt/broker [options]
+
+Options:
+  -c, --config-file FILE  read this mosquitto.conf
+  -p, --port PORT         listen on this TCP port, 0 for any free one (default 1883); may be given several times.
+                          Ignored if the configuration file has a listener
+  -b, --host HOST         listen on this address, e.g. 0.0.0.0 or :: (default 127.0.0.1 and ::1). Not with -c
+  -v, --verbose           log everything, whatever the configuration file says
+  -d, --daemon            run in the background
+      --test-config       check the configuration file and exit with status 0 if it is right, else 1
+      --log-format FORMAT text (default) or json, one object a line
+      --store FILE        keep sessions, messages of QoS 1 and 2 and retained messages in this SQLite file
+      --durability LEVEL  what an acknowledgement outlives: full (default) also a loss of power, normal a crash
+      --max-queued N      messages that may wait for one client (default 1000)
+  -h, --help              show this text
+      --version           show the version
+
+Without a configuration file anyone on this machine may connect, and with --host anyone who can reach that address:
+put no more than loopback in reach of people that you do not trust.
+
+SIGINT and SIGTERM end the broker with status 0. SIGHUP reads the configuration file again: users, access rules,
+certificates, log settings and limits; clients that are still allowed stay. SIGUSR1 commits what waits for the store,
+SIGUSR2 logs what the broker holds.
+`;

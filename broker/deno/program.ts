@@ -1,0 +1,131 @@
+/**
+ * The broker as a program: everything that it has open, from the start to the end.
+ *
+ * @module
+ */
+
+import { Broker } from "../broker.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { ListenerPolicy } from "../listener_policy.ts";
+import type { BrokerOptions } from "../options.ts";
+import type { SqliteStore } from "../sqlite_store.ts";
+import { VERSION } from "../version.ts";
+import type { RunArguments } from "./arguments.ts";
+import type { ProgramLog } from "./log.ts";
+import { openListener } from "./open_listener.ts";
+import { dropPrivileges, writePidFile } from "./privileges.ts";
+import { SecurityFiles } from "./security.ts";
+
+/** A broker that runs. */
+export interface RunningProgram {
+  readonly broker: Broker;
+  readonly store: SqliteStore | undefined;
+  /** What holds for each listener, in the order of the configuration. */
+  readonly policies: readonly ListenerPolicy[];
+  readonly security: SecurityFiles;
+  /** What it was started with; its listeners stay as they are. */
+  readonly started: Configuration;
+  /** Options that no configuration file has a say in. */
+  readonly fixed: BrokerOptions;
+  /** Ends all connections, and saves what is to be saved. */
+  close(): Promise<void>;
+}
+
+/** Starts a broker. Throws an error whose message says what is in the way; then nothing is left open. */
+export async function startProgram(
+  configuration: Configuration,
+  args: RunArguments,
+  log: ProgramLog,
+): Promise<RunningProgram> {
+  await using opened = new AsyncDisposableStack();
+  const isService = args.configFile !== undefined;
+  if (isService) logUser(log, dropPrivileges(configuration.user));
+  if (configuration.pidFile !== undefined) opened.defer(writePidFile(configuration.pidFile));
+  const store = await openStore(configuration, args);
+  if (store !== undefined) opened.defer(() => store.close());
+  const fixed: BrokerOptions = {
+    log,
+    heapUsed: () => Deno.memoryUsage().heapUsed,
+    ...args.maxQueued === undefined ? {} : { maxQueuedMessages: args.maxQueued },
+  };
+  const broker = new Broker({ ...configuration.options, ...fixed, store });
+  opened.defer(() => broker.close());
+  log.publish = (topic, line) => broker.publish({ topic, payload: line, qos: 2 });
+  const security = new SecurityFiles();
+  const policies = configuration.listeners.map(({ policy, security: files }) => ({
+    ...policy,
+    ...security.hooksFor(files),
+  }));
+  if (configuration.isLocalOnly && isService) logLocalOnly(log);
+  openAll(broker, configuration, policies, log);
+  const all = opened.move();
+  return { broker, store, policies, security, started: configuration, fixed, close: () => all.disposeAsync() };
+}
+
+function openAll(
+  broker: Broker,
+  { listeners, isLocalOnly }: Configuration,
+  policies: ListenerPolicy[],
+  log: ProgramLog,
+) {
+  let port: number | undefined;
+  for (const [index, listener] of listeners.entries()) {
+    const { address } = listener;
+    // Both loopback addresses are to have the same port, also when it is any free one.
+    const isTwin = isLocalOnly && address.kind === "tcp" && address.hostname === "::1";
+    const wanted = isTwin && address.port === 0 && port !== undefined
+      ? { ...listener, address: { ...address, port } }
+      : listener;
+    try {
+      const [first] = openListener(broker, wanted, policies[index] ?? {}, log);
+      port = first?.address.port;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      // A machine without IPv6 has no ::1.
+      if (isTwin) log.write("warning", `Not listening on ::1: ${reason}`);
+      else throw new Error(`Cannot listen on ${describe(address)}: ${reason}`);
+    }
+  }
+}
+
+function describe(address: Configuration["listeners"][number]["address"]): string {
+  if (address.kind === "unix") return address.path;
+  return `${address.hostname ?? "all addresses"} port ${address.port}`;
+}
+
+/** SQLite is loaded only by those who use it. */
+async function openStore({ persistence }: Configuration, args: RunArguments): Promise<SqliteStore | undefined> {
+  const path = args.store ?? (persistence.enabled ? databaseOf(persistence) : undefined);
+  if (path === undefined) return undefined;
+  const { SqliteStore } = await import("../sqlite_store.ts");
+  return SqliteStore.open(path, { durability: args.durability });
+}
+
+/** Beside Mosquitto's own file, which has another form. */
+function databaseOf({ location, file }: Configuration["persistence"]): string {
+  const name = `${file.replace(/\.db$/, "")}.sqlite`;
+  return location === undefined ? name : `${location}/${name}`;
+}
+
+function logUser(log: ProgramLog, user: string | undefined): void {
+  if (user !== undefined) log.write("information", `Running as user ${user}.`);
+}
+
+function logLocalOnly(log: ProgramLog): void {
+  log.write(
+    "notice",
+    "Starting in local only mode. Connections will only be possible from clients running on this machine.",
+  );
+  log.write("notice", "Create a configuration file which defines a listener to allow remote access.");
+}
+
+/** Logs what the broker holds; Mosquitto's SIGUSR2 shows its subscriptions. */
+export function logCounts({ broker }: RunningProgram, log: ProgramLog): void {
+  const { connections, sessions, subscriptions, retained, dropped } = broker.counts();
+  const all = Object.values(dropped).reduce((sum, count) => sum + count, 0);
+  log.write(
+    "notice",
+    `@x/mqtt version ${VERSION}: ${connections} connections, ${sessions} sessions, ${subscriptions} subscriptions, ` +
+      `${retained} retained messages, ${all} messages dropped, ${log.dropped} log lines dropped`,
+  );
+}

@@ -1,0 +1,69 @@
+/**
+ * SIGHUP: the configuration as it stands in its files now, for a broker that goes on.
+ *
+ * @module
+ */
+
+import type { Configuration, ListenerAddress, ListenerConfiguration } from "../config/configuration.ts";
+import { describe } from "../config/errors.ts";
+import type { ListenerPolicy } from "../listener_policy.ts";
+import type { RunArguments } from "./arguments.ts";
+import { configurationOf } from "./config_file.ts";
+import type { ProgramLog } from "./log.ts";
+import type { RunningProgram } from "./program.ts";
+import { SecurityFiles } from "./security.ts";
+
+/**
+ * Takes up users, access rules, log settings and limits, all before the next packet is handled. Connections of clients
+ * that may not be here any longer are ended, the others stay. If anything is wrong, the log says so and the old
+ * configuration holds.
+ */
+export function reload(program: RunningProgram, args: RunArguments, log: ProgramLog): void {
+  log.write("notice", "Reloading config.");
+  try {
+    const configuration = configurationOf(args);
+    // What cannot be used is found before anything is changed.
+    for (const { security } of configuration.listeners) new SecurityFiles().hooksFor(security);
+    apply(program, configuration, log);
+  } catch (error) {
+    log.write("error", `Cannot reload: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function apply(program: RunningProgram, configuration: Configuration, log: ProgramLog): void {
+  const { broker, started, policies, security, fixed } = program;
+  log.configure(configuration.log);
+  const changed = security.reload();
+  broker.update({ ...configuration.options, ...fixed });
+  const successors = new Map<ListenerPolicy, ListenerConfiguration>();
+  for (const [index, listener] of started.listeners.entries()) {
+    const live = policies[index];
+    const now = configuration.listeners.find(({ address }) => isSame(address, listener.address));
+    if (live === undefined || now === undefined) continue;
+    replace(live, { ...now.policy, ...security.hooksFor(now.security) });
+    successors.set(live, now);
+  }
+  for (const warning of configuration.warnings) log.write("warning", describe(warning));
+  if (successors.size < policies.length || policies.length < configuration.listeners.length) {
+    log.write("warning", "Listeners were added or removed, which needs a restart.");
+  }
+  const ended = broker.disconnect(({ username }, listener) => {
+    const now = successors.get(listener);
+    if (now === undefined || now.tls?.usernameFrom !== undefined) return false;
+    const isChanged = username !== undefined && changed.get(now.security.passwordFile ?? "")?.has(username) === true;
+    return isChanged || !security.has(now.security, username);
+  });
+  if (ended > 0) log.write("notice", `Ended ${ended} connections of clients that may not be here any longer.`);
+}
+
+function isSame(one: ListenerAddress, other: ListenerAddress): boolean {
+  if (one.kind === "unix") return other.kind === "unix" && other.path === one.path;
+  return other.kind === "tcp" && other.port === one.port && other.hostname === one.hostname;
+}
+
+/** Connections look at the object itself. The mount point stays: subscriptions hold it. */
+function replace(live: ListenerPolicy, policy: ListenerPolicy): void {
+  const { mountPoint } = live;
+  for (const name of Object.keys(live)) Reflect.deleteProperty(live, name);
+  Object.assign(live, policy, { mountPoint });
+}
