@@ -140,7 +140,8 @@ export class Lifecycle {
 
   async #openTransport(signal: AbortSignal): Promise<Transport> {
     signal.throwIfAborted();
-    const opening = this.#settings.open(this.#settings.server.url, { signal });
+    const { open, server, transport } = this.#settings;
+    const opening = open(server.url, { ...transport, signal });
     try {
       return await abortable(opening, signal);
     } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * The MQTT client, for Deno over TCP.
+ * The MQTT client for Deno: over TCP, TLS, WebSocket and Unix sockets.
  *
  * {@linkcode connect} gives a {@linkcode Client}, which publishes and subscribes, and gets back to its server by itself.
  *
@@ -23,11 +23,14 @@
 import { Client } from "./client.ts";
 import type { ConnectInit } from "./options.ts";
 import { systemClock } from "./system_clock.ts";
-import { openTcp } from "./tcp.ts";
+import { openTransport } from "./transports.ts";
 
 /**
- * Connects to the MQTT server at `url`, `mqtt://host` or `mqtt://user:password@host:port`, and resolves when the server
- * has accepted. From then on the client connects again by itself, unless `reconnect` is false.
+ * Connects to the MQTT server at `url`, e.g. `mqtt://host` or `mqtt://user:password@host:port`, and resolves when the
+ * server has accepted. From then on the client connects again by itself, unless `reconnect` is false.
+ *
+ * The scheme chooses the transport: `mqtt:` TCP (port 1883), `mqtts:` TLS (port 8883), `ws:` and `wss:` WebSocket,
+ * `mqtt+unix:///path` a Unix socket.
  *
  * Rejects when the first attempt fails, unless `reconnect.initial` is true: with the error of the network; with
  * {@linkcode ServerError} when the server refuses, whose `reasonCode` says why; with a `TimeoutError`; with the reason of
@@ -47,7 +50,7 @@ import { openTcp } from "./tcp.ts";
  * ```
  */
 export function connect(url: string | URL, init: ConnectInit = {}): Promise<Client> {
-  return Client.connect(url, init, { open: openTcp, clock: systemClock });
+  return Client.connect(url, init, { open: openTransport, clock: systemClock });
 }
 
 export { MqttError } from "../codec/errors.ts";
@@ -86,3 +89,5 @@ export type { ClientState } from "./state.ts";
 export { type SubscribeOptions, Subscription } from "./subscription.ts";
 export { systemClock } from "./system_clock.ts";
 export { openTcp } from "./tcp.ts";
+export type { TlsInit, TransportOptions } from "./transport_options.ts";
+export { openTransport } from "./transports.ts";

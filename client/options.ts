@@ -13,9 +13,10 @@ import type { Transport } from "../engine/transport.ts";
 import { ownedBytes, payloadAtHand } from "./payload.ts";
 import { type ReconnectInit, type ReconnectSettings, reconnectSettings } from "./reconnect.ts";
 import { type ServerAddress, serverAddress } from "./server_address.ts";
+import type { TlsInit, TransportOptions } from "./transport_options.ts";
 
 /** Opens what carries the bytes to the server at `url`; gives up, and leaves nothing open, when `signal` is aborted. */
-export type TransportOpener = (url: URL, options: { readonly signal: AbortSignal }) => Promise<Transport>;
+export type TransportOpener = (url: URL, options: TransportOptions) => Promise<Transport>;
 
 /** The message that the server publishes when this client ends without saying so. */
 export interface WillInit {
@@ -120,6 +121,10 @@ export interface ConnectInit {
   queue?: QueueInit;
   /** Ends the wait of `connect()`. It has no effect on a client that is connected. */
   signal?: AbortSignal;
+  /** How TLS is spoken with the server. Browsers have no say in that. */
+  tls?: TlsInit;
+  /** Headers for the request that opens a WebSocket, e.g. `authorization`. Browsers cannot send them. */
+  headers?: Record<string, string>;
   /** What opens the transport. Default: that of the module which `connect` was imported from. */
   transport?: TransportOpener;
   /** Time and timers, for tests. Default: the platform's. */
@@ -151,6 +156,7 @@ export interface Settings {
   readonly reconnect: ReconnectSettings | undefined;
   readonly queue: Readonly<Required<QueueInit>>;
   readonly open: TransportOpener;
+  readonly transport: Omit<TransportOptions, "signal">;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -193,6 +199,7 @@ export function settingsOf(url: string | URL, init: ConnectInit, platform: Platf
     reconnect,
     queue: { messages: 65_536, bytes: 67_108_864, overflow: "wait", qos0: true, ...init.queue },
     open: init.transport ?? platform.open,
+    transport: { tls: init.tls, headers: init.headers },
     clock: init.clock ?? platform.clock,
     random: init.random ?? Math.random,
   };

@@ -27,6 +27,16 @@ export function serverAddress(url: string | URL): ServerAddress {
   };
 }
 
+/** The host of a URL as sockets take it: an IPv6 address without its brackets. */
+export function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+/** The port of a URL. */
+export function portOf(url: URL, defaultPort: number): number {
+  return url.port === "" ? defaultPort : Number(url.port);
+}
+
 function parse(url: string | URL): URL {
   if (URL.canParse(url)) return new URL(url);
   // The text may hold a password, so it is not repeated.

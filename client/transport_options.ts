@@ -1,0 +1,34 @@
+/**
+ * What transports may be told.
+ *
+ * @module
+ */
+
+/** How TLS is spoken with the server (`mqtts:`, and `wss:` where the runtime allows it). */
+export interface TlsInit {
+  /**
+   * Certificates of the authorities to trust, in PEM, in place of those that the platform trusts. Several may stand in
+   * one text.
+   */
+  ca?: string | readonly string[];
+  /** The client's own certificate in PEM, followed by those between it and its authority; goes with `key`. */
+  cert?: string;
+  /** The private key of `cert`, in PEM. */
+  key?: string;
+  /** The name that the server's certificate must have, and that is asked for. Default: the URL's host. */
+  serverName?: string;
+  /** True: take any certificate. Whoever is between can then read and change everything. Default false. */
+  insecure?: boolean;
+  /** Names of protocols to offer by ALPN, e.g. `["mqtt"]`. Default: none. */
+  alpnProtocols?: readonly string[];
+}
+
+/** What a transport is opened with. */
+export interface TransportOptions {
+  /** Gives the attempt up. */
+  readonly signal: AbortSignal;
+  /** How TLS is spoken. Default: with a server that the platform trusts. */
+  readonly tls?: Readonly<TlsInit>;
+  /** Headers for the request that opens a WebSocket, e.g. `authorization`. Browsers cannot send them. */
+  readonly headers?: Readonly<Record<string, string>>;
+}

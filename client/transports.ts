@@ -1,0 +1,34 @@
+/**
+ * The transports of Deno, chosen by the scheme of a URL. What is seldom used is loaded when it is.
+ *
+ * @module
+ */
+
+import type { Transport } from "../engine/transport.ts";
+import { openTcp } from "./tcp.ts";
+import type { TransportOptions } from "./transport_options.ts";
+
+/**
+ * Opens what the scheme of `url` stands for: `mqtt:` and `tcp:` TCP, `mqtts:`, `ssl:` and `tls:` TLS, `ws:` and `wss:`
+ * WebSocket, `mqtt+unix:` a Unix socket. What `connect()` does by itself on Deno.
+ */
+export async function openTransport(url: URL, options: TransportOptions): Promise<Transport> {
+  switch (url.protocol) {
+    case "mqtt:":
+    case "tcp:":
+      return await openTcp(url, options);
+    case "mqtts:":
+    case "ssl:":
+    case "tls:":
+      return await (await import("./tls.ts")).openTls(url, options);
+    case "ws:":
+    case "wss:":
+      return await (await import("./deno_websocket.ts")).openDenoWebSocket(url, options);
+    case "mqtt+unix:":
+      return await (await import("./unix.ts")).openUnix(url, options);
+    default:
+      throw new TypeError(
+        `Cannot connect: scheme of the URL must be mqtt, mqtts, ws, wss or mqtt+unix, received ${url.protocol}`,
+      );
+  }
+}
