@@ -18,6 +18,7 @@
  * @module
  */
 
+export * from "./auth/mod.ts";
 export { Broker, type BrokerCounts, type BrokerMessage } from "./broker.ts";
 export { listen, type Listener, type ListenOptions } from "./deno/listen.ts";
 export type * from "./hooks.ts";
