@@ -1,6 +1,6 @@
 /** Password files: what `mosquitto_passwd` writes, how much work a verification is, and what a flood of them does. */
 
-import { assert, assertEquals, assertGreater, assertLess, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { AuthFileError, type ConnectRequest, passwordFile } from "../../broker/mod.ts";
 import { formatPasswordHash, hashPassword } from "../../broker/auth/password_hash.ts";
 import { bounded, withBroker } from "../support/broker.ts";
@@ -184,7 +184,7 @@ Deno.test(
 
 Deno.test("broker users: a flood of passwords keeps neither the clients that are in waiting nor those that come back", () =>
   bounded(async () => {
-    const slow = formatPasswordHash(await hashPassword("secret", "sha512-pbkdf2", 100_000));
+    const slow = formatPasswordHash(await hashPassword("secret", "sha512-pbkdf2", 50_000));
     const users = passwordFile(`ann:${slow}`, { maxVerifications: 1, maxWaiting: 8 });
     await withBroker({ ...users }, async ({ connect, open, broker }) => {
       const ann = { username: "ann", password: "secret", clientId: "ann" };
@@ -193,21 +193,21 @@ Deno.test("broker users: a flood of passwords keeps neither the clients that are
       await normal.subscribe("ping", { qos: 0 });
       let answered = 0;
       const attackers = await Promise.all(Array.from({ length: 60 }, () => open()));
-      const floods = attackers.map(async (attacker, at) => {
+      const floods = Promise.all(attackers.map(async (attacker, at) => {
         await attacker.sendConnect({ username: at % 2 === 0 ? "ann" : `guess ${at}`, password: `${at}` });
         const { reasonCode } = await attacker.expect("connack");
         answered++;
         return reasonCode;
-      });
+      }));
+      floods.catch(() => {}); // told below
       // Round trips of one client while others are being verified: counted, not timed.
       let meanwhile = 0;
-      for (; answered < 60 && meanwhile < 10_000; meanwhile++) {
+      for (; answered < 60; meanwhile++) {
         await normal.publish("ping", "", { qos: 1 });
         await normal.take("publish");
       }
       assertGreater(meanwhile, 3);
-      assertLess(meanwhile, 10_000);
-      const codes = await Promise.all(floods);
+      const codes = await floods;
       assert(codes.includes(0x87) && codes.includes(0x89), "some verified, some refused as busy");
       assert(codes.every((code) => code === 0x87 || code === 0x89));
       await connect(ann);
