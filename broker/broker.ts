@@ -128,6 +128,12 @@ export class Broker implements AsyncDisposable {
     return ended;
   }
 
+  /** For listeners: counts a connection that they close before it can be served, and logs why. */
+  refuse(reason: string): void {
+    this.#core.metrics.connectionsRefused++;
+    this.#core.log.write("notice", reason);
+  }
+
   #policyOf(listener: ListenerPolicy): ConnectionPolicy {
     let policy = this.#policies.get(listener);
     if (policy === undefined) {

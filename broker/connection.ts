@@ -46,10 +46,12 @@ export class Connection implements OutputOwner {
   #watchdog: Timer | undefined;
   #wakeReader: (() => void) | undefined;
   #stopWaiting: (() => void) | undefined;
+  readonly #onAdmitted: (() => void) | undefined;
 
   constructor(core: BrokerCore, transport: Transport) {
     this.#core = core;
     this.peer = transport.peer;
+    this.#onAdmitted = transport.onAdmitted;
     this.output = new Output(transport.writable, core.pool, core.flushQueue, this, LOW_WATER, core.metrics);
     this.#reader = transport.readable.getReader();
     this.#framer = new Framer({ maximumPacketSize: Math.min(LARGEST_CONNECT, core.options.maxPacketSize) });
@@ -80,6 +82,11 @@ export class Connection implements OutputOwner {
   /** Bytes of the largest packet from now on. */
   limitPackets(maximumPacketSize: number): void {
     this.#framer.maximumPacketSize = maximumPacketSize;
+  }
+
+  /** The peer was let in. */
+  admitted(): void {
+    this.#onAdmitted?.();
   }
 
   /** Milliseconds of silence after which the peer is taken for dead; 0 for no limit. */

@@ -4,18 +4,32 @@
  * @module
  */
 
+/** What is known of a peer by the certificate that it has shown, and proved to own. */
+export interface PeerCertificate {
+  /** The common name of the subject; undefined if it has none. */
+  readonly commonName: string | undefined;
+  /** The whole subject in the form of RFC 2253, e.g. `CN=device-7,O=Acme`. */
+  readonly subject: string;
+  /** SHA-256 of the certificate, in lower-case hexadecimal digits. */
+  readonly fingerprint: string;
+  /** Serial number, in lower-case hexadecimal digits. */
+  readonly serialNumber: string;
+}
+
 /** Who is at the other end of a transport. */
 export interface Peer {
   /** What carries the bytes. */
   readonly protocol: "tcp" | "tls" | "ws" | "wss" | "unix" | "memory";
   /** Address for people and logs, e.g. `192.168.0.7:51234`; what it holds depends on the protocol. */
   readonly address: string;
+  /** Present when the listener asks for a certificate, which it then has found to be valid. */
+  readonly certificate?: PeerCertificate;
 }
 
 /**
  * A connection as a pair of Web streams.
  *
- * - A chunk from `readable` is valid until the next read: who keeps bytes copies them.
+ * - A chunk from `readable` is the reader's until the next read: who keeps bytes copies them.
  * - A chunk given to `writable` belongs to the transport until its write has settled.
  * - The end of `readable` means that the peer sent all it had to send; an error there means a broken connection.
  * - Closing `writable` sends what was written and then the end, which the peer sees as the end of its `readable`. One
@@ -30,4 +44,6 @@ export interface Transport {
   readonly writable: WritableStream<Uint8Array>;
   /** Who the peer is. */
   readonly peer: Peer;
+  /** Called by a server when it has let the peer in, so that a listener can tell unfinished handshakes. */
+  readonly onAdmitted?: () => void;
 }
