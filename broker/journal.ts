@@ -123,11 +123,17 @@ export class Journal {
     return index;
   }
 
-  /** Adds a change in the place of one with the same key that is not committed yet. */
-  writeLatest(key: string | number, write: StoreWrite, bytes: number = 0): void {
-    const index = this.#latest.get(key);
-    if (index === undefined) this.#latest.set(key, this.write(write, bytes));
-    else this.replace(index, write);
+  /** Adds a change, in the place of one with the same key that is not committed yet; returns its number. */
+  writeLatest(key: string | number, write: StoreWrite, bytes: number = 0): number {
+    let index = this.#latest.get(key);
+    if (index !== undefined) this.replace(index, write);
+    else this.#latest.set(key, index = this.write(write, bytes));
+    return index;
+  }
+
+  /** Whether all changes up to this one are committed or over. */
+  isSettled(index: number): boolean {
+    return index < this.#first;
   }
 
   /** Removes what is in the store already. */

@@ -241,7 +241,8 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     core.metrics.connectsAccepted++;
     if (core.options.connectionMessages) logConnected(core.log, admission, active.client);
     session.journal?.will(will);
-    this.#promise(session);
+    // What is stored is no promise: when nothing can be written, messages must be able to leave, to make room.
+    if (!core.journal?.isFailing || !session.journal?.isStored) this.#promise(session);
     if (!this.#sender.send(connackFor(core, this.#policy, admission, present, auth))) {
       // Without CONNACK the client never was connected: it has no will, and no DISCONNECT may go out.
       return this.#end({ kind: "disconnect" });

@@ -239,7 +239,9 @@ export class Session {
   }
 
   #resend(link: SessionLink): void {
+    let exactlyOnce = false;
     for (let open = this.outbound.nextResend(); open !== undefined; open = this.outbound.nextResend()) {
+      if (open.qos === 2) exactlyOnce = true;
       if (open.phase === "pubrel") {
         link.sendPubrel(open.packetId);
         continue;
@@ -251,8 +253,8 @@ export class Session {
       }
       link.sendDelivery(publication, open.qos, retain, true, open.packetId, subscriptionIds);
     }
-    // It may have been on its way only in memory when the connection before broke.
-    if (this.#journal !== undefined) link.hold();
+    // It may not have been committed yet when the connection before broke.
+    if (exactlyOnce && this.#journal !== undefined) link.hold();
   }
 
   /** This connection takes smaller packets than the one before: the message counts as delivered [MQTT-3.1.2-25]. */

@@ -21,19 +21,30 @@ export type FindShareGroup = (key: string) => ShareGroup | undefined;
 export class SessionJournal implements QueueReader {
   readonly #journal: Journal;
   readonly #id: number;
+  readonly #exists: boolean;
   readonly #findShareGroup: FindShareGroup;
   #will: WillMessage | undefined;
+  /** Number of the change that adds the session; undefined if it was there before this broker. */
+  #added: number | undefined;
 
-  /** `id` is the session's in the store. */
-  constructor(journal: Journal, id: number, findShareGroup: FindShareGroup) {
+  /** `id` is the session's in the store; `exists`: it is there already. */
+  constructor(journal: Journal, id: number, exists: boolean, findShareGroup: FindShareGroup) {
     this.#journal = journal;
     this.#id = id;
+    this.#exists = exists;
     this.#findShareGroup = findShareGroup;
   }
 
   /** The session was opened, or its connection has ended (`endedAt`). */
   session(session: Omit<StoredSession, "id">): void {
-    this.#journal.writeLatest(this.#id, { kind: "putSession", session: { ...session, id: this.#id } });
+    const write: StoreWrite = { kind: "putSession", session: { ...session, id: this.#id } };
+    const index = this.#journal.writeLatest(this.#id, write);
+    if (!this.#exists) this.#added ??= index;
+  }
+
+  /** Whether the session is in the store. */
+  get isStored(): boolean {
+    return this.#added === undefined ? this.#exists : this.#journal.isSettled(this.#added);
   }
 
   /** The session has ended: all its records go. */

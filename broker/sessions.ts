@@ -114,7 +114,9 @@ export class Sessions {
       session = new Session(clientId, username, this.#environment);
       this.#sessions.set(clientId, session);
       const { journal } = this.#environment;
-      if (journal !== undefined && expiryInterval > 0) session.journal = this.#journalOf(journal, journal.nextNumber());
+      if (journal !== undefined && expiryInterval > 0) {
+        session.journal = this.#journalOf(journal, journal.nextNumber(), false);
+      }
     }
     if (session.expiryTimer !== undefined) this.#timers.cancel(session.expiryTimer);
     session.expiryTimer = undefined;
@@ -126,15 +128,15 @@ export class Sessions {
     return { session, present };
   }
 
-  #journalOf(journal: Journal, id: number): SessionJournal {
-    return new SessionJournal(journal, id, (key) => this.#router.shareGroup(key));
+  #journalOf(journal: Journal, id: number, exists: boolean): SessionJournal {
+    return new SessionJournal(journal, id, exists, (key) => this.#router.shareGroup(key));
   }
 
   /** Opens a session that an earlier broker has left in the store, for now without a connection and an end. */
   restore(journal: Journal, { id, clientId, username, expiryInterval }: StoredSession): Session {
     const session = new Session(clientId, username, this.#environment);
     session.expiryInterval = expiryInterval;
-    session.journal = this.#journalOf(journal, id);
+    session.journal = this.#journalOf(journal, id, true);
     this.#sessions.set(clientId, session);
     return session;
   }

@@ -4,12 +4,11 @@
  * @module
  */
 
-import { freePort } from "../support/ports.ts";
 import { type BrokerProcess, startBrokerProcess } from "../support/process.ts";
 
 /** A broker of its own process, on one port, with one store, over many lives. */
 export class MortalBroker implements AsyncDisposable {
-  readonly port: number = freePort();
+  readonly port: number = quietPort();
   readonly #folder: string;
   readonly #arguments: readonly string[];
   #running: BrokerProcess | undefined;
@@ -52,5 +51,21 @@ export class MortalBroker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await Deno.remove(this.#folder, { recursive: true });
+  }
+}
+
+/**
+ * A port that is free and that the system gives to no connection of its own accord: a client that tries and tries to
+ * reach a broker that does not run could otherwise be given this very port, and find itself at the other end.
+ */
+export function quietPort(): number {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
   }
 }

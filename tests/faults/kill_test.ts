@@ -51,7 +51,8 @@ class Pair {
   }
 
   give(count: number): void {
-    for (let end = this.#given + count; this.#given < end; this.#given++) {
+    const end = this.#given + count;
+    for (; this.#given < end; this.#given++) {
       this.publisher.publish(`${this.#name}/${this.#given % 3}`, String(this.#given), this.#qos);
     }
   }
