@@ -12,6 +12,7 @@ import { configurationOf } from "./config_file.ts";
 import { runAsDaemon } from "./daemon.ts";
 import { HELP } from "./help.ts";
 import { ProgramLog } from "./log.ts";
+import { passwd } from "./passwd.ts";
 import { logCounts, type RunningProgram, startProgram } from "./program.ts";
 import { reload } from "./reload.ts";
 
@@ -20,6 +21,7 @@ const FAILURE = 1;
 
 /** Runs the broker until a signal ends it; ends the process. */
 export async function main(args: string[]): Promise<void> {
+  if (args[0] === "passwd") return Deno.exit(await passwd(args.slice(1)));
   const command = commandOf(args);
   switch (command.kind) {
     case "help":

@@ -1,0 +1,10 @@
+/**
+ * Users and access: hooks for a broker, ready-made. Each function gives an object whose properties have the names of
+ * hooks, so that it can be spread into the options of a `Broker`.
+ *
+ * @module
+ */
+
+export { type AccessControl, accessControl, type AccessControlOptions } from "./access_control.ts";
+export { AuthFileError } from "./file_error.ts";
+export { type PasswordFile, passwordFile, type PasswordFileOptions } from "./password_file.ts";
