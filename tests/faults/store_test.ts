@@ -257,6 +257,16 @@ async function canMount(): Promise<boolean> {
   }
 }
 
+function tryToListen(broker: Broker, port: number): boolean {
+  try {
+    listen(broker, { port });
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return false;
+    throw error;
+  }
+}
+
 for (const qos of [1, 2] as const) {
   Deno.test(`broker store faults: commits that fail at random, and crashes, lose nothing of QoS ${qos}`, () =>
     bounded(async () => {
@@ -264,13 +274,14 @@ for (const qos of [1, 2] as const) {
       const inner = new MemoryStore();
       const next = random(qos);
       const port = quietPort();
-      const start = () => {
+      const start = async () => {
         const store = new FaultyStore(inner);
         const broker = new Broker({ store, sysInterval: 0 });
-        listen(broker, { port });
+        // The socket of the broker before may take a moment to go.
+        while (!tryToListen(broker, port)) await new Promise((resolve) => setTimeout(resolve, 5));
         return { store, broker };
       };
-      let { store, broker } = start();
+      let { store, broker } = await start();
       // In 5.0 it would have to send again what is refused.
       const options = { port, versions: [4] as const };
       const publisher = new PersistentClient({ ...options, clientId: "publisher" });
@@ -288,7 +299,7 @@ for (const qos of [1, 2] as const) {
         // It cannot promise anything any more, and then it is gone.
         store.fate = "fails";
         await broker.close();
-        ({ store, broker } = start());
+        ({ store, broker } = await start());
       }
       await working;
       await broker.close();
