@@ -4,9 +4,9 @@
  * @module
  */
 
-import { AssertionError } from "@std/assert";
 import { Broker, type BrokerOptions, listen } from "../../broker/mod.ts";
 import { ManualClock } from "../../engine/manual_clock.ts";
+import { bounded } from "./bounded.ts";
 import { RawClient } from "./raw_client.ts";
 import type { RawConnectOptions } from "./raw_packets.ts";
 
@@ -43,9 +43,6 @@ export interface BrokerTest {
   open(version?: 3 | 4 | 5): Promise<RawClient>;
 }
 
-/** The longest that one test may take: a watchdog, not an expectation. Milliseconds. */
-const WATCHDOG = 15_000;
-
 /** A test body for `Deno.test` with a fresh broker, whose clock is driven by hand and which publishes no `$SYS` topics. */
 export function withBroker(body: (test: BrokerTest) => Promise<void>): () => Promise<void>;
 /** The same with options for the broker. */
@@ -72,25 +69,4 @@ async function runWithBroker(options: BrokerOptions, body: (test: BrokerTest) =>
   });
 }
 
-/** Runs a test body under a watchdog, so that a hanging test fails instead of hanging the run. */
-export async function bounded(body: () => Promise<void>, milliseconds: number = WATCHDOG): Promise<void> {
-  const expired = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => expired.reject(new AssertionError(`Expected the test to end within ${milliseconds} ms`)),
-    milliseconds,
-  );
-  try {
-    await Promise.race([body(), expired.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Waits until a condition holds that no packet announces, e.g. that a closed connection has been noticed. */
-export async function until(condition: () => boolean, what: string, milliseconds: number = 4_000): Promise<void> {
-  const deadline = Date.now() + milliseconds;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new AssertionError(`Expected ${what} within ${milliseconds} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
+export { bounded, until } from "./bounded.ts";
