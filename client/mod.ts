@@ -53,41 +53,11 @@ export function connect(url: string | URL, init: ConnectInit = {}): Promise<Clie
   return Client.connect(url, init, { open: openTransport, clock: systemClock });
 }
 
-export { MqttError } from "../codec/errors.ts";
-export type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
-export type * from "../codec/property_types.ts";
-export { ReasonCode, reasonCodeName } from "../codec/reason_codes.ts";
-export type { Clock } from "../engine/clock.ts";
-export type { Peer, Transport } from "../engine/transport.ts";
-export { Client, type CloseOptions } from "./client.ts";
-export { ConnectionLostError, ServerError } from "./errors.ts";
-export {
-  ClientErrorEvent,
-  type ClientEventListener,
-  type ClientEventMap,
-  ConnectEvent,
-  type DisconnectDetail,
-  DisconnectEvent,
-  MqttMessageEvent,
-} from "./events.ts";
-export type { InboxOverflow } from "./inbox.ts";
-export { Message, type MessageProperties } from "./message.ts";
-export type {
-  Authentication,
-  ConnectInit,
-  Platform,
-  QueueInit,
-  QueueOverflow,
-  TransportOpener,
-  WillInit,
-} from "./options.ts";
-export { json, type Payload } from "./payload.ts";
-export type { PublishOptions, PublishResult } from "./publication.ts";
-export type { ReconnectInit } from "./reconnect.ts";
-export type { ServerLimits } from "./server_limits.ts";
-export type { ClientState } from "./state.ts";
-export { type SubscribeOptions, Subscription } from "./subscription.ts";
-export { systemClock } from "./system_clock.ts";
+export * from "./common.ts";
 export { openTcp } from "./tcp.ts";
-export type { TlsInit, TransportOptions } from "./transport_options.ts";
 export { openTransport } from "./transports.ts";
+
+if (import.meta.main) {
+  const { main } = await import("./cli/main.ts");
+  await main(Deno.args);
+}

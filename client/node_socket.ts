@@ -22,7 +22,7 @@ export async function openSocket(
 ): Promise<Transport> {
   // Listens to everything from the start: an error that nobody listens to ends the process.
   const transport = { readable: readableOf(socket), writable: writableOf(socket), peer };
-  const { promise, resolve, reject } = withResolvers();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onAbort = () => reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   socket.once(opened, resolve).once("error", reject).once("close", () => reject(closedError()));
@@ -36,17 +36,6 @@ export async function openSocket(
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-}
-
-/** Node 20 has no `Promise.withResolvers`. */
-function withResolvers(): { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } {
-  let resolve = () => {};
-  let reject: (error: unknown) => void = () => {};
-  const promise = new Promise<void>((onResolved, onRejected) => {
-    resolve = onResolved;
-    reject = onRejected;
-  });
-  return { promise, resolve, reject };
 }
 
 function readableOf(socket: Socket): ReadableStream<Uint8Array> {

@@ -166,7 +166,9 @@ export const LARGEST_PACKET = 268_435_460;
 
 /** What the entry for a runtime brings along. */
 export interface Platform {
+  /** Opens transports. */
   readonly open: TransportOpener;
+  /** Time and timers. */
   readonly clock: Clock;
 }
 

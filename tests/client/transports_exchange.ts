@@ -11,11 +11,11 @@ import { connect, type ConnectInit } from "../../client/mod.ts";
 const LARGE = 1_000_000;
 
 /** Connects to `url`; publishes to itself with all QoS, among it a payload that does not fit one read; and closes. */
-export async function exchange(url: string, init: ConnectInit): Promise<void> {
+export async function exchange(url: string, init: ConnectInit, size: number = LARGE): Promise<void> {
   await using client = await connect(url, { reconnect: false, ...init });
   await using subscription = client.subscribe("exchange/#", { qos: 2 });
   assertEquals(await subscription.ready, [2]);
-  const large = Uint8Array.from({ length: LARGE }, (_, i) => i * 31);
+  const large = Uint8Array.from({ length: size }, (_, i) => i * 31);
   await client.publish("exchange/0", "zero", { qos: 0 });
   await client.publish("exchange/1", large, { qos: 1 });
   await client.publish("exchange/2", "two", { qos: 2 });

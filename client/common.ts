@@ -1,0 +1,42 @@
+/**
+ * What the entries for all runtimes have in common.
+ *
+ * @module
+ */
+
+export { MqttError } from "../codec/errors.ts";
+export type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
+export type * from "../codec/property_types.ts";
+export { ReasonCode, reasonCodeName } from "../codec/reason_codes.ts";
+export type { Clock } from "../engine/clock.ts";
+export type { Peer, PeerCertificate, Transport } from "../engine/transport.ts";
+export { Client, type CloseOptions } from "./client.ts";
+export { ConnectionLostError, ServerError } from "./errors.ts";
+export {
+  ClientErrorEvent,
+  type ClientEventListener,
+  type ClientEventMap,
+  ConnectEvent,
+  type DisconnectDetail,
+  DisconnectEvent,
+  MqttMessageEvent,
+} from "./events.ts";
+export type { InboxOverflow } from "./inbox.ts";
+export { Message, type MessageProperties } from "./message.ts";
+export type {
+  Authentication,
+  ConnectInit,
+  Platform,
+  QueueInit,
+  QueueOverflow,
+  TransportOpener,
+  WillInit,
+} from "./options.ts";
+export { json, type Payload } from "./payload.ts";
+export type { PublishOptions, PublishResult } from "./publication.ts";
+export type { ReconnectInit } from "./reconnect.ts";
+export type { ServerLimits } from "./server_limits.ts";
+export type { ClientState } from "./state.ts";
+export { type SubscribeOptions, Subscription } from "./subscription.ts";
+export { systemClock } from "./system_clock.ts";
+export type { TlsInit, TransportOptions } from "./transport_options.ts";
