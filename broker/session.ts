@@ -303,16 +303,7 @@ export class Session {
       ? new Delivery(publication.keep(), qos, retain, subscriptionIds, share)
       : UNREPEATABLE;
     const packetId = this.outbound.begin(delivery, qos);
-    if (journal !== undefined) this.#writeDown(journal, link, delivery, packetId, qos);
+    if (journal?.begun(delivery, packetId)) link.hold();
     link.sendDelivery(publication, qos, retain, false, packetId, subscriptionIds);
-  }
-
-  /**
-   * QoS 2 waits for the commit: after a crash, its packet identifier must not stand for another message. QoS 1 need not
-   * wait: without the commit its publisher has no acknowledgement, and sends it again.
-   */
-  #writeDown(journal: SessionJournal, link: SessionLink, delivery: Delivery, packetId: number, qos: 1 | 2): void {
-    journal.begun(delivery, packetId);
-    if (qos === 2) link.hold();
   }
 }

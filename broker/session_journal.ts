@@ -86,20 +86,31 @@ export class SessionJournal implements QueueReader {
     this.#add(delivery, { phase: "queued" }, 0, isConnected && delivery.qos === 1);
   }
 
-  /** A delivery was sent for the first time. */
-  begun(delivery: Delivery, packetId: number): void {
+  /**
+   * A delivery is about to be sent for the first time. Returns whether it must wait for the commit. QoS 2 must: after a
+   * crash, its packet identifier could stand for another message. A QoS 1 message that the store has must, as it would
+   * be sent again like one that was never sent. One that the store does not have need not: if there is a crash before
+   * the commit, its publisher has no acknowledgement, and publishes it again.
+   */
+  begun(delivery: Delivery, packetId: number): boolean {
     const order = this.#journal.nextNumber();
     const state = { phase: "sent", packetId, order } as const;
     const { place } = delivery;
-    if (place === undefined) return this.#add(delivery, state, order, delivery.qos === 1);
+    const isOnce = delivery.qos === 2;
+    if (place === undefined) {
+      this.#add(delivery, state, order, !isOnce);
+      return isOnce;
+    }
     place.order = order;
-    this.#update(place, state, delivery.qos === 1);
+    const isStored = this.#update(place, state);
+    // When nothing can be written, sending makes room.
+    return isOnce || (isStored && !this.#journal.isFailing);
   }
 
   /** PUBREC came for a delivery. */
   released(delivery: Delivery, packetId: number): void {
     const { place } = delivery;
-    if (place !== undefined) this.#update(place, { phase: "released", packetId, order: place.order }, false);
+    if (place !== undefined) this.#update(place, { phase: "released", packetId, order: place.order });
   }
 
   /** A delivery is over: acknowledged, expired or dropped. */
@@ -212,19 +223,21 @@ export class SessionJournal implements QueueReader {
     if (--place.write.references === 0) this.#journal.cancel(place.added, size);
   }
 
-  #update(place: DeliveryPlace, state: DeliveryState, isBrief: boolean): void {
+  /** Returns whether the store has the delivery already. */
+  #update(place: DeliveryPlace, state: DeliveryState): boolean {
     const journal = this.#journal;
     const { position } = place;
     const added = place.added === undefined ? undefined : journal.pending(place.added);
     if (place.added !== undefined && added?.kind === "addDelivery") {
       journal.replace(place.added, { kind: "addDelivery", delivery: { ...added.delivery, state } });
-      return;
+      return false;
     }
     const write: StoreWrite = { kind: "updateDelivery", session: this.#id, position, state };
     if (place.updated !== undefined && journal.pending(place.updated) !== undefined) {
       journal.replace(place.updated, write);
     } else {
-      place.updated = isBrief ? journal.writeBriefly(write) : journal.write(write);
+      place.updated = journal.write(write);
     }
+    return true;
   }
 }
