@@ -148,6 +148,8 @@ export class Sender {
     header.dup = true;
     header.packetId = packetId;
     header.topicAlias = 0;
+    // What was sent once does not expire here any more [MQTT-4.3.3-7].
+    if (header.messageExpiryInterval === 0) header.messageExpiryInterval = 1;
     const topic = this.#topics.get(publication.topic);
     const { payload } = publication;
     const remaining = this.#writer.remainingLength(header, topic, payload.length);
