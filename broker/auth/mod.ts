@@ -8,3 +8,4 @@
 export { type AccessControl, accessControl, type AccessControlOptions } from "./access_control.ts";
 export { AuthFileError } from "./file_error.ts";
 export { type PasswordFile, passwordFile, type PasswordFileOptions } from "./password_file.ts";
+export { type Scram, scram, type ScramCredentials, type ScramLookup, type ScramOptions } from "./scram.ts";
