@@ -103,7 +103,7 @@ clientTest(
     const { client, peer } = await script.connect();
     const properties = { messageExpiryInterval: 10 };
     const sent = client.publish("a", "sent", { qos: 2, properties });
-  ignoreFailure(sent);
+    ignoreFailure(sent);
     const { packetId = 0 } = await peer.expect("publish", { properties });
     await peer.close();
     await settle(); // the client has noticed
