@@ -54,7 +54,7 @@ export class LogWriter {
     }
     this.#lines.push(line);
     this.#waiting += line.length + 1;
-    this.#writing ??= this.#writeAll().finally(() => this.#writing = undefined);
+    this.#writing ??= this.#writeAll();
   }
 
   /** Resolves when all lines are written, at the latest after `milliseconds`. */
@@ -91,6 +91,8 @@ export class LogWriter {
         if (!this.#closed) await this.#rest();
       }
     }
+    // At once: a line that comes later begins anew.
+    this.#writing = undefined;
   }
 
   #take(): { readonly text: string; readonly count: number } {

@@ -25,6 +25,7 @@ export function reload(program: RunningProgram, args: RunArguments, log: Program
     // What cannot be used is found before anything is changed.
     for (const { security } of configuration.listeners) new SecurityFiles().hooksFor(security);
     apply(program, configuration, log);
+    log.write("notice", "Config reloaded.");
   } catch (error) {
     log.write("error", `Cannot reload: ${error instanceof Error ? error.message : error}`);
   }

@@ -1,0 +1,236 @@
+/** The program with a configuration file: flags, files, users, signals. */
+
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { bounded } from "../support/broker.ts";
+import { freePort } from "../support/ports.ts";
+import { RunningProcess, runProcess } from "../support/process.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { OPEN, startConfigured } from "./program.ts";
+
+const WATCHDOG = 40_000;
+const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
+
+function run(...args: string[]) {
+  return runProcess(Deno.execPath(), ["run", "-A", "broker/mod.ts", ...args]);
+}
+
+/** Runs `body` with the path of a file that has this text. */
+async function withFile(text: string, body: (path: string) => Promise<void>): Promise<void> {
+  const path = await Deno.makeTempFile({ suffix: ".conf" });
+  try {
+    await Deno.writeTextFile(path, text);
+    await body(path);
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+Deno.test("broker cli: --test-config says what is wrong and ends, with status 1 if anything is", () =>
+  bounded(async () => {
+    await withFile("listener 1884\nretry_interval 5\n", async (path) => {
+      const { code, stdout, stderr } = await run("-c", path, "--test-config");
+      assertEquals(code, 0);
+      assertStringIncludes(stdout, "1 listeners, 1 warnings");
+      assertStringIncludes(stderr, `Warning: ${path}:2: retry_interval does nothing here`);
+    });
+    await withFile("foo\nmax_qos 7\n", async (path) => {
+      for (const extra of [["--test-config"], []]) {
+        const { code, stderr } = await run("--config-file", path, ...extra);
+        assertEquals(code, 1);
+        assertStringIncludes(stderr, `\n${path}:1: `);
+        assertStringIncludes(stderr, `\n${path}:2: max_qos must be 0, 1 or 2, received "7"\n`);
+      }
+    });
+    const { code, stderr } = await run("-c", "/nowhere/mosquitto.conf");
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "/nowhere/mosquitto.conf must be readable");
+  }, WATCHDOG));
+
+Deno.test("broker cli: flags that contradict each other or mean nothing end with status 2", () =>
+  bounded(async () => {
+    for (
+      const [args, mentioned] of [
+        [["-c", "x.conf", "--host", "::1"], "--host"],
+        [["--log-format", "xml"], '"xml"'],
+        [["--durability", "some"], '"some"'],
+        [["--config-file="], "--config-file"],
+      ] as const
+    ) {
+      const { code, stderr } = await run(...args);
+      assertEquals(code, 2, args.join(" "));
+      assertStringIncludes(stderr, mentioned);
+    }
+  }, WATCHDOG));
+
+Deno.test("broker cli: without a file it listens on both loopback addresses, on each port that is given", () =>
+  bounded(async () => {
+    const ports = [freePort(), freePort()];
+    await using process = new RunningProcess(Deno.execPath(), [
+      "run",
+      "-A",
+      "broker/mod.ts",
+      ...ports.flatMap((port) => ["-p", String(port)]),
+    ]);
+    await process.waitForLine(/ running$/);
+    for (const port of ports) {
+      await using client = await RawClient.connect(port);
+      await client.barrier();
+    }
+    const opened = process.stderr.split("\n").filter((line) => line.includes("Opening ipv4"));
+    assertEquals(opened.length, 2);
+  }, WATCHDOG));
+
+Deno.test("broker cli: --host for everybody is warned of", () =>
+  bounded(async () => {
+    await using process = new RunningProcess(Deno.execPath(), [
+      "run",
+      "-A",
+      "broker/mod.ts",
+      "--host",
+      "0.0.0.0",
+      "-p",
+      "0",
+    ]);
+    await process.waitForLine(/Anyone who can reach 0\.0\.0\.0 may connect/);
+    await process.waitForLine(/ running$/);
+  }, WATCHDOG));
+
+Deno.test("broker cli: a file without a listener opens loopback on the port of -p", () =>
+  bounded(async () => {
+    const port = freePort();
+    await withFile("user root\nmax_inflight_messages 3\n", async (path) => {
+      await using process = new RunningProcess(Deno.execPath(), [
+        "run",
+        "-A",
+        "broker/mod.ts",
+        "-c",
+        path,
+        "-p",
+        `${port}`,
+      ]);
+      await process.waitForLine(/ running$/);
+      assertStringIncludes(process.stderr, "Starting in local only mode.");
+      assertStringIncludes(process.stderr, `Config loaded from ${path}.`);
+      await using client = await RawClient.connect(port);
+      assertEquals(client.connack?.properties?.receiveMaximum, 3);
+    });
+  }, WATCHDOG));
+
+Deno.test("broker cli: pid_file holds the process id while it runs", () =>
+  bounded(async () => {
+    await using broker = await startConfigured([...OPEN, "pid_file {folder}/broker.pid"]);
+    assertEquals(await Deno.readTextFile(`${broker.folder}/broker.pid`), `${broker.process.pid}\n`);
+    const { code } = await broker.process.stop();
+    assertEquals(code, 0);
+    await assertRejects(() => Deno.stat(`${broker.folder}/broker.pid`), Deno.errors.NotFound);
+    await withFile("user root\npid_file /nowhere/broker.pid\n", async (path) => {
+      const { code, stderr } = await run("-c", path);
+      assertEquals(code, 1);
+      assertMatch(stderr, /Cannot write pid_file \/nowhere\/broker\.pid: /);
+    });
+  }, WATCHDOG));
+
+Deno.test({
+  name: "broker cli: root's broker runs as the user of the file",
+  ignore: !isRoot,
+  fn: () =>
+    bounded(async () => {
+      const port = freePort();
+      await withFile(`user nobody\nlistener ${port} 127.0.0.1\nallow_anonymous true\n`, async (path) => {
+        await Deno.chmod(path, 0o644);
+        await using process = new RunningProcess(Deno.execPath(), ["run", "-A", "broker/mod.ts", "-c", path]);
+        await process.waitForLine(/ running$/);
+        const status = await Deno.readTextFile(`/proc/${process.pid}/status`);
+        assertMatch(status, /^Uid:\t65534\t65534\t65534\t65534$/m);
+        assert(!/^Gid:\t0\t/m.test(status));
+        await using client = await RawClient.connect(port);
+        await client.barrier();
+      });
+      await withFile("user nobody-of-that-name\n", async (path) => {
+        const { code, stderr } = await run("-c", path);
+        assertEquals(code, 1);
+        assertStringIncludes(stderr, "Cannot run as nobody-of-that-name: user must be one that exists");
+      });
+    }, WATCHDOG),
+});
+
+Deno.test("broker cli: persistence keeps sessions in a database in persistence_location", () =>
+  bounded(async () => {
+    const lines = [...OPEN, "persistence true", "persistence_location {folder}/", "persistence_file mine.db"];
+    await using broker = await startConfigured(lines);
+    const options = { clientId: "keeper", version: 4, cleanStart: false } as const;
+    const client = await RawClient.connect(broker.port, options);
+    await client.subscribe("a", { qos: 1 });
+    await client.disconnect();
+    await broker.process.stop();
+    await Deno.stat(`${broker.folder}/mine.sqlite`);
+    await using again = new RunningProcess(Deno.execPath(), [
+      "run",
+      "-A",
+      "broker/mod.ts",
+      "-c",
+      `${broker.folder}/mosquitto.conf`,
+    ]);
+    await again.waitForLine(/ running$/);
+    await using back = await RawClient.connect(broker.port, options);
+    assertEquals(back.connack?.sessionPresent, true);
+    await again.stop();
+  }, WATCHDOG));
+
+Deno.test({
+  name: "broker cli: SIGUSR1 and SIGUSR2 are answered in the log",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    bounded(async () => {
+      await using broker = await startConfigured(OPEN);
+      await using _client = await RawClient.connect(broker.port);
+      Deno.kill(broker.process.pid, "SIGUSR1");
+      await broker.process.waitForLine(/Nothing to save/);
+      Deno.kill(broker.process.pid, "SIGUSR2");
+      await broker.process.waitForLine(/: 1 connections, 1 sessions, 0 subscriptions, \d+ retained messages/);
+    }, WATCHDOG),
+});
+
+Deno.test({
+  name: "broker cli: --daemon goes into the background",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    bounded(async () => {
+      const folder = await Deno.makeTempDir();
+      const port = freePort();
+      const text =
+        `user root\nlistener ${port} 127.0.0.1\nallow_anonymous true\npid_file ${folder}/pid\nlog_dest file ${folder}/log\n`;
+      await Deno.writeTextFile(`${folder}/mosquitto.conf`, text);
+      const { code } = await run("-c", `${folder}/mosquitto.conf`, "-vd");
+      assertEquals(code, 0);
+      const pid = await waitForPid(`${folder}/pid`, `${folder}/log`);
+      try {
+        await using client = await RawClient.connect(port);
+        await client.barrier();
+      } finally {
+        Deno.kill(pid, "SIGTERM");
+      }
+      await waitFor(() => Deno.readTextFileSync(`${folder}/log`).includes("terminating"));
+      await waitFor(() => !exists(`${folder}/pid`));
+      await Deno.remove(folder, { recursive: true });
+    }, WATCHDOG),
+});
+
+async function waitForPid(path: string, log: string): Promise<number> {
+  await waitFor(() => exists(path) && exists(log) && Deno.readTextFileSync(log).includes(" running\n"));
+  return Number(await Deno.readTextFile(path));
+}
+
+async function waitFor(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 1_000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert(condition());
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,115 @@
+/** SIGHUP: what is taken up, who stays, who goes. */
+
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { bounded } from "../support/broker.ts";
+import { hasProgram } from "../support/mosquitto.ts";
+import { runProcess } from "../support/process.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { publishPacket } from "../support/raw_packets.ts";
+import { OPEN, startConfigured } from "./program.ts";
+
+const WATCHDOG = 40_000;
+const ignore = Deno.build.os === "windows";
+
+Deno.test({
+  name: "broker config: SIGHUP takes up limits before the next packet, and clients stay",
+  ignore,
+  fn: () =>
+    bounded(async () => {
+      await using broker = await startConfigured([...OPEN, "message_size_limit 10"]);
+      await using client = await RawClient.connect(broker.port, { clientId: "stays" });
+      await client.publish("a", "more than ten bytes", { qos: 1 }).catch(() => {});
+      assertEquals(client.ended, false);
+      await broker.configure([...OPEN, "max_packet_size 100", "max_inflight_messages 5", "retain_available false"]);
+      await broker.reload();
+      await using other = await RawClient.connect(broker.port, { clientId: "new" });
+      assertEquals(other.connack?.properties?.receiveMaximum, 5);
+      assertEquals(other.connack?.properties?.maximumPacketSize, 100);
+      assertEquals(other.connack?.properties?.retainAvailable, 0);
+      await client.barrier();
+      await client.send(publishPacket("a", new Uint8Array(120)));
+      await client.expectDisconnect(0x95);
+    }, WATCHDOG),
+});
+
+Deno.test({
+  name: "broker config: SIGHUP with a mistake in the file changes nothing, and says what is wrong",
+  ignore,
+  fn: () =>
+    bounded(async () => {
+      await using broker = await startConfigured([...OPEN, "max_inflight_messages 5"]);
+      await broker.configure([...OPEN, "max_inflight_messages lots"]);
+      await broker.reload();
+      assertMatch(
+        broker.process.stderr,
+        /Cannot reload: .*mosquitto\.conf:4: max_inflight_messages must be .* received "lots"/,
+      );
+      await using client = await RawClient.connect(broker.port);
+      assertEquals(client.connack?.properties?.receiveMaximum, 5);
+    }, WATCHDOG),
+});
+
+Deno.test({
+  name: "broker config: SIGHUP ends anonymous clients when they are no longer allowed",
+  ignore,
+  fn: () =>
+    bounded(async () => {
+      await using broker = await startConfigured(OPEN);
+      await using client = await RawClient.connect(broker.port, { clientId: "nameless" });
+      await broker.configure(["listener {port} 127.0.0.1", "allow_anonymous false"]);
+      await broker.reload();
+      await client.expectDisconnect(0x87);
+      await using late = await RawClient.open(broker.port, 4);
+      await late.sendConnect({});
+      await late.expectRefused(0x05);
+    }, WATCHDOG),
+});
+
+Deno.test({
+  name: "broker config: SIGHUP takes up the password file; users that are still there stay",
+  ignore: ignore || !hasProgram("mosquitto_passwd"),
+  fn: () =>
+    bounded(async () => {
+      const lines = ["listener {port} 127.0.0.1", "password_file {folder}/users"];
+      const users = await Deno.makeTempFile();
+      for (const user of ["ann", "bob"]) await runProcess("mosquitto_passwd", ["-b", users, user, "secret"]);
+      const both = await Deno.readTextFile(users);
+      await using broker = await startConfigured([...OPEN]);
+      await Deno.writeTextFile(`${broker.folder}/users`, both);
+      await broker.configure(lines);
+      await broker.reload();
+      await using ann = await RawClient.connect(broker.port, { clientId: "a", username: "ann", password: "secret" });
+      await using bob = await RawClient.connect(broker.port, { clientId: "b", username: "bob", password: "secret" });
+      await Deno.writeTextFile(
+        `${broker.folder}/users`,
+        both.split("\n").filter((line) => !line.startsWith("bob")).join("\n"),
+      );
+      await broker.reload();
+      await bob.expectDisconnect(0x87);
+      assertEquals(await ann.barrier(), []);
+      await using again = await RawClient.open(broker.port, 5);
+      await again.sendConnect({ clientId: "b", username: "bob", password: "secret" });
+      await again.expectRefused(0x87);
+      await Deno.remove(users);
+    }, WATCHDOG),
+});
+
+Deno.test({
+  name: "broker config: SIGHUP takes up log settings, and opens the log file anew",
+  ignore,
+  fn: () =>
+    bounded(async () => {
+      await using broker = await startConfigured([...OPEN, "log_dest stderr", "log_dest file {folder}/log"]);
+      await Deno.rename(`${broker.folder}/log`, `${broker.folder}/log.1`);
+      await broker.configure([...OPEN, "log_dest stderr", "log_dest file {folder}/log", "log_type all"]);
+      await broker.reload();
+      await using client = await RawClient.connect(broker.port, { clientId: "heard" });
+      await client.barrier();
+      await broker.process.waitForLine(/Received PINGREQ from heard$/);
+      await broker.process.stop();
+      assertStringIncludes(await Deno.readTextFile(`${broker.folder}/log.1`), " starting\n");
+      const log = await Deno.readTextFile(`${broker.folder}/log`);
+      assertStringIncludes(log, "Received PINGREQ from heard\n");
+      assertMatch(log, / terminating\n/);
+    }, WATCHDOG),
+});
