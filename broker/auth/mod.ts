@@ -9,3 +9,6 @@ export { type AccessControl, accessControl, type AccessControlOptions } from "./
 export { AuthFileError } from "./file_error.ts";
 export { type PasswordFile, passwordFile, type PasswordFileOptions } from "./password_file.ts";
 export { type Scram, scram, type ScramCredentials, type ScramLookup, type ScramOptions } from "./scram.ts";
+export { type Jwt, jwt, type JwtKeys, type JwtOptions } from "./jwt.ts";
+export type { KeySetUrl } from "./jwks.ts";
+export type { ClaimOptions } from "./jwt_claims.ts";
