@@ -20,7 +20,10 @@
 
 export * from "./auth/mod.ts";
 export { Broker, type BrokerCounts, type BrokerMessage } from "./broker.ts";
-export { listen, type Listener, type ListenOptions } from "./deno/listen.ts";
+export { listen, type Listener, type ListenerCounts, type ListenerEndpoint } from "./deno/listen.ts";
+export type { CommonListenOptions, ListenOptions, TcpListenOptions, UnixListenOptions } from "./deno/listen_options.ts";
+export type { RefusalCounts } from "./deno/listener_gate.ts";
+export type { CertificateFiles, TlsOptions } from "./deno/tls_options.ts";
 export type * from "./hooks.ts";
 export type { ListenerPolicy } from "./listener_policy.ts";
 export type { LogLevel, LogSink } from "./log.ts";
@@ -33,7 +36,7 @@ export { ReasonCode } from "../codec/reason_codes.ts";
 export type { ProtocolVersion, QoS } from "../codec/packets.ts";
 export type { ConnectProperties, Properties, PublishProperties, UserProperties } from "../codec/properties.ts";
 export type { Clock } from "../engine/clock.ts";
-export type { Peer, Transport } from "../engine/transport.ts";
+export type { Peer, PeerCertificate, Transport } from "../engine/transport.ts";
 
 if (import.meta.main) {
   const { main } = await import("./deno/cli.ts");

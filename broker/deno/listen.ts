@@ -1,70 +1,80 @@
 /**
- * TCP listeners on Deno.
+ * Listeners on Deno: TCP and Unix sockets, with PROXY protocol, TLS and WebSockets on top.
  *
  * @module
  */
 
 import type { Broker } from "../broker.ts";
-import type { ListenerPolicy } from "../listener_policy.ts";
-import { tcpTransport } from "./tcp_transport.ts";
+import {
+  assertListenOptions,
+  type ListenOptions,
+  type TcpListenOptions,
+  type UnixListenOptions,
+} from "./listen_options.ts";
+import { type RefusalCounts, SocketListener } from "./socket_listener.ts";
+import { openTcp, openUnix } from "./sockets.ts";
 
-/** Milliseconds to wait when connections cannot be accepted, e.g. because no file descriptor is left. */
-const ACCEPT_PAUSE = 100;
+/** How many connections a listener has, and had to refuse. */
+export interface ListenerCounts {
+  /** Connections that are open. */
+  readonly connections: number;
+  /** Those of them that are no clients yet. */
+  readonly handshakes: number;
+  /** Connections that were closed before they became clients, by reason. */
+  readonly refused: Readonly<RefusalCounts>;
+}
 
-/** Where to listen. */
-export interface ListenOptions {
-  /** Address or name of the interface, e.g. `0.0.0.0` or `::`. Default `127.0.0.1`. */
-  readonly hostname?: string;
-  /** 0 to 65,535; 0 takes any free port. Default 1883. */
-  readonly port?: number;
-  /** What holds for its connections. Default: the broker's own options. */
-  readonly policy?: ListenerPolicy;
+/** Where a listener listens. A Unix socket has its path as host name, and port 0. */
+export interface ListenerEndpoint {
+  readonly hostname: string;
+  readonly port: number;
 }
 
 /** A listener that hands its connections to a broker. */
 export interface Listener extends AsyncDisposable {
   /** Where it listens. */
-  readonly address: { readonly hostname: string; readonly port: number };
+  readonly address: ListenerEndpoint;
+  /** What it has at the moment. */
+  counts(): ListenerCounts;
+  /**
+   * Reads the files of `tls` again; they hold for the connections that come from now on. Throws an `Error` that names
+   * the file if one cannot be used: then all stays as it is.
+   */
+  reload(): void;
   /** Stops listening; connections that are open go on. */
   close(): Promise<void>;
 }
 
 /**
- * Listens for TCP connections and has `broker` serve them, until the listener or the broker is closed.
- * Throws what `Deno.listen` throws, e.g. `Deno.errors.AddrInUse`.
+ * Listens for TCP connections and has `broker` serve them, until the listener or the broker is closed. Throws what
+ * `Deno.listen` throws, e.g. `Deno.errors.AddrInUse`; an `Error` that names the file when a certificate cannot be used;
+ * `RangeError` or `TypeError` for options that cannot be.
+ *
+ * @example MQTT, MQTT over WebSockets beside a web site, and both encrypted
+ * ```ts ignore
+ * import { Broker, listen } from "@x/mqtt/broker";
+ *
+ * const broker = new Broker();
+ * const tls = { certFile: "server.crt", keyFile: "server.key" };
+ * listen(broker, { hostname: "::", port: 1883 });
+ * listen(broker, { hostname: "::", port: 8883, tls });
+ * listen(broker, { hostname: "::", port: 8083, protocol: "websockets", httpDir: "www" });
+ * listen(broker, { hostname: "::", port: 8084, protocol: "websockets", tls });
+ * ```
  */
-export function listen(broker: Broker, options: ListenOptions = {}): Listener {
-  const { hostname = "127.0.0.1", port = 1883, policy = {} } = options;
-  const listener = Deno.listen({ hostname, port });
-  const state = { open: true };
-  const accepting = acceptAll(broker, listener, policy, state);
-  const close = (): Promise<void> => {
-    if (state.open) {
-      state.open = false;
-      forget();
-      listener.close();
-    }
-    return accepting;
-  };
-  const forget = broker.onClose(() => void close());
-  return { address: listener.addr, close, [Symbol.asyncDispose]: close };
+export function listen(broker: Broker, options?: TcpListenOptions): Listener;
+/** The same for a Unix socket. Rejects with `Deno.errors.AddrInUse` when somebody listens there. */
+export function listen(broker: Broker, options: UnixListenOptions): Promise<Listener>;
+/** The same for either. */
+export function listen(broker: Broker, options: ListenOptions): Listener | Promise<Listener>;
+export function listen(broker: Broker, options: ListenOptions = {}): Listener | Promise<Listener> {
+  if (options.path !== undefined) return listenUnix(broker, options);
+  assertListenOptions(options);
+  return new SocketListener(broker, options, () => openTcp(options));
 }
 
-async function acceptAll(
-  broker: Broker,
-  listener: Deno.TcpListener,
-  policy: ListenerPolicy,
-  state: { open: boolean },
-): Promise<void> {
-  while (state.open) {
-    try {
-      const conn = await listener.accept();
-      conn.setNoDelay(true);
-      // serve() never rejects.
-      broker.serve(tcpTransport(conn), policy);
-    } catch {
-      // One that was gone before it was accepted, or no file descriptor left: others still want to be served.
-      if (state.open) await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));
-    }
-  }
+async function listenUnix(broker: Broker, options: UnixListenOptions): Promise<Listener> {
+  assertListenOptions(options);
+  const socket = await openUnix(options);
+  return new SocketListener(broker, options, () => socket);
 }
