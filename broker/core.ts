@@ -13,6 +13,7 @@ import { Slab } from "./slab.ts";
 import { systemClock } from "./system_clock.ts";
 import { Journal } from "./journal.ts";
 import { type LogSink, silentLog } from "./log.ts";
+import { MemoryGuard } from "./memory_guard.ts";
 import { Metrics } from "./metrics.ts";
 import { type BrokerOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { BufferPool, FlushQueue } from "./output.ts";
@@ -36,7 +37,8 @@ export class BrokerCore {
   readonly metrics = new Metrics();
   readonly timers: Timers;
   readonly topics: TopicCache;
-  readonly router = new Router();
+  readonly router: Router;
+  readonly memory: MemoryGuard;
   readonly accessWatch = new AccessWatch(() => this.router.forgetRoutes());
   readonly retained: RetainedStore;
   /** Undefined without a store: then nothing outlives the broker. */
@@ -60,6 +62,8 @@ export class BrokerCore {
     this.timers = new Timers(this.clock);
     this.topics = new TopicCache(options);
     this.retained = new RetainedStore(options);
+    this.router = new Router(options);
+    this.memory = new MemoryGuard(options, this.clock, this.timers);
     if (options.store !== undefined) this.journal = new Journal(options.store, this.log, this.metrics);
     this.wills = new DelayedWills(this.clock, this.timers, (will) => this.publishWill(will));
     this.sessions = new Sessions(this);
@@ -70,6 +74,7 @@ export class BrokerCore {
     const { store, clock } = this.options;
     Object.assign(this.options, resolveOptions({ ...options, store, clock }));
     if (options.log !== undefined) this.log = options.log;
+    this.memory.look();
     this.accessWatch.renew();
   }
 

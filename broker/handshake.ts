@@ -153,6 +153,9 @@ export function assertMayOpen(core: BrokerCore, client: ClientInfo): void {
       ReasonCode.NotAuthorized,
     );
   }
+  if (core.memory.isFull) {
+    throw new MqttError("Cannot connect: memory_limit is reached", ReasonCode.QuotaExceeded);
+  }
   if (core.sessions.hasRoomFor(clientId)) return;
   throw new MqttError(
     `Cannot connect: there must be at most ${core.options.maxSessions} sessions`,

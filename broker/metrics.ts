@@ -20,6 +20,8 @@ export interface DropCounts {
   retainedFull: number;
   /** The store could not be written to. */
   storeFailed: number;
+  /** The broker uses as much memory as it may. */
+  memoryFull: number;
 }
 
 /** Counters since the start of a broker. */
@@ -55,11 +57,11 @@ export class Metrics {
     notAuthorized: 0,
     retainedFull: 0,
     storeFailed: 0,
+    memoryFull: 0,
   };
 
   /** All dropped messages. */
   get droppedTotal(): number {
-    const { queueFull, outputFull, expired, tooLarge, notAuthorized, retainedFull, storeFailed } = this.dropped;
-    return queueFull + outputFull + expired + tooLarge + notAuthorized + retainedFull + storeFailed;
+    return Object.values(this.dropped).reduce((sum: number, count: number) => sum + count, 0);
   }
 }

@@ -15,7 +15,7 @@ import { systemClock } from "./system_clock.ts";
 export interface BrokerOptions extends BrokerHooks {
   /** Receives log lines; nothing is logged without it. */
   readonly log?: LogSink;
-  /** Bytes of memory in use, for `$SYS/broker/heap`. Absent: those topics are not published. */
+  /** Bytes of memory in use, for `$SYS/broker/heap` and `memoryLimit`. Absent: there are neither. */
   readonly heapUsed?: () => number;
   /**
    * Keeps sessions, their messages, retained messages and wills beyond the end of the broker. Whoever opened it closes
@@ -82,6 +82,11 @@ export interface BrokerOptions extends BrokerHooks {
    * Default Infinity.
    */
   readonly persistentClientExpiration?: number;
+  /**
+   * Bytes of memory that may be in use, looked at once a second; beyond it, publications and new clients are refused
+   * with 0x97. Default Infinity.
+   */
+  readonly memoryLimit?: number;
   /** Highest QoS that clients may publish with. Default 2. */
   readonly maximumQoS?: QoS;
   /** Whether retained messages are kept. Default true. */
@@ -118,6 +123,7 @@ const RANGES: readonly (readonly [name: keyof BrokerOptions, from: number, to: n
   ["maxInflightBytes", 1, Infinity],
   ["receiveMaximum", 1, 65_535],
   ["maxQueuedMessages", 1, Infinity],
+  ["memoryLimit", 1, Infinity],
   ["messageSizeLimit", 1, Infinity],
   ["persistentClientExpiration", 1, Infinity],
   ["maxQueuedBytes", 1, Infinity],
@@ -159,6 +165,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedOptions {
     receiveMaximum: options.maxInflightMessages ?? 20,
     queueQoS0Messages: false,
     upgradeOutgoingQoS: false,
+    memoryLimit: Infinity,
     messageSizeLimit: Infinity,
     persistentClientExpiration: Infinity,
     checkRetainSource: true,

@@ -142,6 +142,7 @@ export class PublishHandler {
     // Nobody but the broker itself speaks for the broker.
     if (publication.topic.isSys) return this.#refuse(publication, packetId);
     if (!this.#session.access.mayPublish(publication.topic)) return this.#refuse(publication, packetId);
+    if (this.#core.memory.isFull) return this.#refuseForMemory(publication, packetId);
     if (this.#isTooLong(publication)) return this.#refuseForSize(publication, packetId);
     if (hook === undefined) return this.#accept(publication, packetId);
     const { topic, qos, retain, payload } = publication;
@@ -180,6 +181,16 @@ export class PublishHandler {
     if (this.#connection.v5) return this.#answer(publication, packetId, ReasonCode.QuotaExceeded);
     this.#forget(publication, packetId);
     throw new MqttError("Cannot publish: the store must be writable", ReasonCode.QuotaExceeded);
+  }
+
+  #refuseForMemory(publication: Publication, packetId: number): undefined {
+    this.#core.metrics.dropped.memoryFull++;
+    if (this.#connection.v5 || publication.qos === 0) {
+      return this.#answer(publication, packetId, ReasonCode.QuotaExceeded);
+    }
+    // Before 5.0 there is no other answer than to close.
+    this.#forget(publication, packetId);
+    throw new MqttError("Cannot publish: memory_limit is reached", ReasonCode.QuotaExceeded);
   }
 
   #isTooLong({ payloadStart, payloadEnd }: Publication): boolean {

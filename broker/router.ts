@@ -44,8 +44,15 @@ export interface SubscribeResult {
 /** Receivers that all remembered routes may have together; one more, and they are found anew. */
 const MAX_REMEMBERED = 500_000;
 
+/** What the router has to know about the options. */
+export interface RouterOptions {
+  /** Whether messages go out with the QoS of the subscription, even if they were published with less. */
+  readonly upgradeOutgoingQoS: boolean;
+}
+
 /** The subscriptions of all sessions. */
 export class Router {
+  readonly #options: RouterOptions;
   readonly #trie = new TopicTrie<FilterEntry>();
   /** Topics whose route is remembered, and the receivers of all these routes. */
   #routed: Topic[] = [];
@@ -54,6 +61,10 @@ export class Router {
   #shared = 0;
   /** Encodings of the message that is being routed. */
   readonly variants = new EncodedVariants();
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+  }
 
   /** Subscriptions of all sessions, shared ones included. */
   get subscriptions(): number {
@@ -124,19 +135,20 @@ export class Router {
   publish(publication: Publication, from: Session | undefined): boolean {
     const { topic, qos, retain } = publication;
     const route = topic.route ?? this.#route(topic);
+    const lowest = this.#options.upgradeOutgoingQoS ? 2 : qos;
     this.variants.begin(publication);
     for (const target of route.targets) {
       const to = target.session === from ? target.forOwn : target;
       if (to === undefined) continue;
       to.session.deliver(
         publication,
-        qos < to.qos ? qos : to.qos,
+        lowest < to.qos ? lowest : to.qos,
         retain && to.retainAsPublished,
         to.subscriptionIds,
         undefined,
       );
     }
-    for (const group of route.groups) group.deliver(publication);
+    for (const group of route.groups) group.deliver(publication, lowest);
     this.variants.end();
     return route.isWanted;
   }

@@ -469,7 +469,8 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     this.#core.sessions.release(session, will, end);
   }
 
+  /** Who comes and goes is logged unless the options say otherwise. */
   #log(line: string): void {
-    this.#core.log.write("notice", line);
+    if (this.#core.options.connectionMessages) this.#core.log.write("notice", line);
   }
 }

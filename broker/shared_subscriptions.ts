@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { QoS } from "../codec/packets.ts";
 import type { Delivery } from "./delivery_queue.ts";
 import type { Publication } from "./publication.ts";
 import type { Subscription } from "./subscription.ts";
@@ -35,13 +36,13 @@ export class ShareGroup {
     if (index >= 0) this.#members.splice(index, 1);
   }
 
-  /** Gives the message to one member. False if there is none that takes it. */
-  deliver(publication: Publication): boolean {
+  /** Gives the message to one member, with QoS `maxQoS` at most. False if there is none that takes it. */
+  deliver(publication: Publication, maxQoS: QoS = publication.qos): boolean {
     const member = this.#choose(publication);
     if (member === undefined) return false;
     member.session.deliver(
       publication,
-      publication.qos < member.qos ? publication.qos : member.qos,
+      maxQoS < member.qos ? maxQoS : member.qos,
       member.retainAsPublished && publication.retain,
       member.identifier === 0 ? undefined : [member.identifier],
       this,
