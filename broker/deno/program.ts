@@ -45,7 +45,7 @@ export async function startProgram(
   if (store !== undefined) opened.defer(() => store.close());
   const fixed: BrokerOptions = {
     log,
-    heapUsed: () => Deno.memoryUsage().heapUsed,
+    heapUsed: memoryUsed,
     ...args.maxQueued === undefined ? {} : { maxQueuedMessages: args.maxQueued },
   };
   const broker = new Broker({ ...configuration.options, ...fixed, store });
@@ -99,6 +99,12 @@ async function openStore({ persistence }: Configuration, args: RunArguments): Pr
   if (path === undefined) return undefined;
   const { SqliteStore } = await import("../sqlite_store.ts");
   return SqliteStore.open(path, { durability: args.durability });
+}
+
+/** Payloads lie beside the heap. */
+function memoryUsed(): number {
+  const { heapUsed, external } = Deno.memoryUsage();
+  return heapUsed + external;
 }
 
 /** Beside Mosquitto's own file, which has another form. */
