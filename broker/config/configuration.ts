@@ -24,8 +24,6 @@ export interface Configuration {
   readonly pidFile: string | undefined;
   /** The user to run as, if the broker is started by root. */
   readonly user: string | undefined;
-  /** Bytes of heap that the broker may use. */
-  readonly memoryLimit: number;
   /** Connections to other brokers. */
   readonly bridges: readonly BridgeConfiguration[];
   readonly warnings: readonly Remark[];

@@ -15,7 +15,6 @@ export class Draft {
     persistence: false,
     persistenceFile: "mosquitto.db",
     setTcpNoDelay: false,
-    memoryLimit: Infinity,
   };
   /** For all listeners, unless each has its own. */
   readonly security: SecurityDraft = {};

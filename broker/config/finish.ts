@@ -55,7 +55,6 @@ export function finish(draft: Draft, file: string, localPorts: readonly number[]
     setTcpNoDelay: general.setTcpNoDelay,
     pidFile: general.pidFile,
     user: general.user,
-    memoryLimit: general.memoryLimit,
     bridges: draft.bridges,
     warnings: draft.warnings,
   };

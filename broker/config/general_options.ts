@@ -39,7 +39,7 @@ export const PROTOCOL_OPTIONS: readonly Option[] = [
   }),
   general("max_queued_bytes", limit(), ({ options }, value) => options.maxQueuedBytes = value),
   general("max_queued_messages", limit(), ({ options }, value) => options.maxQueuedMessages = value),
-  general("memory_limit", limit(), (draft, value) => draft.memoryLimit = value),
+  general("memory_limit", limit(), ({ options }, value) => options.memoryLimit = value),
   general("message_size_limit", limit(268_435_455), ({ options }, value) => options.messageSizeLimit = value),
   general("persistent_client_expiration", duration, ({ options }, value) => {
     options.persistentClientExpiration = value;

@@ -29,7 +29,6 @@ export interface GeneralDraft {
   setTcpNoDelay: boolean;
   pidFile?: string;
   user?: string;
-  memoryLimit: number;
 }
 
 /** What the file has said so far about users: for all listeners, or for one with `per_listener_settings`. */

@@ -288,7 +288,7 @@ Deno.test("broker config: log settings", () => {
 
 Deno.test("broker config: 0 and -1 mean no limit where Mosquitto says so", () => {
   for (const value of ["0", "-1"]) {
-    const { options, memoryLimit } = parse(
+    const { options } = parse(
       [
         "max_queued_messages",
         "max_queued_bytes",
@@ -302,6 +302,10 @@ Deno.test("broker config: 0 and -1 mean no limit where Mosquitto says so", () =>
     assertEquals(options.maxQueuedMessages, Infinity);
     assertEquals(options.maxQueuedBytes, Infinity);
     assertEquals([options.maxInflightMessages, options.receiveMaximum], [65_535, 65_535]);
-    assertEquals([options.maxInflightBytes, options.messageSizeLimit, memoryLimit], [Infinity, Infinity, Infinity]);
+    assertEquals([options.maxInflightBytes, options.messageSizeLimit, options.memoryLimit], [
+      Infinity,
+      Infinity,
+      Infinity,
+    ]);
   }
 });
