@@ -8,6 +8,7 @@ import { PublishPropertiesView, PublishView } from "../codec/publish_view.ts";
 import type { Clock } from "../engine/clock.ts";
 import { Timers } from "../engine/timers.ts";
 import type { MaybePromise } from "./hooks.ts";
+import { Audit } from "./audit.ts";
 import { BackPressure } from "./back_pressure.ts";
 import { Slab } from "./slab.ts";
 import { systemClock } from "./system_clock.ts";
@@ -45,6 +46,7 @@ export class BrokerCore {
   readonly journal: Journal | undefined;
   readonly wills: DelayedWills;
   readonly sessions: Sessions;
+  readonly audit: Audit;
   readonly pressure = new BackPressure(systemClock);
   readonly slab = new Slab();
   readonly pool = new BufferPool();
@@ -67,6 +69,7 @@ export class BrokerCore {
     if (options.store !== undefined) this.journal = new Journal(options.store, this.log, this.metrics);
     this.wills = new DelayedWills(this.clock, this.timers, (will) => this.publishWill(will));
     this.sessions = new Sessions(this);
+    this.audit = new Audit(this);
   }
 
   /** Changes options; all rooms look at the same object. Throws `RangeError` for one out of its range. */
@@ -139,7 +142,7 @@ export class BrokerCore {
   #publishWill(will: WillMessage, allowed: boolean): void {
     if (!allowed) {
       this.metrics.dropped.notAuthorized++;
-      this.log.write("notice", `Will of ${will.client.clientId} denied: not authorized for '${will.topic.name}'.`);
+      this.audit.will(will.client, will.topic.name);
     }
     // Of the client's own subscriptions, those with no local do not get its will.
     const from = this.sessions.get(will.client.clientId);

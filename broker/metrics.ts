@@ -24,6 +24,18 @@ export interface DropCounts {
   memoryFull: number;
 }
 
+/** What was refused to clients. */
+export interface RefusalCounts {
+  /** CONNECT packets. */
+  connections: number;
+  /** Publications and wills, for want of authorization. */
+  publications: number;
+  /** Topic filters of SUBSCRIBE packets, for whatever reason. */
+  subscriptions: number;
+  /** Those of all these that have no line in the log, as there were too many. */
+  notLogged: number;
+}
+
 /** Counters since the start of a broker. */
 export class Metrics {
   bytesReceived = 0;
@@ -41,14 +53,13 @@ export class Metrics {
   connectionsRefused = 0;
   /** CONNECT packets that were accepted. */
   connectsAccepted = 0;
-  /** CONNECT packets that were answered with a refusal. */
-  connectsRefused = 0;
   /** Sessions that ended because their expiry interval had passed. */
   sessionsExpired = 0;
   /** The most clients that were connected at one time. */
   clientsMaximum = 0;
   /** Commits and reads of the store that failed. */
   storeFailures = 0;
+  readonly refused: RefusalCounts = { connections: 0, publications: 0, subscriptions: 0, notLogged: 0 };
   readonly dropped: DropCounts = {
     queueFull: 0,
     outputFull: 0,

@@ -209,11 +209,8 @@ export class PublishHandler {
 
   /** 5.0 tells the client; before, an acknowledgement is all that there is [MQTT-3.3.5-2]. */
   #refuse(publication: Publication, packetId: number): undefined {
-    const { log, metrics } = this.#core;
-    metrics.dropped.notAuthorized++;
-    if (log.debug) {
-      log.write("debug", `Denied PUBLISH from ${this.#connection.client.clientId} ('${publication.topic.name}')`);
-    }
+    this.#core.metrics.dropped.notAuthorized++;
+    this.#core.audit.publication(this.#connection.client, publication.topic.name);
     this.#answer(publication, packetId, ReasonCode.NotAuthorized);
   }
 

@@ -67,6 +67,8 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
   #state: State = { kind: "opening" };
   #v5 = false;
   #life: Timer | undefined;
+  /** Who the client says it is, as long as nobody has found out whether that is so. */
+  #claimed: ConnectRequest | undefined;
 
   constructor(core: BrokerCore, connection: Connection, policy: ConnectionPolicy) {
     this.#core = core;
@@ -135,6 +137,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
       Math.min(packet.properties?.topicAliasMaximum ?? 0, this.#policy.maxTopicAlias),
     );
     const admission = admit(this.#core, this.#policy, packet, this.#connection.peer);
+    this.#claimed = admission.request;
     const method = packet.properties?.authenticationMethod;
     if (method !== undefined) {
       const auth = beginEnhancedAuth(this.#policy, method, admission.request);
@@ -239,6 +242,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     this.#connection.limitSilence(keepAlive * 1500);
     this.#connection.limitPackets(core.options.maxPacketSize);
     core.metrics.connectsAccepted++;
+    this.#claimed = undefined;
     if (core.options.connectionMessages) logConnected(core.log, admission, active.client);
     session.journal?.will(will);
     // What is stored is no promise: when nothing can be written, messages must be able to leave, to make room.
@@ -430,8 +434,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
       }
       case "opening":
       case "authenticating":
-        this.#core.metrics.connectsRefused++;
-        log.write("notice", `Client ${peer.address} refused: ${error}`);
+        this.#core.audit.connection(peer.address, this.#claimed, String(error));
         this.#refuse(reasonCodeOf(error, ReasonCode.UnspecifiedError));
         return this.#end({ kind: "failure" });
       case "ended":

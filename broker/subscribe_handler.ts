@@ -103,7 +103,7 @@ function apply(
     // MQTT 3.1 knows no failure: as with Mosquitto, the client is told its QoS and gets nothing.
     reasonCodes.push(code >= 0x80 && client.protocolVersion === 3 ? request.qos : code);
     if (core.log.debug) core.log.write("debug", `\t${request.filter} (QoS ${request.qos})`);
-    if (code >= 0x80) return;
+    if (code >= 0x80) return core.audit.subscription(client, request.filter, code);
     const granted = code as QoS; // permit() gives a QoS below 0x80
     const result = core.router.subscribe(session, request, granted, identifier);
     if (core.log.subscriptions) core.log.write("subscribe", `${client.clientId} ${granted} ${request.filter}`);
