@@ -89,6 +89,8 @@ class WebSocketConnection implements Transport {
   readonly peer: Transport["peer"];
   readonly #socket: WebSocket;
   #state: State = { kind: "open" };
+  /** Ends the readable stream, with the error if there is one. */
+  #endReading: (error: Error | undefined) => void = () => {};
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -96,7 +98,10 @@ class WebSocketConnection implements Transport {
     this.peer = { protocol: protocol === "wss:" ? "wss" : "ws", address: host };
     this.readable = new ReadableStream<Uint8Array>({
       start: (controller) => this.#listen(controller),
-      cancel: () => this.abort(),
+      cancel: () => {
+        this.#endReading = () => {};
+        this.abort();
+      },
     }, new ByteLengthQueuingStrategy({ highWaterMark: 0 }));
     this.writable = new WritableStream<Uint8Array>({
       write: (chunk) => this.#write(chunk),
@@ -107,28 +112,38 @@ class WebSocketConnection implements Transport {
 
   /** Ends it at once, as far as a WebSocket can: nothing is sent or taken any more. */
   abort(): void {
-    this.#state = { kind: "ended", error: undefined };
+    this.#end(undefined);
     this.#socket.close();
   }
 
   #listen(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    const end = (error?: Error, code?: number) => {
-      if (this.#state.kind === "ended") return;
-      this.#state = { kind: "ended", error };
-      if (error === undefined) controller.close();
-      else controller.error(error);
-      if (code !== undefined) this.#socket.close(APPLICATION_CODES + code, error?.message);
-    };
-    this.#socket.addEventListener("message", ({ data }) => {
-      if (this.#state.kind === "ended") return;
-      if (!(data instanceof ArrayBuffer)) return end(textError(), CloseCode.UnsupportedData);
-      // The highest mark is 0, so that what is less is unread.
-      const unread = -(controller.desiredSize ?? 0);
-      if (unread > 0 && unread + data.byteLength > MAXIMUM_UNREAD) return end(fullError(), CloseCode.MessageTooBig);
-      controller.enqueue(new Uint8Array(data));
-    });
-    this.#socket.addEventListener("error", () => end(new Error("WebSocket failed")));
-    this.#socket.addEventListener("close", ({ code, reason }) => end(closeError(code, reason)));
+    this.#endReading = (error) => error === undefined ? controller.close() : controller.error(error);
+    const socket = this.#socket;
+    socket.addEventListener("message", ({ data }) => this.#receive(data, controller));
+    socket.addEventListener("error", () => this.#end(new Error("WebSocket failed")));
+    socket.addEventListener("close", ({ code, reason }) => this.#end(closeError(code, reason)));
+  }
+
+  #receive(data: unknown, controller: ReadableStreamDefaultController<Uint8Array>): void {
+    if (this.#state.kind === "ended") return;
+    if (!(data instanceof ArrayBuffer)) return this.#refuse(CloseCode.UnsupportedData, textError());
+    // The highest mark is 0, so that what is less is unread.
+    const unread = -(controller.desiredSize ?? 0);
+    if (unread > 0 && unread + data.byteLength > MAXIMUM_UNREAD) {
+      return this.#refuse(CloseCode.MessageTooBig, fullError());
+    }
+    controller.enqueue(new Uint8Array(data));
+  }
+
+  #refuse(code: number, error: Error): void {
+    this.#end(error);
+    this.#socket.close(APPLICATION_CODES + code, error.message);
+  }
+
+  #end(error: Error | undefined): void {
+    if (this.#state.kind === "ended") return;
+    this.#state = { kind: "ended", error };
+    this.#endReading(error);
   }
 
   async #write(chunk: Uint8Array): Promise<void> {

@@ -7,7 +7,7 @@
 import { bundle } from "../bundle.ts";
 
 /** The most that it may be, in bytes after gzip. */
-export const MAXIMUM_SIZE = 31_500;
+export const MAXIMUM_SIZE = 36_000;
 
 /** Bytes of the minified bundle of an entry, before and after gzip. */
 export async function sizeOf(entry: string): Promise<{ readonly minified: number; readonly compressed: number }> {
