@@ -9,7 +9,7 @@ import type { Clock } from "../engine/clock.ts";
 import type { Timers } from "../engine/timers.ts";
 import type { ClientInfo } from "./hooks.ts";
 import type { LogSink } from "./log.ts";
-import type { RefusalCounts } from "./metrics.ts";
+import type { DenialCounts } from "./metrics.ts";
 
 /** What can be refused. */
 export type RefusalKind = "connections" | "publications" | "subscriptions";
@@ -19,7 +19,7 @@ export interface AuditEnvironment {
   readonly log: LogSink;
   readonly clock: Clock;
   readonly timers: Timers;
-  readonly metrics: { readonly refused: RefusalCounts };
+  readonly metrics: { readonly refused: DenialCounts };
 }
 
 /** Lines of one kind that are written at once before any is left out. */

@@ -14,7 +14,7 @@ import { ConnectionPolicy } from "./connection_policy.ts";
 import { BrokerCore } from "./core.ts";
 import type { ListenerPolicy } from "./listener_policy.ts";
 import type { ClientInfo } from "./hooks.ts";
-import type { DropCounts, RefusalCounts } from "./metrics.ts";
+import type { DenialCounts, DropCounts } from "./metrics.ts";
 import { type BrokerOptions, resolveOptions } from "./options.ts";
 import { publicationOf } from "./publication.ts";
 import { recover } from "./recovery.ts";
@@ -57,7 +57,7 @@ export interface BrokerCounts {
   /** Messages dropped since the start, by reason. */
   readonly dropped: Readonly<DropCounts>;
   /** What was refused to clients since the start. */
-  readonly refused: Readonly<RefusalCounts>;
+  readonly refused: Readonly<DenialCounts>;
 }
 
 /**

@@ -25,7 +25,7 @@ export interface DropCounts {
 }
 
 /** What was refused to clients. */
-export interface RefusalCounts {
+export interface DenialCounts {
   /** CONNECT packets. */
   connections: number;
   /** Publications and wills, for want of authorization. */
@@ -59,7 +59,7 @@ export class Metrics {
   clientsMaximum = 0;
   /** Commits and reads of the store that failed. */
   storeFailures = 0;
-  readonly refused: RefusalCounts = { connections: 0, publications: 0, subscriptions: 0, notLogged: 0 };
+  readonly refused: DenialCounts = { connections: 0, publications: 0, subscriptions: 0, notLogged: 0 };
   readonly dropped: DropCounts = {
     queueFull: 0,
     outputFull: 0,

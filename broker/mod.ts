@@ -27,7 +27,7 @@ export type { CertificateFiles, TlsOptions } from "./deno/tls_options.ts";
 export type * from "./hooks.ts";
 export type { ListenerPolicy } from "./listener_policy.ts";
 export type { LogLevel, LogSink } from "./log.ts";
-export type { DropCounts, RefusalCounts } from "./metrics.ts";
+export type { DenialCounts, DropCounts } from "./metrics.ts";
 export type { BrokerOptions } from "./options.ts";
 export { MemoryStore } from "./memory_store.ts";
 export type * from "./store.ts";
