@@ -15,8 +15,13 @@ import { Soon } from "./soon.ts";
 import type { LoadedDelivery, Store, StoreWrite } from "./store.ts";
 import { storedMessageOf } from "./stored_message.ts";
 
-/** How soon a commit comes, in milliseconds. When somebody waits for what is not over by itself, it comes sooner. */
+/**
+ * How soon a commit comes, in milliseconds. When as many wait as the last time, and not for what is over by itself, it
+ * comes at once.
+ */
 const Delay = {
+  /** Some wait, and there were more of them the last time. */
+  Gather: 1,
   /** Nobody waits. */
   Lazy: 20,
   /** The last commit failed. */
@@ -69,6 +74,8 @@ export class Journal {
   readonly #latest = new Map<string | number, number>();
   /** Who waits, with the end of the changes that each waits for, which rises. */
   readonly #held = new Map<Held, number>();
+  /** How many waited for the last commit. */
+  #expected = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #delay: number = Delay.Lazy;
   #patience: number = PATIENCE.least;
@@ -183,15 +190,17 @@ export class Journal {
     if (until !== undefined) this.#held.delete(held);
     else if (!held.hold()) return;
     this.#held.set(held, end);
-    if (this.#fixed > this.#first) this.#hurry();
-    else this.#schedule(this.#patience);
+    if (this.#fixed <= this.#first) this.#schedule(this.#patience);
+    else if (this.#held.size >= this.#expected) this.#hurry();
+    else this.#schedule(Delay.Gather);
   }
 
-  /** The first deliveries that wait for a session from `position` on; those not committed yet are committed first. */
+  /** The first deliveries that wait for a session from `position` on. */
   queued(session: number, position: number, limit: number): readonly LoadedDelivery[] {
-    // When that fails, what is in the store still goes first: positions rise.
-    if (this.#state === "working") this.commit();
     try {
+      const found = this.#store.queued(session, position, limit);
+      // Positions rise, so what is in the store goes before what is on its way into it.
+      if (found.length === limit || this.#live === 0 || this.#state !== "working" || !this.commit()) return found;
       return this.#store.queued(session, position, limit);
     } catch (error) {
       this.#metrics.storeFailures++;
@@ -237,6 +246,7 @@ export class Journal {
     this.#live = 0;
     this.#bytes = 0;
     this.#latest.clear();
+    this.#expected = this.#held.size;
     this.#resumeHeld();
   }
 

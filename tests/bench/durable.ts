@@ -9,6 +9,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { startBroker, type StartOptions } from "./brokers.ts";
+import type { BacklogJob } from "./load/backlog.ts";
 import type { FloodJob } from "./load/flood.ts";
 import type { Metrics } from "./load/job.ts";
 import { killAll } from "./pinned.ts";
@@ -23,10 +24,10 @@ interface Candidate {
   readonly options: (folder: string) => StartOptions;
 }
 
-/** A line of the table: a flood, and what is read off it. */
+/** A line of the table: a load, and what is read off it. */
 interface Line {
   readonly title: string;
-  readonly job: FloodJob;
+  readonly job: FloodJob | BacklogJob;
   readonly value: (metrics: Metrics) => string;
 }
 
@@ -68,12 +69,28 @@ function lines(seconds: number): Line[] {
     warmUp: 0.5,
     seconds,
   });
+  const backlog = (pairs: number, qos: 1 | 2, window: number): BacklogJob => ({
+    kind: "backlog",
+    pairs,
+    qos,
+    window,
+    payload: 64,
+    seconds,
+  });
   const rate = ({ rate = NaN, cpu = NaN }: Metrics) =>
     `${Math.round(rate).toLocaleString("en")}/s (${cpu.toFixed(1)} µs)`;
   const wait = ({ rate = NaN }: Metrics) => `${(1000 / rate).toFixed(2)} ms`;
   return [
     { title: "QoS 1, 10 pairs, window 100", job: flood(10, 1, 100), value: rate },
     { title: "QoS 2, 10 pairs, window 100", job: flood(10, 2, 100), value: rate },
+    { title: "QoS 1, 10 publishers, subscribers away", job: backlog(10, 1, 100), value: rate },
+    { title: "QoS 2, 10 publishers, subscribers away", job: backlog(10, 2, 100), value: rate },
+    {
+      title: "then: QoS 1, taken by 10 subscribers that are back",
+      job: backlog(10, 1, 100),
+      value: ({ drain = NaN }) => `${Math.round(drain).toLocaleString("en")}/s`,
+    },
+    { title: "QoS 1, one publisher, window 1, subscriber away", job: backlog(1, 1, 1), value: wait },
     { title: "QoS 1, one pair, window 1: PUBLISH to PUBACK", job: flood(1, 1, 1), value: wait },
     { title: "QoS 2, one pair, window 1: PUBLISH to PUBCOMP", job: flood(1, 2, 1), value: wait },
   ];

@@ -22,6 +22,7 @@ const HELP = `Measures our broker beside Mosquitto, and our client beside MQTT.j
 Usage: deno task bench [options]          brokers and clients
        deno task bench codec [options]    encoding and decoding
        deno task bench trie [options]     the trie of subscriptions
+       deno task bench durable [options]  the broker with a store
 
 Options:
   --rounds N        runs of each scenario, of which the medians count (default 5)
@@ -37,12 +38,14 @@ Options:
 const FULL: Durations = { warmUp: 1, seconds: 2, pacedSeconds: 5 };
 const QUICK: Durations = { warmUp: 0.5, seconds: 1, pacedSeconds: 2 };
 const BROKERS: readonly BrokerName[] = ["ours", "mosquitto", "mosquitto-nodelay"];
+const PARTS = ["codec", "trie", "durable"];
 const EXTRAS: readonly BrokerName[] = ["aedes", "skeleton"];
 
 if (import.meta.main) await main(Deno.args);
 
 async function main(args: string[]): Promise<void> {
-  if (args[0] === "codec" || args[0] === "trie") return runPart(args[0], args.slice(1));
+  const part = PARTS.find((name) => name === args[0]);
+  if (part !== undefined) return runPart(part, args.slice(1));
   const options = parseArgs(args, {
     string: ["rounds", "only", "with", "brokers"],
     boolean: ["quick", "profile", "list", "help"],
@@ -119,7 +122,7 @@ async function quietRun(scenario: Scenario, broker: BrokerName): Promise<Metrics
   return quietest;
 }
 
-async function runPart(name: "codec" | "trie", args: string[]): Promise<void> {
+async function runPart(name: string, args: string[]): Promise<void> {
   const file = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
   const command = new Deno.Command(Deno.execPath(), { args: ["run", "-A", "--v8-flags=--expose-gc", file, ...args] });
   const { code } = await command.spawn().status;

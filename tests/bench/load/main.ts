@@ -4,6 +4,7 @@
  * @module
  */
 
+import { backlog, type BacklogJob } from "./backlog.ts";
 import { feed, type FeedJob } from "./feed.ts";
 import { filters, type FiltersJob } from "./filters.ts";
 import { flood, type FloodJob } from "./flood.ts";
@@ -13,10 +14,12 @@ import { paced, type PacedJob } from "./paced.ts";
 import { retained, type RetainedJob } from "./retained.ts";
 
 /** Everything a generator can do. */
-export type Job = FeedJob | FiltersJob | FloodJob | IdleJob | PacedJob | RetainedJob;
+export type Job = BacklogJob | FeedJob | FiltersJob | FloodJob | IdleJob | PacedJob | RetainedJob;
 
 function run(job: Job, target: Target): Metrics | Promise<Metrics> {
   switch (job.kind) {
+    case "backlog":
+      return backlog(job, target);
     case "feed":
       return feed(job, target);
     case "filters":
