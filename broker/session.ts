@@ -52,11 +52,17 @@ export interface SessionLink {
   hold(): void;
 }
 
+/** What a session has to know about the options. */
+export interface SessionSettings {
+  readonly queueQoS0Messages: boolean;
+  readonly maxInflightBytes: number;
+}
+
 /** What the sessions of one broker share. */
 export interface SessionEnvironment {
   /** Tells when answers of access rules hold no longer. */
   readonly accessWatch: AccessWatch;
-  readonly options: QueueLimits & RuleSource;
+  readonly options: QueueLimits & SessionSettings & RuleSource;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly pressure: BackPressure;
@@ -83,6 +89,7 @@ export class Session {
   readonly #clock: Clock;
   readonly #pressure: BackPressure;
   readonly #slab: Slab;
+  readonly #settings: SessionSettings;
   /** Only for a subscriber that ever fell behind. */
   #pace: Pace | undefined;
   #link: SessionLink | undefined;
@@ -101,6 +108,7 @@ export class Session {
     this.#clock = environment.clock;
     this.#pressure = environment.pressure;
     this.#slab = environment.slab;
+    this.#settings = environment.options;
   }
 
   /** Writes down what must survive the broker; undefined without a store, or if the session ends with its connection. */
@@ -164,8 +172,8 @@ export class Session {
     // Before 5.0 a live message has RETAIN 0, whatever the subscription says that a 5.0 connection left behind.
     if (retain && link !== undefined && !link.v5) retain = false;
     if (qos === 0) {
-      if (link === undefined) return;
-      if (!this.#queue.holdsQoS0) {
+      if (link === undefined && !this.#keepsQoS0) return;
+      if (link !== undefined && !this.#queue.holdsQoS0) {
         link.sendQoS0(publication, retain, subscriptionIds);
         if (link.isFilling) this.#fallBehind();
         return;
@@ -211,7 +219,7 @@ export class Session {
     while (this.#queue.length > 0 && !link.congested) {
       const next = this.#queue.peek();
       if (next === undefined) return;
-      if (next.qos > 0 && (this.outbound.quota === 0 || this.outbound.resending)) return;
+      if (next.qos > 0 && (this.#isWindowFull || this.outbound.resending)) return;
       this.#queue.shift();
       this.#sendQueued(link, next);
     }
@@ -234,8 +242,23 @@ export class Session {
     return [...begun.filter((delivery) => delivery.share !== undefined), ...this.#queue.clear()];
   }
 
+  /** Whether QoS 0 messages wait for the client while it is away. */
+  get #keepsQoS0(): boolean {
+    return this.#settings.queueQoS0Messages && this.expiryInterval > 0;
+  }
+
+  /** Whether no more may be in flight, by number or by bytes. */
+  get #isWindowFull(): boolean {
+    if (this.outbound.quota === 0) return true;
+    const { maxInflightBytes } = this.#settings;
+    if (maxInflightBytes === Infinity) return false;
+    let bytes = 0;
+    for (const { message } of this.outbound) bytes += message.publication.size;
+    return bytes >= maxInflightBytes;
+  }
+
   #mustQueue(link: SessionLink): boolean {
-    return this.#queue.length > 0 || this.outbound.quota === 0 || this.outbound.resending || link.congested;
+    return this.#queue.length > 0 || this.#isWindowFull || this.outbound.resending || link.congested;
   }
 
   #resend(link: SessionLink): void {
@@ -296,7 +319,8 @@ export class Session {
       if (queued !== undefined) journal?.finished(queued);
       return;
     }
-    const repeatable = this.expiryInterval > 0 || share !== undefined || journal !== undefined;
+    const isWeighed = this.#settings.maxInflightBytes < Infinity;
+    const repeatable = this.expiryInterval > 0 || share !== undefined || journal !== undefined || isWeighed;
     const delivery = queued?.place !== undefined
       ? queued
       : repeatable
