@@ -33,7 +33,7 @@ export { MemoryStore } from "./memory_store.ts";
 export type * from "./store.ts";
 export { MqttError } from "../codec/errors.ts";
 export { ReasonCode } from "../codec/reason_codes.ts";
-export type { ProtocolVersion, QoS } from "../codec/packets.ts";
+export type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
 export type { ConnectProperties, Properties, PublishProperties, UserProperties } from "../codec/properties.ts";
 export type { Clock } from "../engine/clock.ts";
 export type { Peer, PeerCertificate, Transport } from "../engine/transport.ts";

@@ -35,6 +35,7 @@ import {
 import { migrateSchema, schemaVersionOf } from "./sqlite_schema.ts";
 import { prepareStatements, type Statements } from "./sqlite_statements.ts";
 
+export type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
 export type * from "./store.ts";
 
 /**

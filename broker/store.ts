@@ -14,6 +14,7 @@ import type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
 export interface StoredSession {
   /** Stands for the session in all other records; never used twice while it is in the store. */
   readonly id: number;
+  /** Client identifier. */
   readonly clientId: string;
   /** The user that the client identifier belongs to. */
   readonly username: string | undefined;
@@ -25,12 +26,17 @@ export interface StoredSession {
 
 /** A subscription of a session. */
 export interface StoredSubscription {
+  /** `id` of the session. */
   readonly session: number;
   /** As the client wrote it, `$share/group/` included. */
   readonly filter: string;
+  /** Granted QoS. */
   readonly qos: QoS;
+  /** The option of MQTT 5.0. */
   readonly noLocal: boolean;
+  /** The option of MQTT 5.0. */
   readonly retainAsPublished: boolean;
+  /** The option of MQTT 5.0. */
   readonly retainHandling: RetainHandling;
   /** Subscription identifier, 0 for none. */
   readonly identifier: number;
@@ -38,8 +44,11 @@ export interface StoredSubscription {
 
 /** An application message. */
 export interface StoredMessage {
+  /** Topic name. */
   readonly topic: string;
+  /** As it was published. */
   readonly qos: QoS;
+  /** As it was published. */
   readonly retain: boolean;
   /** The properties as they are on the wire, without their length. The store may keep the array, and must not change it. */
   readonly properties: Uint8Array;
@@ -61,29 +70,37 @@ export type DeliveryState =
 
 /** A message on its way to one session. */
 export interface StoredDelivery {
+  /** `id` of the session. */
   readonly session: number;
   /** Its place in the session's queue; later ones are higher. */
   readonly position: number;
   /** The `id` of its message. */
   readonly message: number;
+  /** As it is sent. */
   readonly qos: 1 | 2;
+  /** As it is sent. */
   readonly retain: boolean;
+  /** Subscription identifiers to be sent. */
   readonly subscriptionIds: readonly number[] | undefined;
   /** The shared subscription that chose the session, as the client wrote it. */
   readonly share: string | undefined;
   /** Bytes of the message's properties and payload. */
   readonly size: number;
+  /** How far it has come. */
   readonly state: DeliveryState;
 }
 
 /** A delivery with its message. */
 export interface LoadedDelivery {
+  /** The delivery. */
   readonly delivery: StoredDelivery;
+  /** Its message. */
   readonly message: StoredMessage;
 }
 
 /** What waits for one session, summed up. */
 export interface StoredBacklog {
+  /** `id` of the session. */
   readonly session: number;
   /** Deliveries in phase `queued`. */
   readonly count: number;
@@ -95,12 +112,15 @@ export interface StoredBacklog {
 
 /** The will message of a session. */
 export interface StoredWill {
+  /** `id` of the session. */
   readonly session: number;
   /** When it is to be published, in milliseconds since 1970; undefined while its client is connected. */
   readonly dueAt: number | undefined;
   /** Will delay interval in seconds. */
   readonly delay: number;
+  /** What is to be published. A message expiry interval among its properties counts from then. */
   readonly message: StoredMessage;
+  /** That of its client. */
   readonly protocolVersion: ProtocolVersion;
   /** Protocol and address of the client's connection. */
   readonly peer: { readonly protocol: string; readonly address: string };
@@ -156,7 +176,9 @@ export interface Store {
   commit(writes: readonly StoreWrite[]): void;
   /** The highest of all session ids, message ids, positions and orders in the store; 0 for none. */
   highestNumber(): number;
+  /** All sessions. */
   sessions(): Iterable<StoredSession>;
+  /** All subscriptions. */
   subscriptions(): Iterable<StoredSubscription>;
   /** Packet identifiers of QoS 2 messages that were received and not released. */
   received(): Iterable<{ readonly session: number; readonly packetId: number }>;
@@ -166,6 +188,8 @@ export interface Store {
   backlogs(): Iterable<StoredBacklog>;
   /** The first queued deliveries of a session from `position` on, `limit` at most, in the order of their positions. */
   queued(session: number, position: number, limit: number): readonly LoadedDelivery[];
+  /** All retained messages. */
   retained(): Iterable<StoredMessage>;
+  /** All wills. */
   wills(): Iterable<StoredWill>;
 }
