@@ -13,23 +13,31 @@ import type { Clock } from "../engine/clock.ts";
 
 /** Milliseconds that a publisher waits for a subscriber that takes nothing. */
 const PATIENCE = 50;
-/** So many times that patience is granted to one that takes something each time. */
+/** So many times that patience is granted to one that takes a little each time. */
 const ROUNDS = 4;
+/** Who takes this part of what may wait for him, each time, is waited for as long as it takes. */
+const FAST = 1 / 16;
+/** How often the clock is looked at while nobody waits for a subscriber. */
+const LOOKS = 256;
 /** Milliseconds for which nobody waits for a subscriber that was too slow; doubled each time, up to the longest. */
 const FIRST_PENALTY = 5_000;
 const LONGEST_PENALTY = 80_000;
 
 /** How well one subscriber keeps up. */
 export class Pace {
-  /** Until then nobody waits for it. */
+  /** Until then nobody waits for it; 0 for never. */
   #exemptUntil = 0;
+  #asked = 0;
   #penalty = FIRST_PENALTY;
   #waiters: (() => void)[] = [];
-  #moved = false;
+  #taken = 0;
 
-  /** Whether it may be waited for at `now`. */
-  deservesPatience(now: number): boolean {
-    return now >= this.#exemptUntil;
+  /** Whether it may be waited for. Asked for each message that it cannot take, so the clock is looked at rarely. */
+  deservesPatience(clock: Clock): boolean {
+    if (this.#exemptUntil === 0) return true;
+    if (++this.#asked % LOOKS > 0 || clock.now() < this.#exemptUntil) return false;
+    this.#exemptUntil = 0;
+    return true;
   }
 
   /** Whether somebody waits for it. */
@@ -42,16 +50,16 @@ export class Pace {
     this.#waiters.push(task);
   }
 
-  /** The subscriber took something. */
-  move(): void {
-    this.#moved = true;
+  /** The subscriber took something: which part of what may wait for it. */
+  take(part: number): void {
+    this.#taken += part;
   }
 
-  /** Whether it took something since it was asked before. */
-  hasMoved(): boolean {
-    const moved = this.#moved;
-    this.#moved = false;
-    return moved;
+  /** What it took since it was asked before. */
+  taken(): number {
+    const taken = this.#taken;
+    this.#taken = 0;
+    return taken;
   }
 
   /** There is room again, or there is no subscriber any more. */
@@ -95,7 +103,7 @@ export class BackPressure {
   /** The queue of `subscriber` fills up. Nobody waits for a publication of the broker's own, nor for himself. */
   note(pace: Pace, subscriber: object): void {
     if (this.publisher === undefined || this.publisher === subscriber) return;
-    if (!this.#lagging.includes(pace) && pace.deservesPatience(this.#clock.now())) this.#lagging.push(pace);
+    if (!this.#lagging.includes(pace) && pace.deservesPatience(this.#clock)) this.#lagging.push(pace);
   }
 
   /** Resolves when all that were noted have room again, or patience with the others has ended. */
@@ -105,7 +113,7 @@ export class BackPressure {
     return new Promise((resolve) => {
       const patience = new Patience(this.#clock, lagging, resolve);
       for (const pace of lagging) {
-        pace.hasMoved();
+        pace.taken();
         pace.await(() => patience.look());
       }
     });
@@ -136,8 +144,9 @@ class Patience {
 
   #judge(): void {
     this.#rounds++;
+    const least = this.#rounds < ROUNDS ? Number.MIN_VALUE : FAST;
     for (const pace of this.#lagging) {
-      if (pace.isAwaited && (this.#rounds >= ROUNDS || !pace.hasMoved())) pace.penalize(this.#clock.now());
+      if (pace.isAwaited && pace.taken() < least) pace.penalize(this.#clock.now());
     }
     this.#cancel = this.#clock.schedule(PATIENCE, () => this.#judge());
     this.look();

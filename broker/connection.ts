@@ -9,12 +9,14 @@ import { type Frame, Framer } from "../codec/framer.ts";
 import type { Timer } from "../engine/timers.ts";
 import type { Peer, Transport } from "../engine/transport.ts";
 import type { BrokerCore } from "./core.ts";
+import { systemClock } from "./system_clock.ts";
 import { Output, type OutputOwner } from "./output.ts";
 
 /** Bytes of the largest packet from a client that has not been let in: strangers get little memory. */
 const LARGEST_CONNECT = 524_288;
-/** At this many bytes waiting or fewer, {@linkcode Protocol.onDrained} is called. */
-const LOW_WATER = 65_536;
+/** Milliseconds after which a connection lets others have their turn; looked at after each so many packets. */
+const TURN = 2;
+const PACKETS_A_LOOK = 64;
 /** Milliseconds that a closing connection has for its last bytes and for the peer to close. */
 const LINGER = 2_000;
 
@@ -26,8 +28,8 @@ export interface Protocol {
   onError(error: unknown): void;
   /** Nothing came for as long as {@linkcode Connection.limitSilence} allows. */
   onSilence(): void;
-  /** There is room for more bytes to be sent. */
-  onDrained(): void;
+  /** So many bytes have gone out. */
+  onWritten(bytes: number): void;
   /** The connection is gone. Called once. */
   onEnd(): void;
 }
@@ -44,6 +46,8 @@ export class Connection implements OutputOwner {
   #deciding = false;
   #lastArrival: number;
   #watchdog: Timer | undefined;
+  #handled = 0;
+  #turnAt = 0;
   #wakeReader: (() => void) | undefined;
   #stopWaiting: (() => void) | undefined;
   readonly #onAdmitted: (() => void) | undefined;
@@ -52,7 +56,7 @@ export class Connection implements OutputOwner {
     this.#core = core;
     this.peer = transport.peer;
     this.#onAdmitted = transport.onAdmitted;
-    this.output = new Output(transport.writable, core.pool, core.flushQueue, this, LOW_WATER, core.metrics);
+    this.output = new Output(transport.writable, core.pool, core.flushQueue, this, core.metrics, core.turns);
     this.#reader = transport.readable.getReader();
     this.#framer = new Framer({ maximumPacketSize: Math.min(LARGEST_CONNECT, core.options.maxPacketSize) });
     this.#lastArrival = core.clock.now();
@@ -120,9 +124,9 @@ export class Connection implements OutputOwner {
     this.#reader.cancel().catch(() => {});
   }
 
-  onDrained(): void {
+  onWritten(bytes: number): void {
     this.#wakeReader?.();
-    if (!this.#closing) this.#protocol?.onDrained();
+    if (!this.#closing) this.#protocol?.onWritten(bytes);
   }
 
   onWriteError(error: unknown): void {
@@ -186,8 +190,16 @@ export class Connection implements OutputOwner {
       const pending = protocol.handle(framer);
       if (pending !== undefined) return pending;
       if (this.#core.pressure.isOn) return this.#core.pressure.wait();
+      if (++this.#handled % PACKETS_A_LOOK === 0 && this.#hasOverstayed()) return this.#core.turns.next();
     }
     return undefined;
+  }
+
+  #hasOverstayed(): boolean {
+    const now = systemClock.now();
+    if (now - this.#turnAt < TURN) return false;
+    this.#turnAt = now;
+    return true;
   }
 
   async #goOn(first: Promise<void>, protocol: Protocol): Promise<void> {

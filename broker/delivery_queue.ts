@@ -44,24 +44,24 @@ interface Batch {
 
 /** Retained messages for a new subscription, turned into deliveries as the client takes them. */
 export class RetainedBatch implements Batch {
-  #next = 0;
-  readonly #publications: readonly Publication[];
+  readonly #publications: Iterator<Publication>;
+  #next: Publication | undefined;
   readonly #maxQoS: QoS;
   readonly #subscriptionIds: readonly number[] | undefined;
 
-  constructor(publications: readonly Publication[], maxQoS: QoS, subscriptionIds: readonly number[] | undefined) {
+  constructor(publications: Iterator<Publication>, maxQoS: QoS, subscriptionIds: readonly number[] | undefined) {
     this.#publications = publications;
     this.#maxQoS = maxQoS;
     this.#subscriptionIds = subscriptionIds;
   }
 
   get isEmpty(): boolean {
-    return this.#next >= this.#publications.length;
+    return this.#current() === undefined;
   }
 
   /** The next delivery, which stays the next one until {@linkcode advance}; undefined at the end. */
   peek(): Delivery | undefined {
-    const publication = this.#publications[this.#next];
+    const publication = this.#current();
     if (publication === undefined) return undefined;
     const qos = publication.qos < this.#maxQoS ? publication.qos : this.#maxQoS;
     return new Delivery(publication, qos, true, this.#subscriptionIds, undefined);
@@ -69,7 +69,13 @@ export class RetainedBatch implements Batch {
 
   /** Goes on to the next message. */
   advance(): void {
-    this.#next++;
+    this.#next = undefined;
+  }
+
+  #current(): Publication | undefined {
+    if (this.#next !== undefined) return this.#next;
+    const { done, value } = this.#publications.next();
+    return done ? undefined : this.#next = value;
   }
 }
 

@@ -4,33 +4,37 @@
  * @module
  */
 
+import type { EventLoopTurns } from "./turns.ts";
 import type { Held } from "./journal.ts";
 
-/** Buffers up to this size are small; a connection begins with one. */
-const SMALL = 2_048;
+/** Sizes of buffers: one for acknowledgements, one for a little traffic, one for a flood. */
+const SIZES: readonly number[] = [2_048, 16_384, 131_072];
 /** Buffers do not grow beyond this; what does not fit goes behind in another one. */
-const LARGE = 65_536;
-/** Buffers of each size that wait to be used again. */
-const MAX_POOLED = 64;
+const LARGEST = 131_072;
+/** Bytes after which others have their turn. */
+const BURST = 262_144;
+/** Bytes of buffers of each size that wait to be used again. */
+const MAX_POOLED = 4_194_304;
 /** Below this many bytes a loop is cheaper than making a view to copy from. */
 const SHORT_COPY = 48;
 
 /** Buffers that no connection needs at the moment, so that an idle connection holds none. */
 export class BufferPool {
-  readonly #small: Uint8Array[] = [];
-  readonly #large: Uint8Array[] = [];
+  readonly #pools: readonly Uint8Array[][] = SIZES.map(() => []);
 
   /** A buffer of at least `size` bytes. */
   take(size: number): Uint8Array {
-    if (size <= SMALL) return this.#small.pop() ?? new Uint8Array(SMALL);
-    if (size <= LARGE) return this.#large.pop() ?? new Uint8Array(LARGE);
+    for (let i = 0; i < SIZES.length; i++) {
+      const length = SIZES[i] ?? 0;
+      if (size <= length) return this.#pools[i]?.pop() ?? new Uint8Array(length);
+    }
     return new Uint8Array(size);
   }
 
   /** Takes back what {@linkcode take} gave. */
   give(buffer: Uint8Array): void {
-    const pool = buffer.length === SMALL ? this.#small : buffer.length === LARGE ? this.#large : undefined;
-    if (pool !== undefined && pool.length < MAX_POOLED) pool.push(buffer);
+    const pool = this.#pools[SIZES.indexOf(buffer.length)];
+    if (pool !== undefined && pool.length * buffer.length < MAX_POOLED) pool.push(buffer);
   }
 }
 
@@ -59,8 +63,8 @@ export class FlushQueue {
 
 /** What an {@linkcode Output} tells its owner. */
 export interface OutputOwner {
-  /** A write has ended and fewer bytes wait than the low-water mark. */
-  onDrained(): void;
+  /** A write of so many bytes has ended. */
+  onWritten(bytes: number): void;
   /** Writing failed: the connection is broken. */
   onWriteError(error: unknown): void;
 }
@@ -83,8 +87,11 @@ export class Output implements Held {
   readonly #pool: BufferPool;
   readonly #queue: FlushQueue;
   readonly #owner: OutputOwner;
-  readonly #lowWater: number;
   readonly #counter: SentCounter;
+  readonly #turns: EventLoopTurns;
+  /** Bytes written since others had their turn. */
+  #burst = 0;
+  #resting = false;
   /** What goes before `#buffer`. */
   #full: Chunk[] = [];
   #buffer: Uint8Array | undefined;
@@ -100,8 +107,8 @@ export class Output implements Held {
     pool: BufferPool,
     queue: FlushQueue,
     owner: OutputOwner,
-    lowWater: number,
     counter: SentCounter,
+    turns: EventLoopTurns,
   ) {
     this.#writer = writable.getWriter();
     // Failures are seen at the write that meets them.
@@ -109,8 +116,8 @@ export class Output implements Held {
     this.#pool = pool;
     this.#queue = queue;
     this.#owner = owner;
-    this.#lowWater = lowWater;
     this.#counter = counter;
+    this.#turns = turns;
   }
 
   /** Bytes that were appended and are not written yet, those of a write in flight included. */
@@ -177,7 +184,7 @@ export class Output implements Held {
   /** Hands out what was gathered, unless a write is in flight: then it goes when that ends. */
   flush(): void {
     this.#marked = false;
-    if (this.#held || this.#writing !== undefined || this.#state === "closed") return;
+    if (this.#held || this.#resting || this.#writing !== undefined || this.#state === "closed") return;
     const chunk = this.#full.shift() ?? this.#takeBuffer();
     if (chunk === undefined) {
       if (this.#state === "ending") this.#finish();
@@ -207,15 +214,15 @@ export class Output implements Held {
   }
 
   #grow(buffer: Uint8Array, length: number): void {
-    if (buffer.length < LARGE && this.#used + length <= LARGE) {
-      const larger = this.#pool.take(LARGE);
+    if (this.#used + length <= LARGEST) {
+      const larger = this.#pool.take(this.#used + length);
       larger.set(buffer.subarray(0, this.#used));
       this.#pool.give(buffer);
       this.#buffer = larger;
       return;
     }
     this.#full.push({ bytes: buffer.subarray(0, this.#used), buffer });
-    this.#buffer = this.#pool.take(Math.max(length, LARGE));
+    this.#buffer = this.#pool.take(Math.max(length, LARGEST));
     this.#used = 0;
   }
 
@@ -235,8 +242,18 @@ export class Output implements Held {
     this.#pending -= chunk.bytes.length;
     this.#counter.bytesSent += chunk.bytes.length;
     if (chunk.buffer !== undefined) this.#pool.give(chunk.buffer);
+    this.#burst += chunk.bytes.length;
+    if (this.#burst < BURST) return this.#goOn(chunk.bytes.length);
+    this.#burst = 0;
+    this.#resting = true;
+    this.#turns.next().then(() => this.#goOn(chunk.bytes.length));
+  }
+
+  #goOn(written: number): void {
+    this.#resting = false;
+    if (this.#state === "closed") return;
     if (this.#pending > 0 || this.#state === "ending") this.flush();
-    if (this.#pending <= this.#lowWater) this.#owner.onDrained();
+    this.#owner.onWritten(written);
   }
 
   #failed(error: unknown): void {

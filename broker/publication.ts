@@ -58,6 +58,8 @@ export class Publication {
   frameStart = -1;
   frameIdAt = 0;
   frameV5 = false;
+  /** Which of all retained messages this was, in the order of their coming; 0 for none. */
+  retainedAs = 0;
   /** Whether `bytes` belongs to this message alone and is never written again. */
   isOwned = false;
   /** Whether the bytes lie in a slab beside others, which should not stay there for long. */

@@ -64,7 +64,7 @@ export class ResponseHandler {
     const delivery = session.outbound.puback(packetId);
     if (delivery === undefined) return;
     session.journal?.finished(delivery);
-    session.pump();
+    session.acknowledged();
   }
 
   #onPubrec(packetId: number, reasonCode: number): void {
@@ -77,7 +77,7 @@ export class ResponseHandler {
         return this.#sender.sendPubrel(packetId);
       case "ended":
         if (delivery !== undefined) session.journal?.finished(delivery);
-        return session.pump();
+        return session.acknowledged();
       case "unknown":
         // Before 5.0 there is no code, and the answer lets the client end the exchange.
         if (reasonCode < 0x80) this.#sender.sendResponse(0x62, packetId, ReasonCode.PacketIdentifierNotFound);
@@ -97,7 +97,7 @@ export class ResponseHandler {
     const delivery = session.outbound.pubcomp(packetId);
     if (delivery === undefined) return;
     session.journal?.finished(delivery);
-    session.pump();
+    session.acknowledged();
   }
 
   /** What is sent next promises that the session has changed: it waits until that is committed. */

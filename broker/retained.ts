@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Clock } from "../engine/clock.ts";
 import { TopicTrie } from "../engine/topic_trie.ts";
 import type { Publication } from "./publication.ts";
 
@@ -18,6 +19,8 @@ export class RetainedStore {
   readonly #messages = new TopicTrie<Publication>();
   readonly #limits: RetainedLimits;
   #bytes = 0;
+  /** How many were ever kept. */
+  #kept = 0;
 
   constructor(limits: RetainedLimits) {
     this.#limits = limits;
@@ -43,6 +46,7 @@ export class RetainedStore {
 
   /** Keeps a message as the one of its topic. It must own its bytes. */
   set(publication: Publication): void {
+    publication.retainedAs = ++this.#kept;
     const previous = this.#messages.set(publication.topic.name, publication);
     this.#bytes += weight(publication) - (previous === undefined ? 0 : weight(previous));
   }
@@ -55,16 +59,20 @@ export class RetainedStore {
     return true;
   }
 
-  /** The messages whose topics match a filter and which have not expired at `now`. */
-  match(filter: string, now: number): Publication[] {
-    const found: Publication[] = [];
-    const expired: string[] = [];
-    this.#messages.search(filter, (publication) => {
-      if (publication.expiresAt > now) found.push(publication);
-      else expired.push(publication.topic.name);
-    });
-    for (const name of expired) this.delete(name);
-    return found;
+  /**
+   * The messages whose topics match a filter, one at a time as they are asked for. Those that are kept after this call,
+   * which go to subscribers anyhow, and those that have expired are left out.
+   */
+  find(filter: string, clock: Clock): Iterator<Publication> {
+    return this.#find(filter, clock, this.#kept);
+  }
+
+  *#find(filter: string, clock: Clock, kept: number): Generator<Publication, void, undefined> {
+    for (const publication of this.#messages.find(filter)) {
+      if (publication.retainedAs > kept) continue;
+      if (publication.expiresAt === Infinity || publication.expiresAt > clock.now()) yield publication;
+      else this.delete(publication.topic.name);
+    }
   }
 }
 

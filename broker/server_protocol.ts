@@ -243,6 +243,7 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     this.#connection.limitPackets(core.options.maxPacketSize);
     core.metrics.connectsAccepted++;
     this.#claimed = undefined;
+    this.#connection.admitted();
     if (core.options.connectionMessages) logConnected(core.log, admission, active.client);
     session.journal?.will(will);
     // What is stored is no promise: when nothing can be written, messages must be able to leave, to make room.
@@ -452,8 +453,8 @@ export class ServerProtocol implements Protocol, PublishAnswerer, Holder {
     if (this.#v5) this.#sender.send({ type: "disconnect", reasonCode });
   }
 
-  onDrained(): void {
-    if (this.#state.kind === "connected") this.#state.active.session.pump();
+  onWritten(bytes: number): void {
+    if (this.#state.kind === "connected") this.#state.active.session.written(bytes);
   }
 
   onEnd(): void {

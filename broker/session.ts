@@ -62,7 +62,7 @@ export interface SessionSettings {
 export interface SessionEnvironment {
   /** Tells when answers of access rules hold no longer. */
   readonly accessWatch: AccessWatch;
-  readonly options: QueueLimits & SessionSettings & RuleSource;
+  readonly options: QueueLimits & SessionSettings & RuleSource & { readonly maxOutputBytes: number };
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly pressure: BackPressure;
@@ -90,6 +90,7 @@ export class Session {
   readonly #pressure: BackPressure;
   readonly #slab: Slab;
   readonly #settings: SessionSettings;
+  readonly #limits: SessionEnvironment["options"];
   /** Only for a subscriber that ever fell behind. */
   #pace: Pace | undefined;
   #link: SessionLink | undefined;
@@ -103,6 +104,7 @@ export class Session {
     this.outbound = new OutboundFlow();
     this.inbound = new InboundFlow();
     this.access = new SessionAccess(environment.accessWatch, this, environment.options, undefined);
+    this.#limits = environment.options;
     this.#queue = new DeliveryQueue(environment.options);
     this.#metrics = environment.metrics;
     this.#clock = environment.clock;
@@ -206,6 +208,18 @@ export class Session {
     this.pump();
   }
 
+  /** The client has acknowledged a message, so that another may be in flight. */
+  acknowledged(): void {
+    this.#pace?.take(1 / this.#limits.maxQueuedMessages);
+    this.pump();
+  }
+
+  /** So many bytes have gone out to the client. */
+  written(bytes: number): void {
+    this.#pace?.take(bytes / this.#limits.maxOutputBytes);
+    this.pump();
+  }
+
   /** Sends what can be sent now: first what is unfinished from the connection before, then what waits. */
   pump(): void {
     const link = this.#link;
@@ -230,7 +244,6 @@ export class Session {
   }
 
   #catchUp(link: SessionLink, pace: Pace): void {
-    pace.move();
     if (pace.isAwaited && this.#queue.hasRoom && !link.isFilling) pace.relieve();
     if (this.#queue.length === 0 && !link.congested) pace.reset();
   }

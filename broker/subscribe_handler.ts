@@ -117,9 +117,9 @@ function apply(
 function retainedFor(core: BrokerCore, { subscription, isNew }: SubscribeResult): RetainedBatch | undefined {
   const { retainHandling, filter, key, qos, identifier } = subscription;
   if (filter !== key || retainHandling === 2 || (retainHandling === 1 && !isNew)) return undefined;
-  const messages = core.retained.match(filter, core.clock.now());
-  if (messages.length === 0) return undefined;
-  return new RetainedBatch(messages, qos, identifier === 0 ? undefined : [identifier]);
+  const messages = core.retained.find(filter, core.clock);
+  const batch = new RetainedBatch(messages, qos, identifier === 0 ? undefined : [identifier]);
+  return batch.isEmpty ? undefined : batch;
 }
 
 /** Handles an UNSUBSCRIBE: one reason code for each filter. */

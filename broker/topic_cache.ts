@@ -39,6 +39,8 @@ export function assertTopicLevels(topic: string, limits: TopicLimits): void {
 
 /** Topics kept in each of the two generations; a full one becomes the old one, and the old one is forgotten. */
 const GENERATION_SIZE = 32_768;
+/** Hashes of topics that were seen once, by their low bits; a power of two. */
+const DOORKEEPER_SIZE = 16_384;
 
 /** A bounded cache from the bytes of a topic name to its {@linkcode Topic}. */
 export class TopicCache {
@@ -46,6 +48,8 @@ export class TopicCache {
   // One topic a hash: a collision replaces it, so that hostile names cost time, never memory.
   #young = new Map<number, Topic>();
   #old = new Map<number, Topic>();
+  // A topic is remembered when it comes a second time: those that come once would only push others out.
+  readonly #seenOnce = new Int32Array(DOORKEEPER_SIZE);
 
   constructor(limits: TopicLimits) {
     this.#limits = limits;
@@ -78,7 +82,11 @@ export class TopicCache {
     assertTopicName(name);
     // The limit is for clients; the broker's own topics are as deep as they are.
     if (!name.startsWith("$SYS/")) assertTopicLevels(name, this.#limits);
-    return this.#add(hash, { name, bytes: bytes.slice(start, end), isSys: name.startsWith("$SYS"), route: undefined });
+    const topic = { name, bytes: bytes.slice(start, end), isSys: name.startsWith("$SYS"), route: undefined };
+    const place = hash & (DOORKEEPER_SIZE - 1);
+    if (this.#seenOnce[place] === hash) return this.#add(hash, topic);
+    this.#seenOnce[place] = hash;
+    return topic;
   }
 
   #add(hash: number, topic: Topic): Topic {

@@ -186,28 +186,17 @@ export class TopicTrie<V> {
    */
   search(filter: string, visit: (value: V, topicName: string) => void): void {
     const found = new Found<V>();
-    let nodes = [this.#root];
-    let start = 0;
-    do {
-      const end = levelEnd(filter, start);
-      const level = filter.slice(start, end);
-      const isFirst = start === 0;
-      start = end + 1;
-      if (level === "#") {
-        findBelow(nodes, isFirst, found);
-        break;
-      }
-      const next: TrieNode<V>[] = [];
-      const children = level === "+" ? namesOf(nodes, isFirst) : namedChildren(nodes, level);
-      for (const child of children) {
-        const { key, keyEnd } = child;
-        if (key === undefined || keyEnd === key.length) next.push(child);
-        else if (levelsMatch(filter, end, key, keyEnd)) found.add(child);
-      }
-      nodes = next;
-      if (start > filter.length) found.addAll(nodes);
-    } while (start <= filter.length && nodes.length > 0);
+    for (const node of findNodes(this.#root, filter)) found.add(node);
     found.visit(visit);
+  }
+
+  /**
+   * The values that {@linkcode search} visits, one at a time, so that a long search can be done in pieces. The trie may
+   * change meanwhile: values of keys that stay are found, those of keys that come or go may be found or not.
+   */
+  *find(filter: string): Generator<V, void, undefined> {
+    // A node that is found has a key, and so a value of type V, which may include undefined.
+    for (const node of findNodes(this.#root, filter)) yield node.value as V;
   }
 
   /** All keys with their values, in no particular order. The trie must not change meanwhile. */
@@ -255,10 +244,6 @@ class Found<V> {
     this.#values.push(value as V);
   }
 
-  addAll(nodes: TrieNode<V>[]): void {
-    for (const node of nodes) this.add(node);
-  }
-
   visit(visit: (value: V, key: string) => void): void {
     const values = this.#values;
     this.#keys.forEach((key, index) => visit(values[index] as V, key));
@@ -272,25 +257,45 @@ function descend<V>(node: TrieNode<V>, topicName: string, end: number, next: Tri
   else if (levelsMatch(key, keyEnd, topicName, end)) found.add(node);
 }
 
-/** The children with this level. */
-function namedChildren<V>(nodes: TrieNode<V>[], level: string): TrieNode<V>[] {
+/** Stands for the place in a filter when "#" has been reached: everything below matches. */
+const ANYTHING = -1;
+
+/** The nodes with keys that `filter` matches. What is found is decided when its turn comes: the trie may change. */
+function* findNodes<V>(root: TrieNode<V>, filter: string): Generator<TrieNode<V>, void, undefined> {
+  const nodes = [root];
+  // For each node, where the filter's level for its children begins.
+  const starts = [0];
   const children: TrieNode<V>[] = [];
-  for (const node of nodes) {
+  for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+    const start = starts.pop() ?? ANYTHING;
+    const { key } = node;
+    if (key !== undefined && (start === ANYTHING || levelsMatch(filter, start - 1, key, node.keyEnd))) yield node;
+    const next = collectMatching(node, filter, start, children);
+    // The first child is taken first.
+    for (let child = children.pop(); child !== undefined; child = children.pop()) {
+      nodes.push(child);
+      starts.push(next);
+    }
+  }
+}
+
+/** Appends the children that the filter's level at `start` stands for; returns where the next level begins. */
+function collectMatching<V>(node: TrieNode<V>, filter: string, start: number, children: TrieNode<V>[]): number {
+  if (start > filter.length) return start;
+  const end = start === ANYTHING ? filter.length : levelEnd(filter, start);
+  const level = start === ANYTHING ? "#" : filter.slice(start, end);
+  if (level !== "#" && level !== "+") {
     const child = node.literal(level);
     if (child !== undefined) children.push(child);
+    return end + 1;
   }
-  return children;
+  node.collectLiterals(children);
+  if (start === 0) removeDollar(children);
+  return level === "#" ? ANYTHING : end + 1;
 }
 
-/** The children that a wildcard stands for. */
-function namesOf<V>(nodes: TrieNode<V>[], isFirstLevel: boolean): TrieNode<V>[] {
-  const children: TrieNode<V>[] = [];
-  for (const node of nodes) node.collectLiterals(children);
-  return isFirstLevel ? children.filter((child) => !child.level.startsWith(DOLLAR)) : children;
-}
-
-/** Finds the keys of the nodes and of all below them. */
-function findBelow<V>(nodes: TrieNode<V>[], isFirstLevel: boolean, found: Found<V>): void {
-  found.addAll(nodes);
-  for (let level = namesOf(nodes, isFirstLevel); level.length > 0; level = namesOf(level, false)) found.addAll(level);
+function removeDollar<V>(nodes: TrieNode<V>[]): void {
+  let kept = 0;
+  for (const node of nodes) if (!node.level.startsWith(DOLLAR)) nodes[kept++] = node;
+  nodes.length = kept;
 }
