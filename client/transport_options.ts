@@ -4,7 +4,24 @@
  * @module
  */
 
-/** How TLS is spoken with the server (`mqtts:`, and `wss:` where the runtime allows it). */
+/**
+ * How TLS is spoken with the server: all of it with `mqtts:`; with `wss:` only `ca`, `cert` and `key`, only on Deno, and
+ * the platform's authorities are trusted besides.
+ *
+ * @example
+ * ```ts
+ * import { connect, type TlsInit } from "@x/mqtt/client";
+ *
+ * async function connectSafely(host: string) {
+ *   const tls: TlsInit = {
+ *     ca: await Deno.readTextFile("authority.pem"),
+ *     cert: await Deno.readTextFile("gateway-7.pem"),
+ *     key: await Deno.readTextFile("gateway-7.key"),
+ *   };
+ *   return await connect(`mqtts://${host}`, { tls });
+ * }
+ * ```
+ */
 export interface TlsInit {
   /**
    * Certificates of the authorities to trust, in PEM, in place of those that the platform trusts. Several may stand in

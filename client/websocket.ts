@@ -27,7 +27,7 @@ type State = { readonly kind: "open" } | { readonly kind: "ended"; readonly erro
  * gives up, and leaves nothing open, when `signal` is aborted.
  *
  * @example
- * ```ts
+ * ```js
  * import { connect, openWebSocket } from "@x/mqtt/client/browser";
  *
  * // What `connect` does by itself:
