@@ -220,7 +220,7 @@ Deno.test("broker library: counts tell what is held", () =>
   bounded(async () => {
     await using broker = new Broker({ sysInterval: 0 });
     const empty = broker.counts();
-    assertEquals({ ...empty, dropped: undefined }, {
+    assertEquals({ ...empty, dropped: undefined, refused: undefined }, {
       connections: 0,
       sessions: 0,
       subscriptions: 0,
@@ -229,6 +229,7 @@ Deno.test("broker library: counts tell what is held", () =>
       trieNodes: 0,
       timers: 0,
       dropped: undefined,
+      refused: undefined,
     });
     const { client } = await connectTo(broker, { keepAlive: 60, properties: { sessionExpiryInterval: 60 } });
     await client.subscribe(["a/b", "a/+", "$share/g/c"], { qos: 1 });
