@@ -12,3 +12,4 @@ export { type Scram, scram, type ScramCredentials, type ScramLookup, type ScramO
 export { type Jwt, jwt, type JwtKeys, type JwtOptions } from "./jwt.ts";
 export type { KeySetUrl } from "./jwks.ts";
 export type { ClaimOptions } from "./jwt_claims.ts";
+export { combineHooks } from "./combine.ts";
