@@ -34,6 +34,9 @@ export let createMessage: (
 /** The acknowledgement that the server waits for; undefined with QoS 0. */
 export let receiptOf: (message: Message) => Receipt | undefined;
 
+/** All properties that the message came with, those that belong to its delivery among them. */
+export let deliveryPropertiesOf: (message: Message) => PublishProperties;
+
 /**
  * An application message. It reads like a `Response`, but at once, because all of it is here.
  *
@@ -131,6 +134,8 @@ export class Message {
     createMessage = (topic, qos, retain, dup, bytes, start, payloadStart, end, receipt) =>
       new Message(topic, qos, retain, dup, bytes, start, payloadStart, end, receipt);
     receiptOf = (message) => message.#receipt;
+    deliveryPropertiesOf = (message) =>
+      readProperties(message.#bytes, message.#start, message.#payloadStart, "publish");
   }
 }
 
