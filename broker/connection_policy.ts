@@ -55,6 +55,10 @@ export class ConnectionPolicy implements BrokerHooks {
     return this.#listener.useUsernameAsClientId ?? false;
   }
 
+  get usernameFrom(): "connect" | "identity" | "subject" {
+    return this.#listener.usernameFrom ?? "connect";
+  }
+
   get maximumQoS(): QoS {
     return this.#listener.maximumQoS ?? this.#options.maximumQoS;
   }

@@ -41,9 +41,10 @@ const LARGEST_PACKET = 268_435_460;
 export function admit(core: BrokerCore, policy: ConnectionPolicy, packet: ConnectPacket, peer: Peer): Admission {
   const { options } = core;
   const v5 = packet.protocolVersion === 5;
+  const username = usernameOf(policy, packet, peer);
   const assigned = packet.clientId === "" && !policy.useUsernameAsClientId;
   if (assigned) assertMayBeAssigned(policy, packet);
-  const clientId = clientIdOf(core, policy, packet, assigned);
+  const clientId = clientIdOf(core, policy, packet, username, assigned);
   assertWillSupported(core, policy, packet);
   const { maxKeepAlive } = options;
   const tooLong = packet.keepAlive > maxKeepAlive || (packet.keepAlive === 0 && maxKeepAlive < 65_535);
@@ -57,7 +58,7 @@ export function admit(core: BrokerCore, policy: ConnectionPolicy, packet: Connec
     packet,
     request: {
       clientId,
-      username: packet.username,
+      username,
       password: packet.password,
       protocolVersion: packet.protocolVersion,
       cleanStart: packet.cleanStart,
@@ -75,8 +76,25 @@ export function admit(core: BrokerCore, policy: ConnectionPolicy, packet: Connec
   };
 }
 
+/** The user as CONNECT, or the client's certificate, says. */
+function usernameOf(policy: ConnectionPolicy, packet: ConnectPacket, { certificate }: Peer): string | undefined {
+  if (policy.usernameFrom === "connect") return packet.username;
+  const name = policy.usernameFrom === "identity" ? certificate?.commonName : certificate?.subject;
+  if (name !== undefined) return name;
+  throw new MqttError(
+    "Cannot connect: the client must have a certificate that says its name",
+    ReasonCode.BadUserNameOrPassword,
+  );
+}
+
 /** What the client is called here. Throws {@linkcode MqttError} if nobody of that name may be here. */
-function clientIdOf(core: BrokerCore, policy: ConnectionPolicy, packet: ConnectPacket, assigned: boolean): string {
+function clientIdOf(
+  core: BrokerCore,
+  policy: ConnectionPolicy,
+  packet: ConnectPacket,
+  username: string | undefined,
+  assigned: boolean,
+): string {
   const clientId = assigned ? `${policy.autoIdPrefix}${crypto.randomUUID().toUpperCase()}` : packet.clientId;
   const { clientIdPrefixes } = core.options;
   if (!clientId.startsWith(clientIdPrefixes)) {
@@ -86,7 +104,7 @@ function clientIdOf(core: BrokerCore, policy: ConnectionPolicy, packet: ConnectP
     );
   }
   if (!policy.useUsernameAsClientId) return clientId;
-  if (packet.username !== undefined && packet.username !== "") return packet.username;
+  if (username !== undefined && username !== "") return username;
   throw new MqttError("Cannot connect: a user name must stand for the client identifier", ReasonCode.NotAuthorized);
 }
 
