@@ -4,6 +4,29 @@
  * A hook may answer at once or with a promise. While a promise is pending, nothing more is read from that client, so
  * that its packets keep their order; all other clients go on.
  *
+ * @example Users of a web service
+ * ```ts
+ * import { Broker, type ConnectDecision, type ConnectRequest, ReasonCode } from "@x/mqtt/broker";
+ *
+ * async function askService({ clientId, username, password }: ConnectRequest): Promise<ConnectDecision> {
+ *   if (username === undefined || password === undefined) return false;
+ *   const response = await fetch("https://users.example.com/check", {
+ *     method: "POST",
+ *     body: JSON.stringify({ clientId, username, password: new TextDecoder().decode(password) }),
+ *     signal: AbortSignal.timeout(5_000),
+ *   }).catch(() => undefined);
+ *   await response?.body?.cancel();
+ *   if (response === undefined || response.status >= 500) return { reasonCode: ReasonCode.ServerUnavailable };
+ *   return response.ok;
+ * }
+ *
+ * await using broker = new Broker({
+ *   authenticate: askService,
+ *   authorizePublish: ({ username }, { topic }) => topic.startsWith(`${username}/`),
+ * });
+ * console.log(broker.counts().connections);
+ * ```
+ *
  * @module
  */
 

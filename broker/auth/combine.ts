@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ReasonCode } from "../../codec/reason_codes.ts";
 import type {
   AccessRules,
   AccessSubject,
@@ -15,8 +16,8 @@ import type {
 } from "../hooks.ts";
 
 /**
- * Combines hooks. A client is let in by the first `authenticate` that accepts it; if none does, the last refusal holds.
- * To publish, subscribe and receive, all must allow it. Of authentication methods with the same name, and for response
+ * Combines hooks. A client is let in by the first `authenticate` that accepts it; if none does, the last refusal holds,
+ * or the first one that says to come back later. To publish, subscribe and receive, all must allow it. Of authentication methods with the same name, and for response
  * information, the first holds.
  *
  * @example
@@ -63,12 +64,19 @@ type Authenticate = Required<BrokerHooks>["authenticate"];
 async function firstAccepting(hooks: readonly Authenticate[], request: ConnectRequest): Promise<ConnectDecision> {
   // It lies in a chunk that is read over while the first hook takes its time.
   const kept: ConnectRequest = { ...request, password: request.password?.slice() };
-  let decision: ConnectDecision = false;
+  let refusal: ConnectDecision = false;
   for (const hook of hooks) {
-    decision = await hook(kept);
+    const decision = await hook(kept);
     if (decision === true || (decision !== false && decision.accepted)) return decision;
+    if (!isTemporary(refusal)) refusal = decision;
   }
-  return decision;
+  return refusal;
+}
+
+/** Whoever might have been let in at another time should come back. */
+function isTemporary(decision: ConnectDecision): boolean {
+  if (typeof decision === "boolean" || decision.accepted) return false;
+  return decision.reasonCode === ReasonCode.ServerBusy || decision.reasonCode === ReasonCode.ServerUnavailable;
 }
 
 function all<T>(hooks: readonly T[], ask: (hook: T) => MaybePromise<boolean>): MaybePromise<boolean> {
