@@ -17,8 +17,8 @@ import type {
 
 /**
  * Combines hooks. A client is let in by the first `authenticate` that accepts it; if none does, the last refusal holds,
- * or the first one that says to come back later. To publish, subscribe and receive, all must allow it. Of authentication methods with the same name, and for response
- * information, the first holds.
+ * or the first one that says to come back later. To publish, subscribe and receive, all must allow it. Of
+ * authentication methods with the same name, and for response information, the first holds.
  *
  * @example
  * ```ts
