@@ -18,8 +18,8 @@ export interface Configuration {
   readonly isLocalOnly: boolean;
   readonly log: LogConfiguration;
   readonly persistence: PersistenceConfiguration;
-  /** Whether sockets send small packets at once. */
-  readonly setTcpNoDelay: boolean;
+  /** Whether sockets send small packets at once; undefined: the file does not say. */
+  readonly setTcpNoDelay: boolean | undefined;
   /** Where to write the process id. */
   readonly pidFile: string | undefined;
   /** The user to run as, if the broker is started by root. */
@@ -62,16 +62,9 @@ export interface TlsConfiguration {
   readonly caPath: string | undefined;
   /** Client certificates that are no longer trusted. */
   readonly crlFile: string | undefined;
-  readonly dhParamFile: string | undefined;
-  /** OpenSSL names for TLS 1.2, with colons between. */
-  readonly ciphers: string | undefined;
-  /** The same for TLS 1.3. */
-  readonly ciphersTls13: string | undefined;
   /** The oldest version that is accepted. */
   readonly minimumVersion: "TLSv1.2" | "TLSv1.3";
   readonly requireCertificate: boolean;
-  /** What of the client's certificate becomes its user name. */
-  readonly usernameFrom: "identity" | "subject" | undefined;
 }
 
 /** One `listener` of the file. */

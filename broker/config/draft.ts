@@ -14,7 +14,6 @@ export class Draft {
     logTimestamp: true,
     persistence: false,
     persistenceFile: "mosquitto.db",
-    setTcpNoDelay: false,
   };
   /** For all listeners, unless each has its own. */
   readonly security: SecurityDraft = {};

@@ -142,9 +142,21 @@ function finishListener(draft: Draft, listener: ListenerDraft, file: string): Li
     protocol,
     httpDir,
     tls: tlsOf(draft, listener, place),
-    policy: { ...listener.policy, allowAnonymous, allowZeroLengthClientId, autoIdPrefix },
+    policy: {
+      ...listener.policy,
+      allowAnonymous,
+      allowZeroLengthClientId,
+      autoIdPrefix,
+      usernameFrom: usernameFrom(listener),
+    },
     security: { allowAnonymous, passwordFile: security.passwordFile, aclFile: security.aclFile },
   };
+}
+
+/** The identity goes first where both are set. */
+function usernameFrom(listener: ListenerDraft): "identity" | "subject" | undefined {
+  if (listener.useIdentityAsUsername) return "identity";
+  return listener.useSubjectAsUsername ? "subject" : undefined;
 }
 
 function addressOf(listener: ListenerDraft, place: Place): ListenerAddress {
@@ -177,6 +189,10 @@ function tlsOf(draft: Draft, listener: ListenerDraft, place: Place): TlsConfigur
       `${name} must stand with cafile or capath, received neither`,
     );
   }
+  for (const name of ["ciphers", "ciphers_tls1.3", "dhparamfile"]) {
+    const at = listener.given.get(name);
+    if (at !== undefined) draft.warn(at, `${name} does nothing here: the TLS library speaks safe ciphers only`);
+  }
   if (listener.tlsVersion === "tlsv1.1") {
     draft.warn(listener.given.get("tls_version") ?? place, "tls_version is tlsv1.2 at least: tlsv1.1 is broken");
   }
@@ -186,13 +202,8 @@ function tlsOf(draft: Draft, listener: ListenerDraft, place: Place): TlsConfigur
     caFile,
     caPath,
     crlFile,
-    dhParamFile: listener.dhParamFile,
-    ciphers: listener.ciphers,
-    ciphersTls13: listener.ciphersTls13,
     minimumVersion: listener.tlsVersion === "tlsv1.3" ? "TLSv1.3" : "TLSv1.2",
     requireCertificate,
-    // The identity goes first where both are set.
-    usernameFrom: listener.useIdentityAsUsername ? "identity" : listener.useSubjectAsUsername ? "subject" : undefined,
   };
 }
 

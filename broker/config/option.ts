@@ -26,7 +26,7 @@ export interface GeneralDraft {
   persistence: boolean;
   persistenceFile: string;
   persistenceLocation?: string;
-  setTcpNoDelay: boolean;
+  setTcpNoDelay?: boolean;
   pidFile?: string;
   user?: string;
 }

@@ -5,45 +5,57 @@
  */
 
 import type { Broker } from "../broker.ts";
-import type { ListenerAddress, ListenerConfiguration } from "../config/configuration.ts";
+import type { Configuration, ListenerAddress, ListenerConfiguration } from "../config/configuration.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
 import type { LogSink } from "../log.ts";
 import { listen, type Listener } from "./listen.ts";
+import type { CommonListenOptions, TcpListenOptions } from "./listen_options.ts";
 
 /** Opens a listener, on every address that it is to have. Throws what listening throws. */
-export function openListener(
+export async function openListener(
   broker: Broker,
   configuration: ListenerConfiguration,
   policy: ListenerPolicy,
+  { setTcpNoDelay: tcpNoDelay }: Pick<Configuration, "setTcpNoDelay">,
   log: LogSink,
-): Listener[] {
-  const { address, tls, protocol } = configuration;
-  if (tls !== undefined || protocol !== "mqtt" || address.kind === "unix") {
-    throw new Error("TLS, WebSockets and Unix sockets are not supported yet");
+): Promise<Listener[]> {
+  const { address, protocol, httpDir, tls } = configuration;
+  const common: CommonListenOptions = {
+    policy,
+    protocol,
+    httpDir: protocol === "websockets" ? httpDir : undefined,
+    tls,
+  };
+  if (address.kind === "unix") {
+    log.write("information", `Opening unix listen socket on path ${address.path}.`);
+    return [await listen(broker, { ...common, path: address.path })];
   }
-  return hostnamesOf(address).map((hostname) => {
-    const listener = listen(broker, { hostname, port: address.port, policy });
-    logOpened(log, listener);
+  return addressesOf(address).map((where) => {
+    const listener = listen(broker, { ...common, ...where, tcpNoDelay });
+    logOpened(log, protocol, listener);
     return listener;
   });
 }
 
-function logOpened(log: LogSink, { address }: Listener): void {
-  const family = address.hostname.includes(":") ? "ipv6" : "ipv4";
+function logOpened(log: LogSink, protocol: ListenerConfiguration["protocol"], { address }: Listener): void {
+  const family = protocol === "websockets" ? protocol : address.hostname.includes(":") ? "ipv6" : "ipv4";
   log.write("information", `Opening ${family} listen socket on port ${address.port}.`);
 }
 
+type TcpAddress = Pick<TcpListenOptions, "hostname" | "port" | "socketDomain">;
+
 /** What to bind to; `::` takes connections over IPv4 as well. */
-function hostnamesOf({ hostname, family, bindInterface }: ListenerAddress & { kind: "tcp" }): string[] {
-  const wanted = (address: string) => family === undefined || (family === "ipv6") === address.includes(":");
+function addressesOf({ hostname, port, family, bindInterface }: ListenerAddress & { kind: "tcp" }): TcpAddress[] {
   if (bindInterface !== undefined) {
     const own = Deno.networkInterfaces().filter(({ name }) => name === bindInterface);
-    const addresses = own.map(({ address }) => address).filter((address) => wanted(address) && !isLinkLocal(address));
+    const addresses = own.map(({ address }) => address).filter((address) => {
+      return !isLinkLocal(address) && (family === undefined || (family === "ipv6") === address.includes(":"));
+    });
     if (addresses.length === 0) throw new Error(`the interface ${bindInterface} must have an address, received none`);
-    return addresses;
+    return addresses.map((address) => ({ hostname: address, port }));
   }
-  if (hostname !== undefined) return [hostname];
-  return [family === "ipv4" || !hasIPv6() ? "0.0.0.0" : "::"];
+  if (hostname !== undefined) return [{ hostname, port, socketDomain: family }];
+  return [{ hostname: family === "ipv4" || !hasIPv6() ? "0.0.0.0" : "::", port, socketDomain: family }];
 }
 
 /** Such an address needs a zone, which cannot be given. */

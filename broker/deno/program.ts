@@ -12,6 +12,7 @@ import type { SqliteStore } from "../sqlite_store.ts";
 import { VERSION } from "../version.ts";
 import type { RunArguments } from "./arguments.ts";
 import type { ProgramLog } from "./log.ts";
+import type { Listener } from "./listen.ts";
 import { openListener } from "./open_listener.ts";
 import { dropPrivileges, writePidFile } from "./privileges.ts";
 import { SecurityFiles } from "./security.ts";
@@ -20,6 +21,7 @@ import { SecurityFiles } from "./security.ts";
 export interface RunningProgram {
   readonly broker: Broker;
   readonly store: SqliteStore | undefined;
+  readonly listeners: readonly Listener[];
   /** What holds for each listener, in the order of the configuration. */
   readonly policies: readonly ListenerPolicy[];
   readonly security: SecurityFiles;
@@ -52,33 +54,41 @@ export async function startProgram(
   opened.defer(() => broker.close());
   log.publish = (topic, line) => broker.publish({ topic, payload: line, qos: 2 });
   const security = new SecurityFiles();
-  const policies = configuration.listeners.map(({ policy, security: files }) => ({
-    ...policy,
-    ...security.hooksFor(files),
+  const policies = configuration.listeners.map((listener) => ({
+    ...listener.policy,
+    ...security.hooksFor(listener),
   }));
   if (configuration.isLocalOnly && isService) logLocalOnly(log);
-  openAll(broker, configuration, policies, log);
+  const listeners = await openAll(broker, configuration, policies, log);
   const all = opened.move();
-  return { broker, store, policies, security, started: configuration, fixed, close: () => all.disposeAsync() };
+  return {
+    broker,
+    store,
+    listeners,
+    policies,
+    security,
+    started: configuration,
+    fixed,
+    close: () => all.disposeAsync(),
+  };
 }
 
-function openAll(
+async function openAll(
   broker: Broker,
-  { listeners, isLocalOnly }: Configuration,
-  policies: ListenerPolicy[],
+  configuration: Configuration,
+  policies: readonly ListenerPolicy[],
   log: ProgramLog,
-) {
-  let port: number | undefined;
+): Promise<Listener[]> {
+  const { listeners, isLocalOnly } = configuration;
+  const opened: Listener[] = [];
   for (const [index, listener] of listeners.entries()) {
     const { address } = listener;
     // Both loopback addresses are to have the same port, also when it is any free one.
     const isTwin = isLocalOnly && address.kind === "tcp" && address.hostname === "::1";
-    const wanted = isTwin && address.port === 0 && port !== undefined
-      ? { ...listener, address: { ...address, port } }
-      : listener;
+    const port = isTwin && address.port === 0 ? opened.at(-1)?.address.port : undefined;
+    const wanted = port === undefined ? listener : { ...listener, address: { ...address, port } };
     try {
-      const [first] = openListener(broker, wanted, policies[index] ?? {}, log);
-      port = first?.address.port;
+      opened.push(...await openListener(broker, wanted, policies[index] ?? {}, configuration, log));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       // A machine without IPv6 has no ::1.
@@ -86,6 +96,7 @@ function openAll(
       else throw new Error(`Cannot listen on ${describe(address)}: ${reason}`);
     }
   }
+  return opened;
 }
 
 function describe(address: Configuration["listeners"][number]["address"]): string {

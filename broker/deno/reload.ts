@@ -23,7 +23,7 @@ export function reload(program: RunningProgram, args: RunArguments, log: Program
   try {
     const configuration = configurationOf(args);
     // What cannot be used is found before anything is changed.
-    for (const { security } of configuration.listeners) new SecurityFiles().hooksFor(security);
+    for (const listener of configuration.listeners) new SecurityFiles().hooksFor(listener);
     apply(program, configuration, log);
     log.write("notice", "Config reloaded.");
   } catch (error) {
@@ -32,8 +32,9 @@ export function reload(program: RunningProgram, args: RunArguments, log: Program
 }
 
 function apply(program: RunningProgram, configuration: Configuration, log: ProgramLog): void {
-  const { broker, started, policies, security, fixed } = program;
+  const { broker, started, policies, security, fixed, listeners } = program;
   log.configure(configuration.log);
+  for (const listener of listeners) listener.reload();
   const changed = security.reload();
   broker.update({ ...configuration.options, ...fixed });
   const successors = new Map<ListenerPolicy, ListenerConfiguration>();
@@ -41,7 +42,7 @@ function apply(program: RunningProgram, configuration: Configuration, log: Progr
     const live = policies[index];
     const now = configuration.listeners.find(({ address }) => isSame(address, listener.address));
     if (live === undefined || now === undefined) continue;
-    replace(live, { ...now.policy, ...security.hooksFor(now.security) });
+    replace(live, { ...now.policy, ...security.hooksFor(now) });
     successors.set(live, now);
   }
   for (const warning of configuration.warnings) log.write("warning", describe(warning));
@@ -50,7 +51,7 @@ function apply(program: RunningProgram, configuration: Configuration, log: Progr
   }
   const ended = broker.disconnect(({ username }, listener) => {
     const now = successors.get(listener);
-    if (now === undefined || now.tls?.usernameFrom !== undefined) return false;
+    if (now === undefined || now.policy.usernameFrom !== undefined) return false;
     const isChanged = username !== undefined && changed.get(now.security.passwordFile ?? "")?.has(username) === true;
     return isChanged || !security.has(now.security, username);
   });

@@ -6,9 +6,12 @@
 
 import { type AccessControl, accessControl } from "../auth/access_control.ts";
 import { type PasswordFile, passwordFile } from "../auth/password_file.ts";
-import type { SecurityConfiguration } from "../config/configuration.ts";
+import type { ListenerConfiguration, SecurityConfiguration } from "../config/configuration.ts";
 import type { BrokerHooks } from "../hooks.ts";
 import { ReasonCode } from "../../codec/reason_codes.ts";
+
+/** What of a listener's configuration is about users. */
+export type SecuredListener = Pick<ListenerConfiguration, "security" | "policy">;
 
 /** Users and rules by the paths of their files. */
 export class SecurityFiles {
@@ -16,10 +19,15 @@ export class SecurityFiles {
   readonly #rules = new Map<string, AccessControl>();
 
   /** The hooks for a listener. Throws an error that names the file if it cannot be read or used. */
-  hooksFor(security: SecurityConfiguration): Pick<BrokerHooks, "authenticate" | "access"> {
+  hooksFor({ security, policy }: SecuredListener): Pick<BrokerHooks, "authenticate" | "access"> {
     const { allowAnonymous, passwordFile: users, aclFile: rules } = security;
     return {
-      authenticate: users === undefined ? withoutUsers(allowAnonymous) : this.#usersOf(users).authenticate,
+      // A certificate says more than a password.
+      authenticate: policy.usernameFrom !== undefined
+        ? undefined
+        : users === undefined
+        ? withoutUsers(allowAnonymous)
+        : this.#usersOf(users).authenticate,
       access: rules === undefined ? undefined : this.#rulesOf(rules).access,
     };
   }

@@ -256,13 +256,10 @@ Deno.test("broker config: TLS settings", () => {
     caFile: "ca.pem",
     caPath: undefined,
     crlFile: "crl.pem",
-    dhParamFile: "d.pem",
-    ciphers: "A:B",
-    ciphersTls13: "C",
     minimumVersion: "TLSv1.3",
     requireCertificate: true,
-    usernameFrom: "identity",
   });
+  assertEquals(listeners[0]?.policy.usernameFrom, "identity");
 });
 
 Deno.test("broker config: log settings", () => {
