@@ -88,13 +88,13 @@ export class BrokerCore {
    * With `strict`, a message for which the retained store has no room is refused as a whole.
    */
   publish(publication: Publication, from: Session | undefined, strict: boolean): PublishOutcome {
-    if (publication.retain && !this.#retain(publication) && strict) return "quota-exceeded";
+    if (publication.retain && !this.#retain(publication, from?.access) && strict) return "quota-exceeded";
     this.pressure.publisher = from;
     return this.router.publish(publication, from) ? "delivered" : "no-subscribers";
   }
 
   /** False: there is no room for it. */
-  #retain(publication: Publication): boolean {
+  #retain(publication: Publication, source: SessionAccess | undefined): boolean {
     if (publication.payloadEnd === publication.payloadStart) {
       const { name } = publication.topic;
       if (this.retained.delete(name)) this.journal?.removeRetained(name);
@@ -105,6 +105,7 @@ export class BrokerCore {
       return false;
     }
     const kept = publication.keep();
+    kept.source = source;
     this.retained.set(kept);
     // Those of the broker are made afresh by the next one.
     if (!kept.topic.isSys) this.journal?.putRetained(kept);

@@ -61,7 +61,9 @@ export interface ConnectRequest extends ClientInfo {
 
 /** Topic filters within which a client may publish and subscribe. An absent list allows everything. */
 export interface Permissions {
+  /** Where it may publish. */
   readonly publish?: readonly string[];
+  /** Where it may subscribe: to filters that lie within one of these. */
   readonly subscribe?: readonly string[];
 }
 

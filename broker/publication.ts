@@ -15,6 +15,7 @@ import type { PublishProperties } from "../codec/properties.ts";
 import { PublishPropertiesView, PublishView } from "../codec/publish_view.ts";
 import { MAX_SLAB_ENTRY, type Slab } from "./slab.ts";
 import type { MessagePlace } from "./pending.ts";
+import type { SessionAccess } from "./session_access.ts";
 import type { Topic } from "./topic_cache.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -60,6 +61,8 @@ export class Publication {
   frameV5 = false;
   /** Which of all retained messages this was, in the order of their coming; 0 for none. */
   retainedAs = 0;
+  /** What its publisher may do, for a retained message; undefined when nobody knows, or it was the broker. */
+  source: SessionAccess | undefined;
   /** Whether `bytes` belongs to this message alone and is never written again. */
   isOwned = false;
   /** Whether the bytes lie in a slab beside others, which should not stay there for long. */

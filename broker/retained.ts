@@ -12,6 +12,8 @@ import type { Publication } from "./publication.ts";
 export interface RetainedLimits {
   readonly maxRetainedMessages: number;
   readonly maxRetainedBytes: number;
+  /** Whether a message is found only as long as who published it may. */
+  readonly checkRetainSource: boolean;
 }
 
 /** All retained messages by topic name. */
@@ -69,10 +71,14 @@ export class RetainedStore {
 
   *#find(filter: string, clock: Clock, kept: number): Generator<Publication, void, undefined> {
     for (const publication of this.#messages.find(filter)) {
-      if (publication.retainedAs > kept) continue;
+      if (publication.retainedAs > kept || this.#isDisowned(publication)) continue;
       if (publication.expiresAt === Infinity || publication.expiresAt > clock.now()) yield publication;
       else this.delete(publication.topic.name);
     }
+  }
+
+  #isDisowned({ source, topic }: Publication): boolean {
+    return source !== undefined && this.#limits.checkRetainSource && !source.mayPublish(topic);
   }
 }
 

@@ -35,6 +35,7 @@ export type {
 export { json, type Payload } from "./payload.ts";
 export type { PublishOptions, PublishResult } from "./publication.ts";
 export type { ReconnectInit } from "./reconnect.ts";
+export { scram, type ScramInit } from "./scram.ts";
 export type { ServerLimits } from "./server_limits.ts";
 export type { ClientState } from "./state.ts";
 export { type SubscribeOptions, Subscription } from "./subscription.ts";
