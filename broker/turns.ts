@@ -27,6 +27,7 @@ export class EventLoopTurns {
   close(): void {
     this.#closed = true;
     this.#channel?.port1.close();
+    this.#channel?.port2.close();
     this.#channel = undefined;
     this.#resume();
   }
