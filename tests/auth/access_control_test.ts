@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { accessControl, AuthFileError, type ClientInfo } from "../../broker/mod.ts";
-import { withBroker } from "../support/broker.ts";
+import { type BrokerTest, withBroker } from "../support/broker.ts";
 import { publishPacket } from "../support/raw_packets.ts";
 
 function client(clientId: string, username?: string): ClientInfo {
@@ -117,4 +117,27 @@ Deno.test("broker access: rules come and go with the broker's options", async ()
     await client.send(publishPacket("a", "", { qos: 1, packetId: 9 }));
     await client.expect("puback", { packetId: 9, reasonCode: 0x87 });
   })();
+});
+
+Deno.test("broker access: a retained message is sent only while its publisher may still publish it", async () => {
+  const rules = accessControl("user ann\ntopic #\nuser bob\ntopic #");
+  const body = (expected: string[]) => async (test: BrokerTest) => {
+    const ann = await test.connect({ username: "ann", will: { topic: "will", payload: "w", retain: true } });
+    const bob = await test.connect({ username: "bob" });
+    await ann.publish("a", "1", { qos: 1, retain: true });
+    await bob.publish("b", "2", { qos: 1, retain: true });
+    await ann.disconnect(4);
+    await ann.expectClosed();
+    test.broker.publish({ topic: "own", payload: "3", retain: true });
+    rules.reload("user bob\ntopic #");
+    const reader = await test.connect({ username: "bob" });
+    await reader.subscribe("#", { qos: 0 });
+    assertEquals((await reader.publications()).map(({ topic }) => topic).sort(), expected);
+    rules.reload("user ann\ntopic #\nuser bob\ntopic #");
+    const again = await test.connect({ username: "bob" });
+    await again.subscribe("#", { qos: 0 });
+    assertEquals((await again.publications()).length, 4);
+  };
+  await withBroker({ ...rules }, body(["b", "own"]))();
+  await withBroker({ ...rules, checkRetainSource: false }, body(["a", "b", "own", "will"]))();
 });
