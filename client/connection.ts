@@ -61,8 +61,8 @@ type ConnectionState =
 /** Milliseconds for the last bytes to leave; a server that does not read is not waited for. */
 const CLOSE_TIMEOUT = 5_000;
 
-/** First byte of a PUBLISH without its flags, and of a PUBACK. */
-const PUBLISH = 0x30, PUBACK = 0x40;
+/** First bytes of packets, that of PUBLISH without its flags. */
+const CONNACK = 0x20, PUBLISH = 0x30, PUBACK = 0x40;
 
 /** Reads and writes the packets of one connection. */
 export class Connection implements OutputOwner {
@@ -176,7 +176,9 @@ export class Connection implements OutputOwner {
     const { clientId, cleanStart } = this.#session;
     this.#send(connectPacket(this.#settings, clientId, cleanStart, data));
     while (await this.#frames.next()) {
-      const packet = decodePacket(this.#frames.framer, this.#version);
+      const { framer } = this.#frames;
+      if (this.#version === 5 && isOlderConnack(framer)) throw this.#refused(decodePacket(framer, 4), 4);
+      const packet = decodePacket(framer, this.#version);
       if (packet.type === "auth") await this.#authenticate(packet);
       else if (packet.type === "connack") return await this.#accept(packet, cleanStart);
       else throw protocolError(`the server must send CONNACK first, received ${packet.type.toUpperCase()}`);
@@ -185,17 +187,22 @@ export class Connection implements OutputOwner {
   }
 
   async #accept(connack: ConnackPacket, cleanStart: boolean): Promise<ConnackPacket> {
-    if (connack.reasonCode !== ReasonCode.Success) {
-      const error = refusedError(connack, this.#version);
-      this.#end({ error, properties: {} });
-      throw error;
-    }
+    if (connack.reasonCode !== ReasonCode.Success) throw this.#refused(connack, this.#version);
     // What this client has not asked for, it does not hold [MQTT-3.2.2-4].
     if (connack.sessionPresent && cleanStart) {
       throw protocolError("session present must be 0 after a clean start, received 1");
     }
     await this.#authenticator.accept(connack);
     return connack;
+  }
+
+  /** The server closes after such a CONNACK, so there is nobody to say DISCONNECT to. */
+  #refused(connack: Packet, version: ProtocolVersion): Error {
+    const error = connack.type === "connack"
+      ? refusedError(connack, version)
+      : protocolError("CONNACK must come first");
+    this.#end({ error, properties: {} });
+    return error;
   }
 
   #open(connack: ConnackPacket): void {
@@ -359,6 +366,11 @@ export class Connection implements OutputOwner {
     const bytes = encodePacketWithin(packet, this.#version, maximum);
     if (bytes !== undefined) this.#output.append(bytes);
   }
+}
+
+/** The answer of a server that does not know MQTT 5.0: without properties, not even a length of them. */
+function isOlderConnack({ bytes, start, bodyStart, end }: Framer): boolean {
+  return bytes[start] === CONNACK && end - bodyStart === 2 && bytes[bodyStart + 1] !== 0;
 }
 
 /** Codes that a client may send in DISCONNECT [MQTT-3.14.2-1]. */

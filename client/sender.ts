@@ -17,6 +17,11 @@ import { NOT_SENT, type Publication, type PublishResult, publishResult, SUCCESS 
 import { NO_BYTES, type OutboundTopics, PublishHeader, PublishWriter } from "./publish_writer.ts";
 import { isUnlimited, publishObstacle, type ServerLimits } from "./server_limits.ts";
 
+/**
+ * Before MQTT 5.0 a server cannot say how many it takes. Those that have a limit mostly have this one, among them
+ * Mosquitto, which ends the connection beyond it. It is about QoS 2 alone, since QoS 1 is acknowledged at once.
+ */
+const MAXIMUM_QOS2_BEFORE_5 = 20;
 /** So many packet identifiers at most, so that SUBSCRIBE and UNSUBSCRIBE always find one. */
 const MAXIMUM_IN_FLIGHT = 65_000;
 
@@ -43,6 +48,9 @@ export class Sender {
   readonly #clock: Clock;
   readonly #writer: PublishWriter;
   readonly #aliases: OutboundTopicAliases | undefined;
+  readonly #maximumQoS2: number;
+  /** Exchanges of QoS 2 that are open. */
+  #openQoS2 = 0;
   readonly #header = new PublishHeader();
   readonly #borrowed = new BorrowedPayload();
   #drained: Promise<PublishResult> | undefined;
@@ -60,6 +68,8 @@ export class Sender {
     this.#writer = new PublishWriter(output, isVersion5);
     this.#aliases = limits.topicAliasMaximum > 0 ? new OutboundTopicAliases(limits.topicAliasMaximum) : undefined;
     outbox.flow.resume(Math.min(limits.receiveMaximum, MAXIMUM_IN_FLIGHT));
+    this.#maximumQoS2 = isVersion5 ? MAXIMUM_IN_FLIGHT : MAXIMUM_QOS2_BEFORE_5;
+    for (const { qos } of outbox.flow) if (qos === 2) this.#openQoS2++;
   }
 
   /** Whether a message of QoS 0 can be written now, with none before it that waits. */
@@ -101,6 +111,7 @@ export class Sender {
     if (waiting.first === undefined || flow.quota === 0 || flow.resending) return;
     for (let first = waiting.first; first !== undefined; first = waiting.first) {
       if (this.#output.isBackedUp || flow.quota === 0) return;
+      if (first.qos === 2 && this.#openQoS2 >= this.#maximumQoS2) return;
       waiting.remove(first);
       this.#sendNew(first);
     }
@@ -116,13 +127,19 @@ export class Sender {
     const { flow } = this.#outbox;
     const message = flow.get(packetId);
     const outcome = flow.pubrec(packetId, reasonCode);
-    if (outcome === "ended") return message?.settle(publishResult(reasonCode, properties));
+    if (outcome === "ended") {
+      this.#openQoS2--;
+      return message?.settle(publishResult(reasonCode, properties));
+    }
     this.#writePubrel(packetId, outcome === "release" ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound);
   }
 
   /** PUBCOMP came. */
   pubcomp({ packetId, reasonCode, properties }: PubcompPacket): void {
-    this.#outbox.flow.pubcomp(packetId)?.settle(publishResult(reasonCode, properties));
+    const message = this.#outbox.flow.pubcomp(packetId);
+    if (message === undefined) return;
+    this.#openQoS2--;
+    message.settle(publishResult(reasonCode, properties));
   }
 
   #whenDrained(): Promise<PublishResult> {
@@ -158,8 +175,9 @@ export class Sender {
     // This server takes less than the one that it was sent to first: the exchange cannot go on.
     publication.fail(obstacle);
     const { flow } = this.#outbox;
-    if (qos === 1) flow.puback(packetId);
-    else flow.pubrec(packetId, obstacle.reasonCode);
+    if (qos === 1) return void flow.puback(packetId);
+    flow.pubrec(packetId, obstacle.reasonCode);
+    this.#openQoS2--;
   }
 
   /** Sends for the first time; false if it is settled instead. */
@@ -191,6 +209,7 @@ export class Sender {
     }
     if (header.qos > 0 && publication !== undefined) {
       header.packetId = this.#outbox.flow.begin(publication, header.qos === 1 ? 1 : 2);
+      if (header.qos === 2) this.#openQoS2++;
     }
     if (assignment !== undefined && assignment.isNew) this.#aliases?.commit(assignment);
     this.#writer.write(header, topicBytes, payload, remaining);
