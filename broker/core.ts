@@ -84,11 +84,16 @@ export class BrokerCore {
   }
 
   /**
-   * Keeps the message if it is to be retained, and hands it to its subscribers. `from` is the session that sent it.
-   * With `strict`, a message for which the retained store has no room is refused as a whole.
+   * Keeps the message if it is to be retained, and hands it to its subscribers. `from` is the session that sent it,
+   * `source` what its client may do. With `strict`, a message for which the retained store has no room is refused as a whole.
    */
-  publish(publication: Publication, from: Session | undefined, strict: boolean): PublishOutcome {
-    if (publication.retain && !this.#retain(publication, from?.access) && strict) return "quota-exceeded";
+  publish(
+    publication: Publication,
+    from: Session | undefined,
+    strict: boolean,
+    source: SessionAccess | undefined = from?.access,
+  ): PublishOutcome {
+    if (publication.retain && !this.#retain(publication, source) && strict) return "quota-exceeded";
     this.pressure.publisher = from;
     return this.router.publish(publication, from) ? "delivered" : "no-subscribers";
   }
@@ -149,7 +154,7 @@ export class BrokerCore {
     }
     // Of the client's own subscriptions, those with no local do not get its will.
     const from = this.sessions.get(will.client.clientId);
-    if (allowed) this.publish(publicationOf(will.topic, will.message, this.clock.now()), from, false);
+    if (allowed) this.publish(publicationOf(will.topic, will.message, this.clock.now()), from, false, will.access);
     from?.journal?.willEnded(will);
   }
 

@@ -7,7 +7,8 @@
 /** Whether every topic name that `inner` matches is matched by `outer`. Neither is a shared subscription's. */
 export function covers(outer: string, inner: string): boolean {
   const wide = outer.split("/");
-  const narrow = inner.split("/");
+  // At least one level is there.
+  const narrow = inner === "#" ? ["+", "#"] : inner.split("/");
   // A wildcard in front matches no topic that begins with $.
   if (inner.startsWith("$") && (wide[0] === "#" || wide[0] === "+")) return false;
   for (const [index, level] of wide.entries()) {
