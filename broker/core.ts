@@ -85,7 +85,8 @@ export class BrokerCore {
 
   /**
    * Keeps the message if it is to be retained, and hands it to its subscribers. `from` is the session that sent it,
-   * `source` what its client may do. With `strict`, a message for which the retained store has no room is refused as a whole.
+   * `source` what its client may do. With `strict`, a message for which the retained store has no room is refused as a
+   * whole.
    */
   publish(
     publication: Publication,
