@@ -227,7 +227,6 @@ export class Broker implements AsyncDisposable {
     await Promise.all(ended);
     this.#core.journal?.close();
     this.#core.timers.close();
-    this.#core.turns.close();
     this.#core.accessWatch.close();
   }
 

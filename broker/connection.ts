@@ -10,6 +10,7 @@ import type { Timer } from "../engine/timers.ts";
 import type { Peer, Transport } from "../engine/transport.ts";
 import type { BrokerCore } from "./core.ts";
 import { systemClock } from "./system_clock.ts";
+import { nextTurn } from "./turns.ts";
 import { Output, type OutputOwner } from "./output.ts";
 
 /** Bytes of the largest packet from a client that has not been let in: strangers get little memory. */
@@ -56,7 +57,7 @@ export class Connection implements OutputOwner {
     this.#core = core;
     this.peer = transport.peer;
     this.#onAdmitted = transport.onAdmitted;
-    this.output = new Output(transport.writable, core.pool, core.flushQueue, this, core.metrics, core.turns);
+    this.output = new Output(transport.writable, core.pool, core.flushQueue, this, core.metrics);
     this.#reader = transport.readable.getReader();
     this.#framer = new Framer({ maximumPacketSize: Math.min(LARGEST_CONNECT, core.options.maxPacketSize) });
     this.#lastArrival = core.clock.now();
@@ -190,7 +191,7 @@ export class Connection implements OutputOwner {
       const pending = protocol.handle(framer);
       if (pending !== undefined) return pending;
       if (this.#core.pressure.isOn) return this.#core.pressure.wait();
-      if (++this.#handled % PACKETS_A_LOOK === 0 && this.#hasOverstayed()) return this.#core.turns.next();
+      if (++this.#handled % PACKETS_A_LOOK === 0 && this.#hasOverstayed()) return nextTurn();
     }
     return undefined;
   }

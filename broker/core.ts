@@ -25,7 +25,6 @@ import type { Session } from "./session.ts";
 import { AccessWatch, type SessionAccess } from "./session_access.ts";
 import { Sessions } from "./sessions.ts";
 import { TopicCache } from "./topic_cache.ts";
-import { EventLoopTurns } from "./turns.ts";
 import { DelayedWills, type WillMessage } from "./will.ts";
 
 /** What became of a message. */
@@ -50,7 +49,6 @@ export class BrokerCore {
   readonly audit: Audit;
   readonly pressure = new BackPressure(systemClock);
   readonly slab = new Slab();
-  readonly turns = new EventLoopTurns();
   readonly pool = new BufferPool();
   readonly flushQueue = new FlushQueue();
   // One packet is handled at a time, so one of each serves all connections.

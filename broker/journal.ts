@@ -11,9 +11,9 @@
 import type { LogSink } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Publication } from "./publication.ts";
-import { Soon } from "./soon.ts";
 import type { LoadedDelivery, Store, StoreWrite } from "./store.ts";
 import { storedMessageOf } from "./stored_message.ts";
+import { nextTurn } from "./turns.ts";
 
 /**
  * How soon a commit comes, in milliseconds. When as many wait as the last time, and not for what is over by itself, it
@@ -82,7 +82,7 @@ export class Journal {
   /** The end of the changes when the timer was set. */
   #timedEnd = 0;
   #resuming = false;
-  readonly #soon = new Soon(() => this.#state === "working" && this.commit());
+  #hurries = false;
   #state: "working" | "failing" | "closed" = "working";
 
   constructor(store: Store, log: LogSink, metrics: Metrics) {
@@ -235,7 +235,6 @@ export class Journal {
     this.commit();
     this.#state = "closed";
     this.#cancelTimer();
-    this.#soon.close();
   }
 
   /** All changes are committed. */
@@ -313,7 +312,12 @@ export class Journal {
 
   /** Not at once: a packet that is being handled may bring changes that must not be torn apart. */
   #hurry(): void {
-    if (this.#state === "working") this.#soon.ask();
+    if (this.#state !== "working" || this.#hurries) return;
+    this.#hurries = true;
+    nextTurn().then(() => {
+      this.#hurries = false;
+      if (this.#state === "working") this.commit();
+    });
   }
 
   #cancelTimer(): void {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EventLoopTurns } from "./turns.ts";
+import { nextTurn } from "./turns.ts";
 import type { Held } from "./journal.ts";
 
 /** Sizes of buffers: one for acknowledgements, one for a little traffic, one for a flood. */
@@ -88,7 +88,6 @@ export class Output implements Held {
   readonly #queue: FlushQueue;
   readonly #owner: OutputOwner;
   readonly #counter: SentCounter;
-  readonly #turns: EventLoopTurns;
   /** Bytes written since others had their turn. */
   #burst = 0;
   #resting = false;
@@ -108,7 +107,6 @@ export class Output implements Held {
     queue: FlushQueue,
     owner: OutputOwner,
     counter: SentCounter,
-    turns: EventLoopTurns,
   ) {
     this.#writer = writable.getWriter();
     // Failures are seen at the write that meets them.
@@ -117,7 +115,6 @@ export class Output implements Held {
     this.#queue = queue;
     this.#owner = owner;
     this.#counter = counter;
-    this.#turns = turns;
   }
 
   /** Bytes that were appended and are not written yet, those of a write in flight included. */
@@ -246,7 +243,7 @@ export class Output implements Held {
     if (this.#burst < BURST) return this.#goOn(chunk.bytes.length);
     this.#burst = 0;
     this.#resting = true;
-    this.#turns.next().then(() => this.#goOn(chunk.bytes.length));
+    nextTurn().then(() => this.#goOn(chunk.bytes.length));
   }
 
   #goOn(written: number): void {

@@ -7,42 +7,12 @@
  * @module
  */
 
-/** Hands out turns. */
-export class EventLoopTurns {
-  // A message is the quickest way round the loop that all runtimes have: a timer takes a millisecond or more.
-  #channel: MessageChannel | undefined;
-  #waiting: (() => void)[] = [];
-  #closed = false;
+/** Runs a task after the events that wait. Not all runtimes have the quick way; a timer takes a millisecond or more. */
+const afterEvents: (task: () => void) => unknown = typeof setImmediate === "function"
+  ? setImmediate
+  : (task) => setTimeout(task, 0);
 
-  /** Resolves when the events that wait have had their turn. */
-  next(): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      if (this.#waiting.length === 1) this.#open().postMessage(undefined);
-    });
-  }
-
-  /** Lets everyone go on, and ends what keeps the process alive. */
-  close(): void {
-    this.#closed = true;
-    this.#channel?.port1.close();
-    this.#channel?.port2.close();
-    this.#channel = undefined;
-    this.#resume();
-  }
-
-  #open(): MessagePort {
-    if (this.#channel === undefined) {
-      this.#channel = new MessageChannel();
-      this.#channel.port1.onmessage = () => this.#resume();
-    }
-    return this.#channel.port2;
-  }
-
-  #resume(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resume of waiting) resume();
-  }
+/** Resolves when the events that wait have had their turn. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => afterEvents(resolve));
 }
