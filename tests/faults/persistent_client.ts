@@ -87,7 +87,9 @@ export class PersistentClient {
       try {
         return await RawClient.open(this.#options.port);
       } catch (error) {
-        if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+        // It is not there, or it went while we came.
+        const { ConnectionRefused, ConnectionReset, NotConnected } = Deno.errors;
+        if (![ConnectionRefused, ConnectionReset, NotConnected].some((kind) => error instanceof kind)) throw error;
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     }
