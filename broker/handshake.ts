@@ -78,9 +78,10 @@ export function admit(core: BrokerCore, policy: ConnectionPolicy, packet: Connec
 
 /** The user as CONNECT, or the client's certificate, says. */
 function usernameOf(policy: ConnectionPolicy, packet: ConnectPacket, { certificate }: Peer): string | undefined {
-  if (policy.usernameFrom === "connect") return packet.username;
+  // An empty one is none, as with Mosquitto.
+  if (policy.usernameFrom === "connect") return packet.username === "" ? undefined : packet.username;
   const name = policy.usernameFrom === "identity" ? certificate?.commonName : certificate?.subject;
-  if (name !== undefined) return name;
+  if (name !== undefined && name !== "") return name;
   throw new MqttError(
     "Cannot connect: the client must have a certificate that says its name",
     ReasonCode.BadUserNameOrPassword,
@@ -104,7 +105,7 @@ function clientIdOf(
     );
   }
   if (!policy.useUsernameAsClientId) return clientId;
-  if (username !== undefined && username !== "") return username;
+  if (username !== undefined) return username;
   throw new MqttError("Cannot connect: a user name must stand for the client identifier", ReasonCode.NotAuthorized);
 }
 
