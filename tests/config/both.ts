@@ -8,7 +8,8 @@ import { assertEquals } from "@std/assert";
 import { freePort } from "../support/ports.ts";
 import { RunningProcess } from "../support/process.ts";
 import { bounded } from "../support/broker.ts";
-import { Conversation } from "./conversation.ts";
+import { CertificateAuthority, type KeyPair, SERVER } from "../support/certificates.ts";
+import { type ClientCertificate, Conversation, type Endpoint } from "./conversation.ts";
 
 /** What clients do. */
 export type Script = (conversation: Conversation) => Promise<void>;
@@ -24,12 +25,28 @@ export interface Difference {
 
 const FILES = new URL("./files/", import.meta.url);
 
+/** How a comparison is set up. */
+export interface Setting {
+  /** What the listeners of the file speak. Default `tcp` for both. */
+  readonly protocols?: readonly Endpoint["protocol"][];
+  /** The listener that clients connect to unless they say which. Default 0. */
+  readonly first?: number;
+  /** Common names of the clients' certificates; those that begin with `lost` are revoked. */
+  readonly devices?: readonly string[];
+}
+
 /** Runs a script against both with one of the files, and compares what they answer, but for the differences. */
-export function compare(file: string, script: Script, differences: readonly Difference[] = []): () => Promise<void> {
+export function compare(
+  file: string,
+  script: Script,
+  differences: readonly Difference[] = [],
+  setting: Setting = {},
+): () => Promise<void> {
   return () =>
     bounded(async () => {
-      const theirs = await answers("mosquitto", file, script);
-      const ours = await answers("ours", file, script);
+      await using certificates = setting.protocols?.includes("tls") ? await makeCertificates(setting) : undefined;
+      const theirs = await answers("mosquitto", file, script, setting, certificates);
+      const ours = await answers("ours", file, script, setting, certificates);
       assertEquals(ours, expected(theirs, differences));
     }, 40_000);
 }
@@ -48,15 +65,24 @@ function expected(lines: readonly string[], differences: readonly Difference[]):
   return [...result, ...rest];
 }
 
-async function answers(who: "mosquitto" | "ours", file: string, script: Script): Promise<string[]> {
+async function answers(
+  who: "mosquitto" | "ours",
+  file: string,
+  script: Script,
+  { protocols = ["tcp", "tcp"], first = 0 }: Setting,
+  certificates: Certificates | undefined,
+): Promise<string[]> {
   const folder = await Deno.makeTempDir({ prefix: "config-" });
   try {
-    const ports = [freePort(), freePort()];
+    const ports = protocols.map(freePort);
     const path = `${folder}/mosquitto.conf`;
-    await Deno.writeTextFile(path, await configuration(file, folder, ports));
+    await Deno.writeTextFile(path, await configuration(file, { folder, ...certificates?.files }, ports));
     await using process = start(who, path);
     await process.waitForLine(/version \S+ running$/);
-    await using conversation = new Conversation(ports);
+    const endpoints = protocols.map((protocol, index) => {
+      return { port: ports[index] ?? 0, protocol, caCert: certificates?.caCert };
+    });
+    await using conversation = new Conversation(endpoints, first, certificates?.clients ?? {});
     await script(conversation);
     return conversation.lines;
   } finally {
@@ -64,14 +90,45 @@ async function answers(who: "mosquitto" | "ours", file: string, script: Script):
   }
 }
 
-/** The text of a file with this run's ports and folders in it. */
-async function configuration(file: string, folder: string, ports: readonly number[]): Promise<string> {
+/** The text of a file with this run's ports and files in it. */
+async function configuration(
+  file: string,
+  values: Readonly<Record<string, string>>,
+  ports: readonly number[],
+): Promise<string> {
   const text = await Deno.readTextFile(new URL(file, FILES));
   const files = decodeURIComponent(FILES.pathname).replace(/\/$/, "");
   return text
     .replaceAll(/\{port(\d)\}/g, (_, index: string) => String(ports[Number(index) - 1]))
-    .replaceAll("{folder}", folder)
-    .replaceAll("{files}", files);
+    .replaceAll("{files}", files)
+    .replaceAll(/\{(\w+)\}/g, (whole: string, name: string) => values[name] ?? whole);
+}
+
+/** What a server and its clients need. */
+interface Certificates extends AsyncDisposable {
+  /** Paths by their names in the configuration files. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly caCert: string;
+  readonly clients: Readonly<Record<string, ClientCertificate>>;
+}
+
+async function makeCertificates({ devices = [] }: Setting): Promise<Certificates> {
+  const authority = await CertificateAuthority.create();
+  const server = await authority.issue({ subject: "/CN=localhost", extensions: SERVER });
+  const clients: Record<string, ClientCertificate> = {};
+  const revoked: KeyPair[] = [];
+  for (const name of devices) {
+    const pair = await authority.issue({ subject: `/O=Acme/CN=${name}` });
+    if (name.startsWith("lost")) revoked.push(pair);
+    clients[name] = { cert: await Deno.readTextFile(pair.certFile), key: await Deno.readTextFile(pair.keyFile) };
+  }
+  const crl = await authority.revocationList(revoked);
+  return {
+    files: { ca: authority.caFile, cert: server.certFile, key: server.keyFile, crl },
+    caCert: await Deno.readTextFile(authority.caFile),
+    clients,
+    [Symbol.asyncDispose]: () => authority[Symbol.asyncDispose](),
+  };
 }
 
 function start(who: "mosquitto" | "ours", path: string): RunningProcess {

@@ -1,14 +1,21 @@
 /** The same files and the same clients for Mosquitto and for ours: the answers are the same, byte for byte. */
 
 import { hasMosquitto } from "../support/mosquitto.ts";
-import { compare, type Difference, type Script } from "./both.ts";
+import { hasOpenssl } from "../support/certificates.ts";
+import { compare, type Difference, type Script, type Setting } from "./both.ts";
 import * as scripts from "./scripts.ts";
 
-function same(name: string, file: string, script: Script, differences: readonly Difference[] = []): void {
+function same(
+  name: string,
+  file: string,
+  script: Script,
+  differences: readonly Difference[] = [],
+  setting: Setting = {},
+): void {
   Deno.test({
     name: `broker config: beside Mosquitto with ${file}: ${name}`,
-    ignore: !hasMosquitto,
-    fn: compare(file, script, differences),
+    ignore: !hasMosquitto || (setting.protocols?.includes("tls") === true && !hasOpenssl),
+    fn: compare(file, script, differences, setting),
   });
 }
 
@@ -66,6 +73,18 @@ same("settings of each listener", "per_listener.conf", scripts.perListener, [
   },
 ]);
 same("names", "names.conf", scripts.names);
+
+same("passwords", "users.conf", scripts.passwords);
+same("nobody without a password", "closed.conf", scripts.passwords);
+same("access rules", "users.conf", scripts.accessRules);
+same("sessions over TLS", "tls.conf", scripts.sessions, [], { protocols: ["tls"] });
+same("messages over TLS", "tls.conf", scripts.messages, [], { protocols: ["tls"] });
+same("certificates of clients", "mutual_tls.conf", scripts.certificates, [], {
+  protocols: ["tls"],
+  devices: ["ann", "bob", "lost"],
+});
+same("CONNECT over WebSockets", "websockets.conf", scripts.connecting, [], { protocols: ["tcp", "ws"], first: 1 });
+same("messages over WebSockets", "websockets.conf", scripts.messages, [], { protocols: ["tcp", "ws"], first: 1 });
 
 /** 2.0.11 does not remove the mount point on the way out, as mosquitto.conf(5) says, and later versions do. */
 function withoutMountPoint(line: string): Difference {

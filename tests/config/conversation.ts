@@ -15,24 +15,51 @@ import { connectPacket, type RawConnectOptions } from "../support/raw_packets.ts
 const PATIENCE = 5_000;
 const PINGREQ = new Uint8Array([0xc0, 0x00]);
 
-/** Talks with a broker at its ports and writes down all that it says: `name 20020000`, `name closed`. */
+/** A listener of the broker. */
+export interface Endpoint {
+  readonly port: number;
+  readonly protocol: "tcp" | "tls" | "ws";
+  /** PEM of the authority of the server's certificate. */
+  readonly caCert?: string;
+}
+
+/** What a client shows: PEM. */
+export interface ClientCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Talks with a broker at its listeners and writes down all that it says: `name 20020000`, `name closed`. */
 export class Conversation implements AsyncDisposable {
   /** What was received, in the order in which the script asked for it. */
   readonly lines: string[] = [];
-  readonly #ports: readonly number[];
+  /** Certificates of clients by a name that a test gives them. */
+  readonly certificates: Readonly<Record<string, ClientCertificate>>;
+  /** The listener that clients connect to unless they say which. */
+  readonly #first: number;
+  readonly #endpoints: readonly Endpoint[];
   readonly #clients: Talker[] = [];
 
-  constructor(ports: readonly number[]) {
-    this.#ports = ports;
+  constructor(
+    endpoints: readonly Endpoint[],
+    first: number,
+    certificates: Readonly<Record<string, ClientCertificate>>,
+  ) {
+    this.#endpoints = endpoints;
+    this.#first = first;
+    this.certificates = certificates;
   }
 
-  /** Opens a connection to one of the ports; sends nothing. */
-  async open(name: string, version: ProtocolVersion = 4, listener = 0): Promise<Talker> {
-    const port = this.#ports[listener];
-    if (port === undefined) throw new AssertionError(`Expected a port for listener ${listener}`);
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-    connection.setNoDelay(true);
-    const talker = new Talker(name, version, tcpLink(connection), this.lines);
+  /** Opens a connection to a listener; sends nothing. */
+  async open(
+    name: string,
+    version: ProtocolVersion = 4,
+    listener: number = this.#first,
+    certificate?: ClientCertificate,
+  ): Promise<Talker> {
+    const endpoint = this.#endpoints[listener];
+    if (endpoint === undefined) throw new AssertionError(`Expected a port for listener ${listener}`);
+    const talker = new Talker(name, version, await openLink(endpoint, certificate), this.lines);
     this.#clients.push(talker);
     return talker;
   }
@@ -42,9 +69,10 @@ export class Conversation implements AsyncDisposable {
     name: string,
     version: ProtocolVersion = 4,
     options: RawConnectOptions = {},
-    listener = 0,
+    listener?: number,
+    certificate?: ClientCertificate,
   ): Promise<Talker> {
-    const talker = await this.open(name, version, listener);
+    const talker = await this.open(name, version, listener, certificate);
     await talker.sends(connectPacket({ version, clientId: name, keepAlive: 60, ...options }));
     return talker;
   }
@@ -53,6 +81,48 @@ export class Conversation implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients) client.abort();
   }
+}
+
+async function openLink({ port, protocol, caCert }: Endpoint, certificate?: ClientCertificate): Promise<Link> {
+  switch (protocol) {
+    case "tcp": {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+      connection.setNoDelay(true);
+      return tcpLink(connection);
+    }
+    case "tls": {
+      const caCerts = caCert === undefined ? [] : [caCert];
+      return tcpLink(await Deno.connectTls({ hostname: "localhost", port, caCerts, ...certificate }));
+    }
+    case "ws":
+      return await webSocketLink(`ws://127.0.0.1:${port}/mqtt`);
+  }
+}
+
+async function webSocketLink(url: string): Promise<Link> {
+  const socket = new WebSocket(url, "mqtt");
+  socket.binaryType = "arraybuffer";
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 1_000 });
+  const writer = writable.getWriter();
+  const reader = readable.getReader();
+  const end = () => void writer.close().catch(() => {});
+  socket.onmessage = ({ data }) => void writer.write(new Uint8Array(data)).catch(() => {});
+  socket.onclose = end;
+  const opened = Promise.withResolvers<void>();
+  socket.onopen = () => opened.resolve();
+  socket.onerror = () => {
+    opened.reject(new AssertionError(`Expected a WebSocket at ${url}`));
+    end();
+  };
+  await opened.promise;
+  return {
+    read: async () => (await reader.read()).value,
+    // deno-lint-ignore require-await -- a Link writes asynchronously
+    write: async (bytes) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(bytes.slice());
+    },
+    close: () => socket.close(),
+  };
 }
 
 /** One connection of a conversation. */

@@ -261,3 +261,75 @@ export const names: Script = async (conversation) => {
     await conversation.connect("dev-4", version, { username: "ann" }, 1);
   }
 };
+
+/** Passwords, right and wrong, and none. */
+export const passwords: Script = async (conversation) => {
+  for (const version of [3, 4, 5] as const) {
+    for (const [index, password] of ["secret", "wrong", "", undefined].entries()) {
+      await conversation.connect(`ann${index}at${version}`, version, { username: "ann", password });
+      await conversation.connect(`stranger${index}at${version}`, version, { username: "stranger", password });
+    }
+    await conversation.connect(`nobody${version}`, version);
+    await conversation.connect(`empty${version}`, version, { username: "", password: "secret" });
+  }
+};
+
+/** Who may read and write what, with `users.acl`. */
+export const accessRules: Script = async (conversation) => {
+  for (const version of [4, 5] as const) {
+    const ann = await conversation.connect(`ann${version}`, version, { username: "ann", password: "secret" });
+    const bob = await conversation.connect(`bob${version}`, version, { username: "bob", password: "hidden" });
+    const guest = await conversation.connect(`guest${version}`, version);
+    const clients = [ann, bob, guest];
+    for (const client of clients) {
+      await client.sends(
+        subscribe(1, ["home/#", 1]),
+        subscribe(2, ["news/#", 0], ["devices/#", 0], ["users/ann", 0]),
+      );
+    }
+    let packetId = 10;
+    for (
+      const topic of [
+        "home/safe",
+        "home/x/temperature",
+        "news/local",
+        "news/world",
+        `devices/ann${version}/a`,
+        "users/ann",
+      ]
+    ) {
+      for (const client of clients) {
+        await client.sends(publish(topic, "1", { qos: 1, packetId: packetId++ }), publish(topic, "0"));
+        for (const other of clients) await other.hears();
+      }
+    }
+    await ann.sends(
+      publish("home/kept", "retained", { retain: true }),
+      publish("home/x/temperature", "20", { retain: true }),
+    );
+    for (const client of clients) {
+      await client.sends({ type: "unsubscribe", packetId: 5, filters: ["home/#", "not/there"] });
+      await client.sends(subscribe(6, ["home/#", 0]));
+    }
+    await ann.sends(publish("home/kept", "", { retain: true }), publish("home/x/temperature", "", { retain: true }));
+    for (const client of clients) await client.leaves();
+  }
+};
+
+/** Clients with certificates, of which some are no longer trusted. */
+export const certificates: Script = async (conversation) => {
+  const { ann, lost, bob } = conversation.certificates;
+  for (const version of [4, 5] as const) {
+    await conversation.connect(`none${version}`, version);
+    await conversation.connect(`lost${version}`, version, {}, 0, lost);
+    const first = await conversation.connect(`first${version}`, version, { username: "eve" }, 0, ann);
+    const second = await conversation.connect(`second${version}`, version, {}, 0, bob);
+    await first.sends(subscribe(1, ["devices/#", 1]));
+    await second.sends(subscribe(1, ["devices/#", 1]));
+    for (const topic of ["devices/ann/1", "devices/bob/1", "devices/eve/1"]) {
+      await first.sends(publish(topic, "from ann", { qos: 1, packetId: 1 }));
+      await second.sends(publish(topic, "from bob", { qos: 1, packetId: 1 }));
+      await first.hears();
+    }
+  }
+};

@@ -15,8 +15,8 @@ export interface Link {
   close(): void;
 }
 
-/** The link over a TCP connection. */
-export function tcpLink(connection: Deno.TcpConn): Link {
+/** The link over a connection of Deno, TCP or TLS. */
+export function tcpLink(connection: Deno.Conn): Link {
   const buffer = new Uint8Array(65_536);
   return {
     async read() {
