@@ -55,6 +55,10 @@ export class ConnectionPolicy implements BrokerHooks {
     return this.#listener.useUsernameAsClientId ?? false;
   }
 
+  get emptyUsernameIsNone(): boolean {
+    return this.#listener.emptyUsernameIsNone ?? false;
+  }
+
   get usernameFrom(): "connect" | "identity" | "subject" {
     return this.#listener.usernameFrom ?? "connect";
   }

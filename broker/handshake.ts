@@ -78,8 +78,9 @@ export function admit(core: BrokerCore, policy: ConnectionPolicy, packet: Connec
 
 /** The user as CONNECT, or the client's certificate, says. */
 function usernameOf(policy: ConnectionPolicy, packet: ConnectPacket, { certificate }: Peer): string | undefined {
-  // An empty one is none, as with Mosquitto.
-  if (policy.usernameFrom === "connect") return packet.username === "" ? undefined : packet.username;
+  if (policy.usernameFrom === "connect") {
+    return packet.username === "" && policy.emptyUsernameIsNone ? undefined : packet.username;
+  }
   const name = policy.usernameFrom === "identity" ? certificate?.commonName : certificate?.subject;
   if (name !== undefined && name !== "") return name;
   throw new MqttError(
@@ -105,7 +106,7 @@ function clientIdOf(
     );
   }
   if (!policy.useUsernameAsClientId) return clientId;
-  if (username !== undefined) return username;
+  if (username !== undefined && username !== "") return username;
   throw new MqttError("Cannot connect: a user name must stand for the client identifier", ReasonCode.NotAuthorized);
 }
 

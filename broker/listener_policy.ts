@@ -31,6 +31,8 @@ export interface ListenerPolicy extends BrokerHooks {
   mountPoint?: string;
   /** Whether the user name takes the place of the client identifier; a client without one is refused. Default false. */
   useUsernameAsClientId?: boolean;
+  /** Whether a client with an empty user name counts as one without, as with Mosquitto. Default false. */
+  emptyUsernameIsNone?: boolean;
   /**
    * Where the user name comes from: CONNECT, or from the client's certificate the common name of its subject or the
    * whole subject, without which the client is refused. Default `connect`.

@@ -147,6 +147,7 @@ function finishListener(draft: Draft, listener: ListenerDraft, file: string): Li
       allowAnonymous,
       allowZeroLengthClientId,
       autoIdPrefix,
+      emptyUsernameIsNone: true,
       usernameFrom: usernameFrom(listener),
     },
     security: { allowAnonymous, passwordFile: security.passwordFile, aclFile: security.aclFile },
