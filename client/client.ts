@@ -5,19 +5,12 @@
  */
 
 import { MqttError } from "../codec/errors.ts";
-import type { ConnackPacket, QoS } from "../codec/packets.ts";
+import type { ConnackPacket } from "../codec/packets.ts";
 import { type DisconnectProperties, propertiesLength, writeProperties } from "../codec/properties.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
-import { assertTopicFilter } from "../codec/topic.ts";
 import type { ConnectionEnd } from "./connection.ts";
-import {
-  ClientErrorEvent,
-  type ClientEventListener,
-  type ClientEventMap,
-  ConnectEvent,
-  DisconnectEvent,
-  MqttMessageEvent,
-} from "./events.ts";
+import { ClientEventTarget } from "./event_target.ts";
+import { ClientErrorEvent, ConnectEvent, DisconnectEvent, MqttMessageEvent } from "./events.ts";
 import { Subscriber } from "./filters.ts";
 import { Inbox } from "./inbox.ts";
 import { Lifecycle, type LifecycleOwner } from "./lifecycle.ts";
@@ -27,9 +20,12 @@ import { PayloadKeeper } from "./outbound_payload.ts";
 import { type Payload, payloadAtHand, readPayload } from "./payload.ts";
 import { NOT_SENT, Publication, type PublishOptions, type PublishResult } from "./publication.ts";
 import { NO_BYTES } from "./publish_writer.ts";
+import { Requester, type RequestOptions } from "./request.ts";
+import { type RequestHandler, respond, type Responder, type RespondOptions } from "./respond.ts";
 import { Session } from "./session.ts";
 import type { ClientState } from "./state.ts";
 import { createSubscription, type SubscribeOptions, type Subscription } from "./subscription.ts";
+import { assertFilters, assertQoS } from "./checks.ts";
 import { abortable } from "./waiting.ts";
 
 /** Options of `close()`. */
@@ -61,22 +57,23 @@ const DEFAULT_CLOSE_TIMEOUT = 10_000;
  * console.log(reasonCode, client.state.kind); // 0 "connected"
  * ```
  */
-export class Client extends EventTarget implements AsyncDisposable {
+export class Client extends ClientEventTarget implements AsyncDisposable {
   readonly #settings: Settings;
   readonly #session: Session;
   readonly #lifecycle: Lifecycle;
   readonly #closed: Promise<void>;
   readonly #payloads = new PayloadKeeper();
+  readonly #requester: Requester;
   #state: ClientState = { kind: "connecting" };
   #closing: Promise<void> | undefined;
-  #hasMessageListeners = false;
 
   private constructor(settings: Settings) {
     super();
     this.#settings = settings;
     this.#session = new Session(settings, (message) => this.#onMessage(message));
     this.#lifecycle = new Lifecycle(settings, this.#session, this.#owner());
-    this.#closed = this.#lifecycle.run().then((error) => this.#ended(error));
+    this.#requester = new Requester(this, settings.clock);
+    this.#closed = this.#lifecycle.run();
   }
 
   /** What `connect()` does, on a platform that brings its own transport and clock along. */
@@ -174,7 +171,7 @@ export class Client extends EventTarget implements AsyncDisposable {
     this.#assertOpen("subscribe");
     options.signal?.throwIfAborted();
     const filters = [...new Set(typeof filter === "string" ? [filter] : filter)];
-    checkFilters(filters, options);
+    assertFilters(filters, options);
     const { maximumMessages = 16_384, maximumBytes = 16_777_216, overflow = "drop-oldest" } = options;
     const { subscriptions, crowding } = this.#session;
     const inbox = new Inbox({ messages: maximumMessages, bytes: maximumBytes, overflow }, crowding, () => remove());
@@ -188,6 +185,59 @@ export class Client extends EventTarget implements AsyncDisposable {
     const remove = () => subscriptions.remove(subscriber);
     subscriptions.add(subscriber);
     return createSubscription(subscriber, remove, options.signal);
+  }
+
+  /**
+   * Publishes a request and resolves to the response (MQTT 5.0). All requests of a client share one subscription, made
+   * with the first of them; before that, give `requestResponseInformation` to `connect()` if the server is to say where
+   * responses go.
+   *
+   * Rejects with `RequestError` when the responder says that it failed; with `MqttError` 0x10 when the server says that
+   * nobody has subscribed to `topic`; with a `TimeoutError`; and as `publish()` and `subscribe()` do.
+   *
+   * @example
+   * ```ts
+   * import { connect, json } from "@x/mqtt/client";
+   *
+   * await using client = await connect("mqtt://127.0.0.1:1883");
+   * await using responder = client.respond("sum", (request) => {
+   *   const numbers = request.json();
+   *   return json(Array.isArray(numbers) ? numbers.reduce((sum, each) => sum + each, 0) : 0);
+   * });
+   * await responder.ready;
+   * const response = await client.request("sum", json([1, 2, 3]), { signal: AbortSignal.timeout(5_000) });
+   * console.log(response.json()); // 6
+   * ```
+   */
+  request(topic: string, payload: Payload, options: RequestOptions = {}): Promise<Message> {
+    try {
+      this.#assertVersion5("request");
+      this.#assertOpen("request");
+      return this.#requester.request(topic, payload, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Answers requests that match `filter` (MQTT 5.0): calls `handler` for each, and publishes what it returns. Several
+   * responders share the work with a filter such as `$share/workers/sum`. Messages without a response topic are left
+   * alone.
+   *
+   * @throws {MqttError} 0x8F for what is no topic filter.
+   */
+  respond(filter: string, handler: RequestHandler, options: RespondOptions = {}): Responder {
+    this.#assertVersion5("respond");
+    return respond(
+      {
+        publish: (topic, payload, publishOptions) => this.publish(topic, payload, publishOptions),
+        subscribe: (topicFilter, subscribeOptions) => this.subscribe(topicFilter, subscribeOptions),
+        report: (error) => void this.dispatchEvent(new ClientErrorEvent(error)),
+      },
+      filter,
+      handler,
+      options,
+    );
   }
 
   /**
@@ -215,47 +265,6 @@ export class Client extends EventTarget implements AsyncDisposable {
   /** Closes the client. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** Calls `listener` for each event of this name. */
-  override addEventListener<Name extends keyof ClientEventMap>(
-    type: Name,
-    listener: ClientEventListener<Name> | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  /** The same for names that this client does not know. */
-  override addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  override addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void {
-    if (type === "message") this.#hasMessageListeners = true;
-    super.addEventListener(type, listener, options);
-  }
-
-  /** Takes a listener back. */
-  override removeEventListener<Name extends keyof ClientEventMap>(
-    type: Name,
-    listener: ClientEventListener<Name> | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
-  /** The same for names that this client does not know. */
-  override removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
-  override removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void {
-    super.removeEventListener(type, listener, options);
   }
 
   #publish(topic: string, payload: string | Uint8Array, options: PublishOptions): Promise<PublishResult> {
@@ -306,6 +315,12 @@ export class Client extends EventTarget implements AsyncDisposable {
     const { messageExpiryInterval, ...others } = properties;
     propertiesLength({ messageExpiryInterval }, "publish"); // throws for a value out of range
     return writeProperties(others, "publish");
+  }
+
+  #assertVersion5(what: string): void {
+    const { protocolVersion } = this.#settings;
+    if (protocolVersion === 5) return;
+    throw new TypeError(`Cannot ${what}: protocolVersion must be 5, received ${protocolVersion}`);
   }
 
   #assertOpen(what: string): void {
@@ -369,31 +384,12 @@ export class Client extends EventTarget implements AsyncDisposable {
         this.dispatchEvent(new DisconnectEvent({ reasonCode, properties, error, reconnecting }));
       },
       onError: (error) => void this.dispatchEvent(new ClientErrorEvent(error)),
+      onEnded: (error) => this.#ended(error),
     };
   }
 
   #onMessage(message: Message): void {
-    if (this.#hasMessageListeners) this.dispatchEvent(new MqttMessageEvent(message));
-  }
-}
-
-function assertQoS(qos: QoS): void {
-  if (qos === 0 || qos === 1 || qos === 2) return;
-  throw new RangeError(`Cannot publish: QoS must be 0, 1 or 2, received ${qos}`);
-}
-
-function checkFilters(filters: readonly string[], { qos = 0, noLocal = false }: SubscribeOptions): void {
-  if (filters.length === 0) throw new TypeError("Cannot subscribe: there must be a topic filter, received none");
-  if (qos !== 0 && qos !== 1 && qos !== 2) {
-    throw new RangeError(`Cannot subscribe: QoS must be 0, 1 or 2, received ${qos}`);
-  }
-  for (const filter of filters) {
-    assertTopicFilter(filter);
-    if (!noLocal || !filter.startsWith("$share/")) continue;
-    throw new MqttError(
-      `Cannot subscribe: noLocal must be false for a shared subscription, received true for ${filter}`,
-      ReasonCode.ProtocolError,
-    );
+    if (this.hasMessageListeners) this.dispatchEvent(new MqttMessageEvent(message));
   }
 }
 

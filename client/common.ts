@@ -12,6 +12,7 @@ export type { Clock } from "../engine/clock.ts";
 export type { Peer, PeerCertificate, Transport } from "../engine/transport.ts";
 export { Client, type CloseOptions } from "./client.ts";
 export { ConnectionLostError, ServerError } from "./errors.ts";
+export { ClientEventTarget } from "./event_target.ts";
 export {
   ClientErrorEvent,
   type ClientEventListener,
@@ -36,7 +37,10 @@ export { json, type Payload } from "./payload.ts";
 export type { PublishOptions, PublishResult } from "./publication.ts";
 export type { ReconnectInit } from "./reconnect.ts";
 export { scram, type ScramInit } from "./scram.ts";
+export { RequestError, type RequestOptions } from "./request.ts";
+export type { Reply, RequestHandler, Responder, RespondOptions } from "./respond.ts";
 export type { ServerLimits } from "./server_limits.ts";
+export { SchemaError, type SchemaIssue, type SchemaResult, type StandardSchema } from "./standard_schema.ts";
 export type { ClientState } from "./state.ts";
 export { type SubscribeOptions, Subscription } from "./subscription.ts";
 export { systemClock } from "./system_clock.ts";

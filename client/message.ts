@@ -8,6 +8,7 @@ import { decodeUtf8 } from "../codec/bytes.ts";
 import type { QoS } from "../codec/packets.ts";
 import { type PublishProperties, readProperties } from "../codec/properties.ts";
 import type { Receipt } from "./receipts.ts";
+import { type StandardSchema, validated } from "./standard_schema.ts";
 
 /** The properties that a message keeps; topic alias and subscription identifiers belong to its delivery. */
 export type MessageProperties = Omit<PublishProperties, "topicAlias" | "subscriptionIdentifiers">;
@@ -126,8 +127,20 @@ export class Message {
    *
    * @throws {SyntaxError} If it is none.
    */
-  json(): unknown {
-    return JSON.parse(this.text());
+  json(): unknown;
+  /**
+   * The same value as a schema wants it: any validator that has the interface of Standard Schema, as those of Zod,
+   * Valibot and ArkType do. Rejects with `SyntaxError` if the payload is no JSON text, and with
+   * {@linkcode SchemaError} if the schema finds fault with the value.
+   */
+  json<Output>(schema: StandardSchema<Output>): Promise<Output>;
+  json<Output>(schema?: StandardSchema<Output>): unknown {
+    if (schema === undefined) return JSON.parse(this.text());
+    return this.#validated(schema);
+  }
+
+  async #validated<Output>(schema: StandardSchema<Output>): Promise<Output> {
+    return await validated(JSON.parse(this.text()), schema);
   }
 
   static {

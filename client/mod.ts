@@ -21,9 +21,15 @@
  */
 
 import { Client } from "./client.ts";
-import type { ConnectInit } from "./options.ts";
+import type { Message } from "./message.ts";
+import { type PublishInit, publishOnce, type SubscribeInit, subscribeOnce } from "./one_shot.ts";
+import type { ConnectInit, Platform } from "./options.ts";
+import type { Payload } from "./payload.ts";
+import type { PublishResult } from "./publication.ts";
 import { systemClock } from "./system_clock.ts";
 import { openTransport } from "./transports.ts";
+
+const PLATFORM: Platform = { open: openTransport, clock: systemClock };
 
 /**
  * Connects to the MQTT server at `url`, e.g. `mqtt://host` or `mqtt://user:password@host:port`, and resolves when the
@@ -50,10 +56,50 @@ import { openTransport } from "./transports.ts";
  * ```
  */
 export function connect(url: string | URL, init: ConnectInit = {}): Promise<Client> {
-  return Client.connect(url, init, { open: openTransport, clock: systemClock });
+  return Client.connect(url, init, PLATFORM);
+}
+
+/**
+ * Publishes one message to the topic in `url`, on a connection of its own, and resolves when the server has it. Who
+ * publishes more than now and then makes a client with {@linkcode connect}.
+ *
+ * Rejects as {@linkcode connect} and the client's `publish` do, and with {@linkcode MqttError} when the server refuses
+ * the message.
+ *
+ * @example
+ * ```ts
+ * import { publish } from "@x/mqtt/client";
+ *
+ * await publish("mqtt://127.0.0.1:1883/sensors/7/temperature", "21.5", { qos: 1, retain: true });
+ * ```
+ */
+export function publish(url: string | URL, payload: Payload, init: PublishInit = {}): Promise<PublishResult> {
+  return publishOnce(url, payload, init, PLATFORM);
+}
+
+/**
+ * The messages of the topic filter in `url`, on a connection of its own that the end of the loop closes. What the filter
+ * holds of `#` and `+` stands in the URL as it is.
+ *
+ * The loop throws what {@linkcode connect} rejects with, and what a subscription's loop throws.
+ *
+ * @example
+ * ```ts
+ * import { publish, subscribe } from "@x/mqtt/client";
+ *
+ * await publish("mqtt://127.0.0.1:1883/sensors/7/temperature", "21.5", { retain: true });
+ * for await (const message of subscribe("mqtt://127.0.0.1:1883/sensors/#")) {
+ *   console.log(message.topic, message.text());
+ *   break;
+ * }
+ * ```
+ */
+export function subscribe(url: string | URL, init: SubscribeInit = {}): AsyncGenerator<Message, void, undefined> {
+  return subscribeOnce(url, init, PLATFORM);
 }
 
 export * from "./common.ts";
+export type { PublishInit, SubscribeInit } from "./one_shot.ts";
 export { openTcp } from "./tcp.ts";
 export { openTransport } from "./transports.ts";
 

@@ -1,0 +1,33 @@
+/**
+ * What callers may hand in.
+ *
+ * @module
+ */
+
+import { MqttError } from "../codec/errors.ts";
+import type { QoS } from "../codec/packets.ts";
+import { ReasonCode } from "../codec/reason_codes.ts";
+import { assertTopicFilter } from "../codec/topic.ts";
+import type { SubscribeOptions } from "./subscription.ts";
+
+/** Throws `RangeError` for what is no QoS. */
+export function assertQoS(qos: QoS): void {
+  if (qos === 0 || qos === 1 || qos === 2) return;
+  throw new RangeError(`Cannot publish: QoS must be 0, 1 or 2, received ${qos}`);
+}
+
+/** Throws for filters that cannot be subscribed to: `TypeError`, `RangeError`, `MqttError` 0x8F and 0x82. */
+export function assertFilters(filters: readonly string[], { qos = 0, noLocal = false }: SubscribeOptions): void {
+  if (filters.length === 0) throw new TypeError("Cannot subscribe: there must be a topic filter, received none");
+  if (qos !== 0 && qos !== 1 && qos !== 2) {
+    throw new RangeError(`Cannot subscribe: QoS must be 0, 1 or 2, received ${qos}`);
+  }
+  for (const filter of filters) {
+    assertTopicFilter(filter);
+    if (!noLocal || !filter.startsWith("$share/")) continue;
+    throw new MqttError(
+      `Cannot subscribe: noLocal must be false for a shared subscription, received true for ${filter}`,
+      ReasonCode.ProtocolError,
+    );
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Listeners that know the events of a client.
+ *
+ * @module
+ */
+
+import type { ClientEventListener, ClientEventMap } from "./events.ts";
+
+/** An `EventTarget` whose events have types. */
+export class ClientEventTarget extends EventTarget {
+  #hasMessageListeners = false;
+
+  /** Whether somebody has ever listened to messages, so that each needs an event. */
+  protected get hasMessageListeners(): boolean {
+    return this.#hasMessageListeners;
+  }
+
+  /** Calls `listener` for each event of this name. */
+  override addEventListener<Name extends keyof ClientEventMap>(
+    type: Name,
+    listener: ClientEventListener<Name> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  /** The same for names that this client does not know. */
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    if (type === "message") this.#hasMessageListeners = true;
+    super.addEventListener(type, listener, options);
+  }
+
+  /** Takes a listener back. */
+  override removeEventListener<Name extends keyof ClientEventMap>(
+    type: Name,
+    listener: ClientEventListener<Name> | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  /** The same for names that this client does not know. */
+  override removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  override removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void {
+    super.removeEventListener(type, listener, options);
+  }
+}
