@@ -47,10 +47,18 @@ export class RetainedBatch implements Batch {
   readonly #publications: Iterator<Publication>;
   #next: Publication | undefined;
   readonly #maxQoS: QoS;
+  readonly #upgrade: boolean;
   readonly #subscriptionIds: readonly number[] | undefined;
 
-  constructor(publications: Iterator<Publication>, maxQoS: QoS, subscriptionIds: readonly number[] | undefined) {
+  /** `upgrade`: all go out with `maxQoS`, even those that were published with less. */
+  constructor(
+    publications: Iterator<Publication>,
+    maxQoS: QoS,
+    subscriptionIds: readonly number[] | undefined,
+    upgrade = false,
+  ) {
     this.#publications = publications;
+    this.#upgrade = upgrade;
     this.#maxQoS = maxQoS;
     this.#subscriptionIds = subscriptionIds;
   }
@@ -63,7 +71,7 @@ export class RetainedBatch implements Batch {
   peek(): Delivery | undefined {
     const publication = this.#current();
     if (publication === undefined) return undefined;
-    const qos = publication.qos < this.#maxQoS ? publication.qos : this.#maxQoS;
+    const qos = publication.qos < this.#maxQoS && !this.#upgrade ? publication.qos : this.#maxQoS;
     return new Delivery(publication, qos, true, this.#subscriptionIds, undefined);
   }
 

@@ -118,7 +118,8 @@ function retainedFor(core: BrokerCore, { subscription, isNew }: SubscribeResult)
   const { retainHandling, filter, key, qos, identifier } = subscription;
   if (filter !== key || retainHandling === 2 || (retainHandling === 1 && !isNew)) return undefined;
   const messages = core.retained.find(filter, core.clock);
-  const batch = new RetainedBatch(messages, qos, identifier === 0 ? undefined : [identifier]);
+  const identifiers = identifier === 0 ? undefined : [identifier];
+  const batch = new RetainedBatch(messages, qos, identifiers, core.options.upgradeOutgoingQoS);
   return batch.isEmpty ? undefined : batch;
 }
 
