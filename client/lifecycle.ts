@@ -21,6 +21,8 @@ export interface LifecycleOwner {
   onConnected(connack: ConnackPacket): void;
   onDisconnected(end: ConnectionEnd, reconnecting: boolean): void;
   onError(error: Error): void;
+  /** There will be no other connection. `error`: why, unless it was stopped. */
+  onEnded(error: Error | undefined): void;
 }
 
 /** Refusals that trying again does not change. */
@@ -70,28 +72,32 @@ export class Lifecycle {
     this.#stop.abort(reason);
   }
 
-  /** Runs to the end of the client; never rejects. The error: why, unless it was stopped. */
-  async run(): Promise<Error | undefined> {
-    let error: Error;
-    do {
-      error = await this.#connectOnce();
-      if (this.#stop.signal.aborted) break;
-    } while (await this.#waitToRetry(error));
-    this.#first.reject(this.#stop.signal.aborted ? this.#stop.signal.reason : error);
-    return this.#stop.signal.aborted ? undefined : error;
+  /** Runs to the end of the client; never rejects. */
+  async run(): Promise<void> {
+    for (;;) {
+      const { error, end } = await this.#connectOnce();
+      const isStopped = this.#stop.signal.aborted;
+      const wait = isStopped ? undefined : this.#nextWait(error);
+      if (wait === undefined) this.#owner.onEnded(isStopped ? undefined : error);
+      else this.#owner.onState({ kind: "waiting", retryAt: this.#settings.clock.now() + wait, error });
+      // The state is the new one when events tell what has happened.
+      if (end !== undefined) this.#owner.onDisconnected(end, wait !== undefined);
+      if (!isStopped) this.#owner.onError(error);
+      if (wait === undefined) return this.#first.reject(isStopped ? this.#stop.signal.reason : error);
+      await delay(this.#settings.clock, wait, this.#stop.signal).catch(() => {});
+    }
   }
 
-  /** One connection from its attempt to its end, and why it ended. */
-  async #connectOnce(): Promise<Error> {
+  /** One connection from its attempt to its end, and why it ended; `end` is undefined if there was none. */
+  async #connectOnce(): Promise<{ error: Error; end?: ConnectionEnd }> {
+    if (this.#stop.signal.aborted) return { error: asError(this.#stop.signal.reason) };
     this.#owner.onState({ kind: "connecting" });
     let connected: { connection: Connection; connack: ConnackPacket };
     try {
       connected = await this.#attempt();
-    } catch (thrown) {
-      const error = asError(thrown);
+    } catch (error) {
       this.#backoff?.attemptFailed();
-      if (!this.#stop.signal.aborted) this.#owner.onError(error);
-      return error;
+      return { error: asError(error) };
     }
     const { connection, connack } = connected;
     const since = this.#settings.clock.now();
@@ -100,11 +106,7 @@ export class Lifecycle {
     const end = await connection.run();
     this.#connection = undefined;
     this.#backoff?.connectionEnded(this.#settings.clock.now() - since);
-    const error = end.error ?? new Error("Connection closed");
-    const reconnecting = !this.#stop.signal.aborted && this.#mayRetry(error);
-    this.#owner.onDisconnected(end, reconnecting);
-    if (end.error !== undefined) this.#owner.onError(end.error);
-    return error;
+    return { error: end.error ?? new Error("Connection closed"), end };
   }
 
   async #announce(connection: Connection, connack: ConnackPacket): Promise<void> {
@@ -162,15 +164,9 @@ export class Lifecycle {
     return !FINAL_CODES.has(error.reasonCode);
   }
 
-  /** Waits for the time of the next attempt; false if there is to be none. */
-  async #waitToRetry(error: Error): Promise<boolean> {
-    if (!this.#mayRetry(error)) return false;
-    const milliseconds = this.#backoff?.next();
-    if (milliseconds === undefined) return false;
-    const { clock } = this.#settings;
-    this.#owner.onState({ kind: "waiting", retryAt: clock.now() + milliseconds, error });
-    await delay(clock, milliseconds, this.#stop.signal).catch(() => {});
-    return !this.#stop.signal.aborted;
+  /** How many milliseconds to wait for the next attempt; undefined if there is to be none. */
+  #nextWait(error: Error): number | undefined {
+    return this.#mayRetry(error) ? this.#backoff?.next() : undefined;
   }
 }
 

@@ -78,12 +78,12 @@ for (const reasonCode of [0x8b, 0x89, 0x98, 0x9f, 0xa0]) {
       const { client, peer } = await script.connect();
       const disconnected = new Promise<unknown[]>((resolve) => {
         client.addEventListener("disconnect", ({ reasonCode, reconnecting, properties, error }) => {
-          resolve([reasonCode, reconnecting, properties, error instanceof ServerError]);
+          resolve([reasonCode, reconnecting, properties, error instanceof ServerError, client.state.kind]);
         });
       });
       await peer.send({ type: "disconnect", reasonCode, properties: { reasonString: "later" } });
       await peer.expectClosed();
-      assertEquals(await disconnected, [reasonCode, true, { reasonString: "later" }, true]);
+      assertEquals(await disconnected, [reasonCode, true, { reasonString: "later" }, true, "waiting"]);
       const next = script.acceptWith();
       await script.passWait();
       await next;
