@@ -47,7 +47,7 @@ export class AccessWatch {
 }
 
 /** Topics with remembered answers, for a client that publishes to more than one. */
-const MAX_REMEMBERED = 64;
+const MAX_REMEMBERED = 256;
 
 /** What one session may do, as long as it has the same rules and permissions. */
 export class SessionAccess {
