@@ -8,6 +8,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { fileURLToPath } from "node:url";
 import { startBroker, type StartOptions } from "./brokers.ts";
 import type { BacklogJob } from "./load/backlog.ts";
 import type { FloodJob } from "./load/flood.ts";
@@ -132,6 +133,9 @@ async function main(): Promise<void> {
     }
     console.log(`| ${line.title} | ${cells.join(" | ")} |`);
   }
+  const opening = fileURLToPath(new URL("./durable_open.ts", import.meta.url));
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["run", "-A", opening] }).output();
+  console.log("\n" + new TextDecoder().decode(stdout));
   Deno.exit(0);
 }
 

@@ -9,6 +9,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+export type * from "../../broker/store.ts";
 import type {
   DeliveryState,
   Store,
@@ -30,6 +31,7 @@ export interface StoreUnderTest extends AsyncDisposable {
 
 /** One thing that a store must do. */
 export interface StoreCase {
+  /** What that is. */
   readonly name: string;
   /** Rejects if the store does not do it. */
   readonly run: () => Promise<void>;

@@ -1,0 +1,92 @@
+/**
+ * How long a broker takes to open a store of 1,000,000 queued and 100,000 retained messages, and what memory it takes.
+ *
+ * Run by `deno task bench durable`; alone, it prints one line.
+ *
+ * @module
+ */
+
+import { Broker } from "../../broker/mod.ts";
+import { SqliteStore } from "../../broker/sqlite_store.ts";
+import type { StoredMessage, StoreWrite } from "../../broker/store.ts";
+import { residentBytes } from "./proc.ts";
+
+const SESSIONS = 100;
+const QUEUED = 1_000_000;
+const RETAINED = 100_000;
+const PER_COMMIT = 10_000;
+
+const NO_BYTES = new Uint8Array(0);
+const PAYLOAD = new Uint8Array(100);
+
+function message(topic: string, retain: boolean): StoredMessage {
+  return { topic, qos: 1, retain, properties: NO_BYTES, payload: PAYLOAD, expiresAt: Infinity };
+}
+
+function* contents(): Iterable<StoreWrite> {
+  for (let id = 1; id <= SESSIONS; id++) {
+    const session = { id, clientId: `c${id}`, username: undefined, expiryInterval: 0xffff_ffff, endedAt: Date.now() };
+    yield { kind: "putSession", session };
+  }
+  for (let index = 0; index < QUEUED; index++) {
+    const id = SESSIONS + 1 + 2 * index;
+    yield { kind: "addMessage", id, references: 1, message: message("a/b/c", false) };
+    yield {
+      kind: "addDelivery",
+      delivery: {
+        session: 1 + index % SESSIONS,
+        position: id + 1,
+        message: id,
+        qos: 1,
+        retain: false,
+        subscriptionIds: undefined,
+        share: undefined,
+        size: PAYLOAD.length,
+        state: { phase: "queued" },
+      },
+    };
+  }
+  for (let index = 0; index < RETAINED; index++) {
+    yield { kind: "putRetained", message: message(`r/${index % 100}/${index}`, true) };
+  }
+}
+
+function fill(path: string): void {
+  using store = SqliteStore.open(path, { durability: "normal" });
+  let writes: StoreWrite[] = [];
+  for (const write of contents()) {
+    if (writes.push(write) < PER_COMMIT) continue;
+    store.commit(writes);
+    writes = [];
+  }
+  store.commit(writes);
+}
+
+async function open(path: string): Promise<string> {
+  const before = residentBytes(Deno.pid);
+  const start = performance.now();
+  using store = SqliteStore.open(path);
+  await using broker = new Broker({ store, maxQueuedMessages: QUEUED, sysInterval: 0 });
+  const seconds = (performance.now() - start) / 1000;
+  const { sessions, retained } = broker.counts();
+  if (sessions !== SESSIONS || retained !== RETAINED) throw new Error("Cannot open the store: something is missing");
+  const megabytes = (residentBytes(Deno.pid) - before) / 1e6;
+  return `${seconds.toFixed(1)} s, ${megabytes.toFixed(0)} MB`;
+}
+
+if (import.meta.main) {
+  // The broker has a process of its own, so that its memory is its own.
+  const [path] = Deno.args;
+  if (path !== undefined) console.log(await open(path));
+  else {
+    const folder = await Deno.makeTempDir({ prefix: "bench-" });
+    try {
+      fill(`${folder}/broker.db`);
+      const args = ["run", "-A", new URL(import.meta.url).pathname, `${folder}/broker.db`];
+      const { stdout } = await new Deno.Command(Deno.execPath(), { args, stderr: "inherit" }).output();
+      console.log(`1,000,000 queued and 100,000 retained messages open in ${new TextDecoder().decode(stdout).trim()}`);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  }
+}
