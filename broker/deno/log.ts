@@ -78,11 +78,9 @@ export class ProgramLog implements LogSink {
       if (destination.kind === "topic") this.#toTopic = true;
       else this.#writers.set(destination.kind, before.get(destination.kind) ?? new LogWriter(open(destination, file)));
     }
-    if (file !== undefined) {
-      // What waits for the old file still goes there.
-      before.get("file")?.close(1_000);
-      this.#writers.set("file", new LogWriter(file));
-    }
+    if (file !== undefined) this.#writers.set("file", new LogWriter(file));
+    // What waits for the old file, and for others that are wanted no more, still goes there.
+    for (const [kind, writer] of before) if (this.#writers.get(kind) !== writer) void writer.close(1_000);
     this.#settings = settings;
     this.#types = new Set(settings.types);
   }
@@ -107,7 +105,11 @@ export class ProgramLog implements LogSink {
 function openFile(destinations: readonly LogDestination[]): LogTarget | undefined {
   const destination = destinations.find((each) => each.kind === "file");
   if (destination?.kind !== "file") return undefined;
-  return Deno.openSync(destination.path, { append: true, create: true, mode: 0o640 });
+  try {
+    return Deno.openSync(destination.path, { append: true, create: true, mode: 0o640 });
+  } catch (error) {
+    throw new Error(`Cannot open log file ${destination.path}: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 function open(destination: LogDestination, file: LogTarget | undefined): LogTarget {

@@ -36,7 +36,6 @@ function apply(program: RunningProgram, configuration: Configuration, log: Progr
   log.configure(configuration.log);
   for (const listener of listeners) listener.reload();
   const changed = security.reload();
-  broker.update({ ...configuration.options, ...fixed });
   const successors = new Map<ListenerPolicy, ListenerConfiguration>();
   for (const [index, listener] of started.listeners.entries()) {
     const live = policies[index];
@@ -45,6 +44,8 @@ function apply(program: RunningProgram, configuration: Configuration, log: Progr
     replace(live, { ...now.policy, ...security.hooksFor(now) });
     successors.set(live, now);
   }
+  // Last, as answers that were remembered by the old rules end with it.
+  broker.update({ ...configuration.options, ...fixed });
   for (const warning of configuration.warnings) log.write("warning", describe(warning));
   if (successors.size < policies.length || policies.length < configuration.listeners.length) {
     log.write("warning", "Listeners were added or removed, which needs a restart.");

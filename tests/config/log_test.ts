@@ -5,7 +5,7 @@ import { formatLine, strftime } from "../../broker/deno/log_format.ts";
 import { LogWriter } from "../../broker/deno/log_writer.ts";
 import { syslogLine } from "../../broker/deno/syslog.ts";
 import { bounded } from "../support/broker.ts";
-import { repository } from "../support/process.ts";
+import { repository, runProcess } from "../support/process.ts";
 import { freePort } from "../support/ports.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { OPEN, startConfigured } from "./program.ts";
@@ -116,6 +116,16 @@ Deno.test("broker log: a pipe that nobody reads neither stops nor slows the brok
     child.kill("SIGTERM");
     await reader.cancel();
     assertEquals((await child.status).code, 0);
+  }, WATCHDOG));
+
+Deno.test("broker log: a file that cannot be opened ends the start with its name", () =>
+  bounded(async () => {
+    const path = await Deno.makeTempFile();
+    await Deno.writeTextFile(path, "user root\nlog_dest file /nowhere/log\n");
+    const { code, stderr } = await runProcess(Deno.execPath(), ["run", "-A", "broker/mod.ts", "-c", path]);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "Cannot open log file /nowhere/log: ");
+    await Deno.remove(path);
   }, WATCHDOG));
 
 Deno.test("broker log: JSON, one object a line", () =>

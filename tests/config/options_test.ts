@@ -71,6 +71,9 @@ Deno.test(
     await client.expect("publish", { topic: "a", qos: 1 });
     await client.expect("publish", { topic: "b", qos: 2 });
     await client.expect("publish", { topic: "c", qos: 0 });
+    await sender.publish("r", "kept", { retain: true });
+    await client.subscribe("r", { qos: 2 });
+    await client.expect("publish", { topic: "r", qos: 2, retain: true });
   }),
 );
 

@@ -15,6 +15,8 @@ export interface ConfiguredBroker extends AsyncDisposable {
   readonly folder: string;
   /** Writes the configuration anew; `{port}` and `{folder}` stand for this broker's. */
   configure(lines: readonly string[]): Promise<void>;
+  /** Starts it again; whoever calls this stops it. */
+  restart(): RunningProcess;
   /** Has it read its configuration again, and waits until it has done so. */
   reload(): Promise<void>;
 }
@@ -36,13 +38,15 @@ export async function startConfigured(
     return Deno.writeTextFile(path, text);
   };
   await configure(lines);
-  const process = new RunningProcess(Deno.execPath(), ["run", "-A", "broker/mod.ts", "-c", path, ...args]);
+  const start = () => new RunningProcess(Deno.execPath(), ["run", "-A", "broker/mod.ts", "-c", path, ...args]);
+  const process = start();
   let reloads = 0;
   const broker: ConfiguredBroker = {
     process,
     port,
     folder,
     configure,
+    restart: start,
     async reload() {
       Deno.kill(process.pid, "SIGHUP");
       await process.waitForLines(/(Config reloaded|Cannot reload: .*)\.?$/, ++reloads);

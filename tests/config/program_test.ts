@@ -164,13 +164,7 @@ Deno.test("broker cli: persistence keeps sessions in a database in persistence_l
     await client.disconnect();
     await broker.process.stop();
     await Deno.stat(`${broker.folder}/mine.sqlite`);
-    await using again = new RunningProcess(Deno.execPath(), [
-      "run",
-      "-A",
-      "broker/mod.ts",
-      "-c",
-      `${broker.folder}/mosquitto.conf`,
-    ]);
+    await using again = broker.restart();
     await again.waitForLine(/ running$/);
     await using back = await RawClient.connect(broker.port, options);
     assertEquals(back.connack?.sessionPresent, true);

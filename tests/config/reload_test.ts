@@ -2,6 +2,7 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { bounded } from "../support/broker.ts";
+import { CertificateAuthority, hasOpenssl, SERVER } from "../support/certificates.ts";
 import { hasProgram } from "../support/mosquitto.ts";
 import { runProcess } from "../support/process.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -111,5 +112,71 @@ Deno.test({
       const log = await Deno.readTextFile(`${broker.folder}/log`);
       assertStringIncludes(log, "Received PINGREQ from heard\n");
       assertMatch(log, / terminating\n/);
+    }, WATCHDOG),
+});
+
+Deno.test({
+  name: "broker config: SIGHUP takes up access rules, for subscriptions that are there as well",
+  ignore,
+  fn: () =>
+    bounded(async () => {
+      await using broker = await startConfigured(OPEN);
+      const acl = `${broker.folder}/acl`;
+      await using client = await RawClient.connect(broker.port, { clientId: "a" });
+      await client.subscribe("#", { qos: 0 });
+      await client.publish("free", "1");
+      await client.expect("publish", { topic: "free" });
+      await Deno.writeTextFile(acl, "topic readwrite open\ntopic write closed\n");
+      await broker.configure([...OPEN, "acl_file {folder}/acl"]);
+      await broker.reload();
+      for (const topic of ["free", "closed", "open"]) await client.publish(topic, "2");
+      await client.expect("publish", { topic: "open" });
+      assertEquals(await client.barrier(), []);
+      await Deno.writeTextFile(acl, "topic readwrite closed\n");
+      await broker.reload();
+      for (const topic of ["open", "closed"]) await client.publish(topic, "3");
+      await client.expect("publish", { topic: "closed", payload: "3" });
+      assertEquals(await client.barrier(), []);
+      await Deno.writeTextFile(acl, "topic sometimes closed\n");
+      await broker.reload();
+      assertMatch(broker.process.stderr, /Cannot reload: .*acl/);
+      await client.publish("closed", "4");
+      await client.expect("publish", { topic: "closed", payload: "4" });
+    }, WATCHDOG),
+});
+
+Deno.test({
+  name: "broker config: SIGHUP takes up certificates, and connections go on",
+  ignore: ignore || !hasOpenssl,
+  fn: () =>
+    bounded(async () => {
+      await using broker = await startConfigured(OPEN);
+      const lines = [...OPEN, "certfile {folder}/server.crt", "keyfile {folder}/server.key"];
+      await broker.process.stop();
+      const install = async (authority: CertificateAuthority) => {
+        const { certFile, keyFile } = await authority.issue({ subject: "/CN=localhost", extensions: SERVER });
+        await Deno.copyFile(certFile, `${broker.folder}/server.crt`);
+        await Deno.copyFile(keyFile, `${broker.folder}/server.key`);
+        return [await Deno.readTextFile(authority.caFile)];
+      };
+      await using first = await CertificateAuthority.create("First");
+      await using second = await CertificateAuthority.create("Second");
+      const firstCa = await install(first);
+      await broker.configure(lines);
+      await using process = broker.restart();
+      await process.waitForLine(/ running$/);
+      const connect = (caCerts: string[]) => Deno.connectTls({ hostname: "localhost", port: broker.port, caCerts });
+      using before = await connect(firstCa);
+      await before.handshake();
+      const secondCa = await install(second);
+      Deno.kill(process.pid, "SIGHUP");
+      await process.waitForLine(/Config reloaded\.$/);
+      using after = await connect(secondCa);
+      await after.handshake();
+      await before.write(Uint8Array.fromHex("100f00044d5154540402003c0003616263"));
+      const answer = new Uint8Array(4);
+      await before.read(answer);
+      assertEquals(answer.toHex(), "20020000");
+      await process.stop();
     }, WATCHDOG),
 });
