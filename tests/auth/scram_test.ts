@@ -12,7 +12,8 @@ import {
   parseServerFirst,
   saslPrep,
 } from "../../engine/scram_messages.ts";
-import { withBroker } from "../support/broker.ts";
+import { startBroker, withBroker } from "../support/broker.ts";
+import { connect, ServerError } from "../../client/mod.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
@@ -240,4 +241,23 @@ Deno.test("broker scram: over AUTH packets, again when the client wants, and nev
     await thief.send({ type: "auth", reasonCode: 0x18, properties: { ...method, authenticationData: guess } });
     await thief.expectRefused(0x87);
   })();
+});
+
+Deno.test("broker client scram: our client proves who it is, again without a new connection, and trusts no other server", async () => {
+  const users = await credentials("ann", "secret");
+  await using running = await startBroker({ ...scram(users), sysInterval: 0 });
+  const url = `mqtt://127.0.0.1:${running.port}`;
+  const authentication = clientScram({ username: "ann", password: "secret" });
+  await using client = await connect(url, { authentication, reconnect: false });
+  await client.reauthenticate();
+  await client.publish("a", "still here", { qos: 1 });
+  const wrong = clientScram({ username: "ann", password: "guess" });
+  const error = await assertRejects(() => connect(url, { authentication: wrong, reconnect: false }), ServerError);
+  assertEquals(error.reasonCode, 0x87);
+  const greedy = await assertRejects(() =>
+    connect(url, {
+      authentication: clientScram({ username: "ann", password: "secret", minIterations: 100_000 }),
+      reconnect: false,
+    }), Error);
+  assert(greedy.message.includes("iterations") || String(greedy.cause).includes("iterations"), String(greedy));
 });
