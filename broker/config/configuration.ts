@@ -16,7 +16,9 @@ export interface Configuration {
   readonly listeners: readonly ListenerConfiguration[];
   /** Whether the file names no listener: then one is opened that can be reached from this machine only. */
   readonly isLocalOnly: boolean;
+  /** What is logged. */
   readonly log: LogConfiguration;
+  /** What outlives the broker. */
   readonly persistence: PersistenceConfiguration;
   /** Whether sockets send small packets at once; undefined: the file does not say. */
   readonly setTcpNoDelay: boolean | undefined;
@@ -26,6 +28,7 @@ export interface Configuration {
   readonly user: string | undefined;
   /** Connections to other brokers. */
   readonly bridges: readonly BridgeConfiguration[];
+  /** What is done differently from what the file asks for. */
   readonly warnings: readonly Remark[];
 }
 
@@ -44,8 +47,11 @@ export type ListenerAddress =
   /** `hostname` undefined: all interfaces, over IPv4 and IPv6 if `family` does not say which. */
   | {
     readonly kind: "tcp";
+    /** 1 to 65,535, or from the command line also 0 for any free one. */
     readonly port: number;
+    /** Address or name. */
     readonly hostname: string | undefined;
+    /** `socket_domain`. */
     readonly family: "ipv4" | "ipv6" | undefined;
     /** Name of the network interface. */
     readonly bindInterface: string | undefined;
@@ -54,7 +60,9 @@ export type ListenerAddress =
 
 /** Certificates of a listener; all of them paths of PEM files. */
 export interface TlsConfiguration {
+  /** The server's certificate. */
   readonly certFile: string;
+  /** Its private key. */
   readonly keyFile: string;
   /** Authorities whose client certificates are trusted. */
   readonly caFile: string | undefined;
@@ -64,6 +72,7 @@ export interface TlsConfiguration {
   readonly crlFile: string | undefined;
   /** The oldest version that is accepted. */
   readonly minimumVersion: "TLSv1.2" | "TLSv1.3";
+  /** Whether clients must show one. */
   readonly requireCertificate: boolean;
 }
 
@@ -71,7 +80,9 @@ export interface TlsConfiguration {
 export interface ListenerConfiguration {
   /** Where it begins. */
   readonly place: Place;
+  /** Where it listens. */
   readonly address: ListenerAddress;
+  /** What it speaks. */
   readonly protocol: "mqtt" | "websockets";
   /** Folder of files that are served beside the WebSocket. */
   readonly httpDir: string | undefined;
@@ -79,6 +90,7 @@ export interface ListenerConfiguration {
   readonly tls: TlsConfiguration | undefined;
   /** What the broker does for its connections. */
   readonly policy: ListenerPolicy;
+  /** Files about users. */
   readonly security: SecurityConfiguration;
 }
 
@@ -106,7 +118,9 @@ export type LogDestination =
 export interface LogConfiguration {
   /** None: nothing is logged. Undefined: nothing was said. */
   readonly destinations: readonly LogDestination[] | undefined;
+  /** Which lines. */
   readonly types: readonly LogType[];
+  /** Whether the time stands before each line. */
   readonly timestamp: boolean;
   /** For `strftime`; undefined for the seconds since 1970. */
   readonly timestampFormat: string | undefined;
@@ -116,15 +130,20 @@ export interface LogConfiguration {
 
 /** Whether sessions and messages outlive the broker, and where. */
 export interface PersistenceConfiguration {
+  /** Whether anything does. */
   readonly enabled: boolean;
   /** Folder, without a slash at the end; undefined for the current one. */
   readonly location: string | undefined;
+  /** Name of the file. */
   readonly file: string;
 }
 
 /** A `connection` of the file: options by name, each as often as it stands there. */
 export interface BridgeConfiguration {
+  /** Where it begins. */
   readonly place: Place;
+  /** What stands behind `connection`. */
   readonly name: string;
+  /** Its options. */
   readonly values: Readonly<Record<string, readonly string[]>>;
 }

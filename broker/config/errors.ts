@@ -14,6 +14,7 @@ export interface Place {
 
 /** Something to be said about a line. */
 export interface Remark {
+  /** The line. */
   readonly place: Place;
   /** For an error: what must be and what was received. For a warning: what happens instead. */
   readonly message: string;
@@ -21,10 +22,12 @@ export interface Remark {
 
 /** A configuration that must not be used as it is. The message names file and line of each problem. */
 export class ConfigurationError extends Error {
+  /** Always `ConfigurationError`. */
   override readonly name = "ConfigurationError";
   /** What is wrong, in the order of the file. */
   readonly problems: readonly Remark[];
 
+  /** An error about all of these. */
   constructor(problems: readonly Remark[]) {
     super(problems.map(describe).join("\n"));
     this.problems = problems;

@@ -5,6 +5,8 @@
  * @module
  */
 
+export type { BrokerOptions } from "../options.ts";
+export type { ListenerPolicy } from "../listener_policy.ts";
 export type * from "./configuration.ts";
 export { ConfigurationError, describe, type Place, type Remark } from "./errors.ts";
 export { type ConfigurationSource, parseConfiguration, type ParseOptions } from "./parse.ts";
