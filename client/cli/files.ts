@@ -19,8 +19,10 @@ export async function readText(path: string): Promise<string> {
 export async function readCertificates(folder: string): Promise<string[]> {
   const texts: string[] = [];
   try {
-    for await (const { name, isDirectory } of Deno.readDir(folder)) {
-      const text = isDirectory ? "" : await Deno.readTextFile(`${folder}/${name}`);
+    for await (const { name } of Deno.readDir(folder)) {
+      const path = `${folder}/${name}`;
+      // Links, as such folders hold them, count as what they lead to.
+      const text = (await Deno.stat(path)).isFile ? await Deno.readTextFile(path) : "";
       if (text.includes("-----BEGIN CERTIFICATE-----")) texts.push(text);
     }
   } catch (cause) {

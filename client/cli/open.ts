@@ -143,6 +143,10 @@ function connectError(config: Config, error: unknown): CommandError {
   if (error instanceof Deno.errors.ConnectionRefused || hasCode(error, "ECONNREFUSED")) {
     return new CommandError("Error: Connection refused", ExitCode.Failure, { cause: error });
   }
+  if (error instanceof Deno.errors.ConnectionReset || hasCode(error, "ECONNRESET")) return lostError(error);
+  if (hasCode(error, "ENOENT")) {
+    return new CommandError("Error: No such file or directory", ExitCode.Failure, { cause: error });
+  }
   const text = error instanceof Error ? error.message : String(error);
   if (hasCode(error, "ENOTFOUND") || text.startsWith("failed to lookup address")) {
     return new CommandError("Unable to connect (Lookup error.).", ExitCode.Failure, { cause: error });

@@ -84,13 +84,18 @@ class Run {
     if (subscription === undefined) return;
     try {
       const codes = await subscription.ready;
-      if (show) this.#terminal.write(`Subscribed (mid: 1): ${codes.join(", ")}\n`);
+      if (show) this.#showAnswer(codes);
     } catch (error) {
       if (!(error instanceof MqttError)) return; // ended before the answer
-      if (show) this.#terminal.write(`Subscribed (mid: 1): ${error.reasonCode}\n`);
+      if (show) this.#showAnswer([error.reasonCode]);
       if (this.#config.quiet) throw new CommandError("", ExitCode.Success);
       throw new CommandError("All subscription requests were denied.", ExitCode.Success, { cause: error });
     }
+  }
+
+  #showAnswer(codes: readonly number[]): void {
+    this.#terminal.write(`Subscribed (mid: 1): ${codes.join(", ")}\n`);
+    this.#terminal.flush();
   }
 
   /** What the server has of an earlier connection is given back by having it, and giving it back. */
