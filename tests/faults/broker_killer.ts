@@ -34,6 +34,8 @@ export class MortalBroker implements AsyncDisposable {
   /** Starts the broker, and waits until it listens. */
   async start(): Promise<void> {
     this.#running = await startBrokerProcess([...this.#arguments]);
+    // It listens on a port of its own choice, too, and on that one first.
+    await this.#running.process.waitForLine(/ version \S+ running$/);
   }
 
   /** Ends the broker as a power switch would end its process: no handler runs, nothing is flushed. */
