@@ -43,6 +43,7 @@ export async function startProgram(
   const isService = args.configFile !== undefined;
   if (isService) logUser(log, dropPrivileges(configuration.user));
   if (configuration.pidFile !== undefined) opened.defer(writePidFile(configuration.pidFile));
+  warnOfForeignDatabase(configuration, log);
   const store = await openStore(configuration, args);
   if (store !== undefined) opened.defer(() => store.close());
   const fixed: BrokerOptions = {
@@ -116,6 +117,22 @@ async function openStore({ persistence }: Configuration, args: RunArguments): Pr
 function memoryUsed(): number {
   const { heapUsed, external } = Deno.memoryUsage();
   return heapUsed + external;
+}
+
+/** Whoever comes from Mosquitto should know that sessions do not come along. */
+function warnOfForeignDatabase({ persistence }: Configuration, log: ProgramLog): void {
+  if (!persistence.enabled || exists(databaseOf(persistence))) return;
+  const { location, file } = persistence;
+  const foreign = location === undefined ? file : `${location}/${file}`;
+  if (exists(foreign)) log.write("warning", `${foreign} is a database of Mosquitto, which is not read.`);
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 /** Beside Mosquitto's own file, which has another form. */

@@ -171,6 +171,17 @@ Deno.test("broker cli: persistence keeps sessions in a database in persistence_l
     await again.stop();
   }, WATCHDOG));
 
+Deno.test("broker cli: a database of Mosquitto is left alone, with a warning", () =>
+  bounded(async () => {
+    const folder = await Deno.makeTempDir();
+    await Deno.writeTextFile(`${folder}/mosquitto.db`, "Mosquitto's");
+    await using broker = await startConfigured([...OPEN, "persistence true", `persistence_location ${folder}`]);
+    await broker.process.waitForLine(/mosquitto\.db is a database of Mosquitto, which is not read\.$/);
+    await broker.process.stop();
+    assertEquals(await Deno.readTextFile(`${folder}/mosquitto.db`), "Mosquitto's");
+    await Deno.remove(folder, { recursive: true });
+  }, WATCHDOG));
+
 Deno.test({
   name: "broker cli: SIGUSR1 and SIGUSR2 are answered in the log",
   ignore: Deno.build.os === "windows",
