@@ -6,7 +6,6 @@
 
 import { reasonCodeName } from "../codec/reason_codes.ts";
 import type { Clock } from "../engine/clock.ts";
-import type { Timers } from "../engine/timers.ts";
 import type { ClientInfo } from "./hooks.ts";
 import type { LogSink } from "./log.ts";
 import type { DenialCounts } from "./metrics.ts";
@@ -18,7 +17,6 @@ export type RefusalKind = "connections" | "publications" | "subscriptions";
 export interface AuditEnvironment {
   readonly log: LogSink;
   readonly clock: Clock;
-  readonly timers: Timers;
   readonly metrics: { readonly refused: DenialCounts };
 }
 
@@ -26,8 +24,8 @@ export interface AuditEnvironment {
 const BURST = 20;
 /** Lines of one kind a second after that. */
 const RATE = 5;
-/** Milliseconds from the first line that was left out to the line that says how many were. */
-const SUMMARY_DELAY = 10_000;
+/** Milliseconds between lines that say how many were left out, as long as refusals come. */
+const SUMMARY_INTERVAL = 10_000;
 /** Characters of a text from a client in a line. */
 const MAX_SHOWN = 200;
 
@@ -37,7 +35,7 @@ export class Audit {
   /** One for each kind, so that a flood of one hides none of the others. */
   readonly #budgets: Record<RefusalKind, Budget>;
   #leftOut: Record<RefusalKind, number> = { connections: 0, publications: 0, subscriptions: 0 };
-  #summaryIsDue = false;
+  #summarizedAt = -Infinity;
 
   constructor(environment: AuditEnvironment) {
     this.#environment = environment;
@@ -78,25 +76,24 @@ export class Audit {
   #isToBeWritten(kind: RefusalKind): boolean {
     const { metrics } = this.#environment;
     metrics.refused[kind]++;
-    if (this.#budgets[kind].take()) return true;
+    if (this.#budgets[kind].take()) {
+      if (this.#environment.clock.now() - this.#summarizedAt >= SUMMARY_INTERVAL) this.summarize();
+      return true;
+    }
     metrics.refused.notLogged++;
     this.#leftOut[kind]++;
-    this.#announceSummary();
     return false;
   }
 
-  #announceSummary(): void {
-    if (this.#summaryIsDue) return;
-    this.#summaryIsDue = true;
-    const { timers, clock } = this.#environment;
-    timers.schedule(clock.now() + SUMMARY_DELAY, () => {
-      this.#summaryIsDue = false;
-      const { connections, publications, subscriptions } = this.#leftOut;
-      this.#leftOut = { connections: 0, publications: 0, subscriptions: 0 };
-      this.#write(
-        `Refusals that were not logged: ${connections} connections, ${publications} publications, ${subscriptions} subscriptions`,
-      );
-    });
+  /** Writes how many refusals were left out since the last time, if any were. */
+  summarize(): void {
+    const { connections, publications, subscriptions } = this.#leftOut;
+    if (connections + publications + subscriptions === 0) return;
+    this.#summarizedAt = this.#environment.clock.now();
+    this.#leftOut = { connections: 0, publications: 0, subscriptions: 0 };
+    this.#write(
+      `Refusals that were not logged: ${connections} connections, ${publications} publications, ${subscriptions} subscriptions`,
+    );
   }
 
   #write(line: string): void {

@@ -228,6 +228,7 @@ export class Broker implements AsyncDisposable {
     this.#core.journal?.close();
     this.#core.timers.close();
     this.#core.accessWatch.close();
+    this.#core.audit.summarize();
   }
 
   /** The same as {@linkcode close}. */

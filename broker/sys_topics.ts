@@ -80,6 +80,7 @@ export class SysTopics {
     this.#publish("uptime", `${Math.floor((clock.now() - this.#startedAt) / 1000)} seconds`);
     this.#publishClients();
     this.#publishMessages();
+    this.#core.audit.summarize();
     this.#publishLoads(options.sysInterval);
     this.#timer = timers.schedule(clock.now() + options.sysInterval * 1000, () => this.#publishAll());
   }
