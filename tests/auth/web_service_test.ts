@@ -1,6 +1,5 @@
 /** Users that a web service knows, through the hooks, as the documentation shows. */
 
-import { assertEquals } from "@std/assert";
 import { type ConnectDecision, type ConnectRequest, ReasonCode } from "../../broker/mod.ts";
 import { withBroker } from "../support/broker.ts";
 import { publishPacket } from "../support/raw_packets.ts";
