@@ -5,6 +5,7 @@
  */
 
 import { Framer } from "../codec/framer.ts";
+import { lostError } from "./errors.ts";
 
 /** The receiving half of a connection. */
 export class FrameReader {
@@ -19,14 +20,25 @@ export class FrameReader {
     this.#reader.closed.catch(() => {});
   }
 
-  /** Waits for the next packet; false at the end of the stream. Throws `MqttError` 0x81, 0x95 for what is no packet. */
+  /**
+   * Waits for the next packet; false at the end of the stream. Throws `MqttError` 0x81, 0x95 for what is no packet, and
+   * `ConnectionLostError` when the transport breaks.
+   */
   async next(): Promise<boolean> {
     while (!this.framer.next()) {
-      const { done, value } = await this.#reader.read();
-      if (done) return false;
-      this.framer.push(value);
+      const chunk = await this.#read();
+      if (chunk === undefined) return false;
+      this.framer.push(chunk);
     }
     return true;
+  }
+
+  async #read(): Promise<Uint8Array | undefined> {
+    try {
+      return (await this.#reader.read()).value;
+    } catch (error) {
+      throw lostError(error);
+    }
   }
 
   /** Throws away what still comes, up to the end of the stream or its failure; never rejects. */
