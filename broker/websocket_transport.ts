@@ -58,9 +58,12 @@ class ServerWebSocket {
       cancel: (reason) => this.#break(reason),
     }, { highWaterMark: 0 });
     this.writable = new WritableStream({
+      start: (controller) => {
+        // `abort` is called when the write in flight has ended, which it may never do.
+        controller.signal.addEventListener("abort", () => this.#break(controller.signal.reason));
+      },
       write: (chunk) => this.#write(chunk),
       close: () => this.#close(CloseCode.Normal),
-      abort: (reason) => this.#break(reason),
     });
   }
 

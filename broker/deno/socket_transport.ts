@@ -9,7 +9,7 @@ import type { Peer, Transport } from "../../engine/transport.ts";
 /** An idle connection holds a read buffer of this size. */
 const SMALLEST_READ = 512;
 /** A busy one grows up to this. */
-const LARGEST_READ = 262_144;
+const LARGEST_READ = 131_072;
 /** So many reads in a row that would have fitted a quarter of the buffer make it shrink. */
 const QUIET_READS = 16;
 
@@ -85,6 +85,10 @@ function readableOf(conn: Deno.Conn, life: Life): ReadableStream<Uint8Array> {
 
 function writableOf(conn: Deno.Conn, life: Life): WritableStream<Uint8Array> {
   return new WritableStream({
+    start(controller) {
+      // `abort` is called when the write in flight has ended, which it may never do.
+      controller.signal.addEventListener("abort", () => life.close());
+    },
     async write(chunk) {
       let written = await conn.write(chunk);
       while (written < chunk.length) written += await conn.write(chunk.subarray(written));
@@ -96,6 +100,5 @@ function writableOf(conn: Deno.Conn, life: Life): WritableStream<Uint8Array> {
         life.endDirection();
       }
     },
-    abort: () => life.close(),
   });
 }

@@ -19,7 +19,8 @@ import { nodeTls, type TlsContext } from "./tls_context.ts";
 
 /** Shakes hands; resolves with the decrypted connection. Rejects, and breaks the connection, when that fails. */
 export async function acceptTls(transport: Transport, context: TlsContext): Promise<Transport> {
-  const stream = duplexOf(transport);
+  const wire = new Wire();
+  const stream = duplexOf(transport, wire);
   const { requireCertificate, secureContext, byServerName, revocationLists } = context;
   const { TLSSocket } = nodeTls();
   const socket = new TLSSocket(stream, {
@@ -33,7 +34,7 @@ export async function acceptTls(transport: Transport, context: TlsContext): Prom
     await handshake(socket, stream);
     const certificate = requireCertificate ? verifiedCertificate(socket, revocationLists) : undefined;
     const peer = { ...transport.peer, protocol: "tls", certificate } as const;
-    return { ...transport, ...streamsOf(socket), peer };
+    return { ...transport, ...streamsOf(socket, wire), peer };
   } catch (error) {
     socket.destroy();
     stream.destroy();
@@ -80,27 +81,64 @@ function verifyError(socket: TLSSocket): string | undefined {
   return answer instanceof Error ? answer.message : String(answer);
 }
 
+/**
+ * What both sides have to know of each other, as Deno's TLS does not tell: to it, pausing a socket means that what comes
+ * piles up in it; so nothing more is read below as long as nobody reads above. And what is written above after the
+ * connection has broken below seems to succeed.
+ */
+export class Wire {
+  /** Why nothing can be sent any more. */
+  failure: Error | undefined;
+  // The handshake reads for itself.
+  #isOn = true;
+  #waiting: (() => void) | undefined;
+
+  /** Has the next encrypted bytes read. */
+  turnOn(): void {
+    this.#isOn = true;
+    this.#waiting?.();
+    this.#waiting = undefined;
+  }
+
+  /** Decrypted bytes are there. */
+  turnOff(): void {
+    this.#isOn = false;
+  }
+
+  /** Calls `task` as soon as bytes are wanted. */
+  await(task: () => void): void {
+    if (this.#isOn) task();
+    else this.#waiting = task;
+  }
+}
+
 /** The encrypted side: a transport as a stream of Node's. */
-function duplexOf({ readable, writable }: Transport): Duplex {
+export function duplexOf({ readable, writable }: Transport, wire: Wire): Duplex {
   const { Duplex } = process.getBuiltinModule("node:stream");
   const reader = readable.getReader();
   const writer = writable.getWriter();
   writer.closed.catch(() => {});
+  const read = (stream: Duplex) =>
+    reader.read().then(
+      // The chunk is read over; Node keeps it.
+      ({ value, done }) => void stream.push(done ? null : value.slice()),
+      (error) => void stream.destroy(error),
+    );
   return new Duplex({
     read() {
-      // The chunk is read over; Node keeps it.
-      reader.read().then(
-        ({ value, done }) => void this.push(done ? null : value.slice()),
-        (error) => this.destroy(error),
-      );
+      wire.await(() => read(this));
     },
     write(chunk, _encoding, done) {
-      writer.write(chunk).then(() => done(), done);
+      writer.write(chunk).then(() => done(), (error) => {
+        wire.failure = error;
+        done(error);
+      });
     },
     final(done) {
       writer.close().then(() => done(), done);
     },
     destroy(error, done) {
+      wire.failure ??= error ?? closedError();
       writer.abort(error).catch(() => {});
       reader.cancel(error).catch(() => {});
       done(error);
@@ -109,34 +147,46 @@ function duplexOf({ readable, writable }: Transport): Duplex {
 }
 
 /** The decrypted side. */
-function streamsOf(socket: TLSSocket): Pick<Transport, "readable" | "writable"> {
-  let state: "open" | "ended" = "open";
-  const readable = new ReadableStream<Uint8Array>({
+export function streamsOf(socket: TLSSocket, wire: Wire): Pick<Transport, "readable" | "writable"> {
+  return { readable: readableOf(socket, wire), writable: writableOf(socket, wire) };
+}
+
+function readableOf(socket: TLSSocket, wire: Wire): ReadableStream<Uint8Array> {
+  let isOpen = true;
+  return new ReadableStream({
     start(controller) {
       const end = (act: () => void) => {
-        if (state === "ended") return;
-        state = "ended";
-        act();
+        if (isOpen) act();
+        isOpen = false;
       };
+      wire.turnOff();
       socket.on("data", (chunk: Uint8Array) => {
-        socket.pause();
-        if (state === "open") controller.enqueue(chunk);
+        wire.turnOff();
+        // A plain array: the `slice` of Node's own kind does not copy.
+        if (isOpen) controller.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
       });
       socket.on("end", () => end(() => controller.close()));
       socket.on("error", (error) => end(() => controller.error(error)));
-      socket.on("close", () => end(() => controller.error(new Error("the connection is broken"))));
-      socket.pause();
+      socket.on("close", () => end(() => controller.error(closedError())));
     },
-    pull: () => void socket.resume(),
+    pull: () => wire.turnOn(),
     cancel() {
-      state = "ended";
+      isOpen = false;
       socket.destroy();
     },
   }, { highWaterMark: 0 });
-  const writable = new WritableStream<Uint8Array>({
+}
+
+function writableOf(socket: TLSSocket, wire: Wire): WritableStream<Uint8Array> {
+  return new WritableStream({
+    start(controller) {
+      // `abort` is called when the write in flight has ended, which it may never do.
+      controller.signal.addEventListener("abort", () => socket.destroy());
+    },
     write: (chunk) =>
       new Promise((resolve, reject) => {
-        if (socket.destroyed) return reject(new Error("Cannot write: the connection is closed"));
+        if (chunk.length === 0) return resolve();
+        if (socket.destroyed || wire.failure !== undefined) return reject(wire.failure ?? closedError());
         socket.write(chunk, (error) => error ? reject(error) : resolve());
       }),
     close: () =>
@@ -145,7 +195,9 @@ function streamsOf(socket: TLSSocket): Pick<Transport, "readable" | "writable"> 
         socket.once("close", () => resolve());
         socket.end(() => resolve());
       }),
-    abort: () => void socket.destroy(),
   });
-  return { readable, writable };
+}
+
+function closedError(): Error {
+  return new Error("Cannot go on: the connection is closed");
 }

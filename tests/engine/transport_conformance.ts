@@ -116,16 +116,17 @@ const TESTS: Readonly<Record<string, (one: Transport, other: Transport) => Promi
     await within("read", readExactly(reader, 200_000, 5));
     assertEquals((await within("end", reader.read())).done, true);
     await within("close", Promise.all([writing, closing]));
-    await within("own end", settle(one.readable.getReader().read()));
-    // The other end may close too, as it does when it has seen the end.
+    // One that has seen the end closes too.
     await within("close of the other end", other.writable.getWriter().close());
+    await within("own end", settle(one.readable.getReader().read()));
   },
 
-  async "ends a read that waits when it closes"(one, other) {
+  async "ends a read that waits when both ends have closed"(one, other) {
     const ownRead = settle(one.readable.getReader().read());
     const otherRead = other.readable.getReader().read();
     await within("close", one.writable.close());
     assertEquals((await within("read of the other end", otherRead)).done, true);
+    await within("close of the other end", other.writable.close());
     await within("own read", ownRead);
   },
 
@@ -135,8 +136,9 @@ const TESTS: Readonly<Record<string, (one: Transport, other: Transport) => Promi
     await within("end of the other end", settle(other.readable.getReader().read()));
   },
 
-  async "refuses writes after the peer has closed"(one, other) {
+  async "refuses writes after the peer has closed and reads no more"(one, other) {
     await within("close", other.writable.close());
+    await within("cancel", settle(other.readable.cancel()));
     const reader = one.readable.getReader();
     await within("end", settle(reader.read()));
     const writer = one.writable.getWriter();
