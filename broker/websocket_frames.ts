@@ -20,7 +20,12 @@ const MANY = 32;
 export const LONGEST_SERVER_HEADER = 10;
 
 /** Why a WebSocket is closed (RFC 6455 section 7.4.1). */
-export const CloseCode = { Normal: 1000, GoingAway: 1001, ProtocolError: 1002, UnsupportedData: 1003 } as const;
+export const CloseCode = {
+  Normal: 1000,
+  ProtocolError: 1002,
+  UnsupportedData: 1003,
+  PolicyViolation: 1008,
+} as const;
 
 /** The peer broke the rules. */
 export class WebSocketError extends Error {

@@ -24,9 +24,11 @@ export interface ListenerCounts {
   readonly refused: Readonly<RefusalCounts>;
 }
 
-/** Where a listener listens. A Unix socket has its path as host name, and port 0. */
+/** Where a listener listens. */
 export interface ListenerEndpoint {
+  /** The address, or the path of a Unix socket. */
   readonly hostname: string;
+  /** The TCP port; 0 for a Unix socket. */
   readonly port: number;
 }
 
