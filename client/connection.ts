@@ -250,13 +250,14 @@ export class Connection implements OutputOwner {
     sender.drain();
   }
 
-  /** Handles the packet that is there, and all others that are. */
+  /** Handles the packet that is there, and those behind it as long as readers keep up. */
   #handleBuffered(): void {
     const { framer } = this.#frames;
+    const { crowding } = this.#session;
     if (this.#state.kind !== "open") return;
     const { keepAlive, sender } = this.#state.accepted;
     keepAlive.received();
-    do this.#handle(framer); while (this.#state.kind === "open" && framer.next());
+    do this.#handle(framer); while (this.#state.kind === "open" && !crowding.isCrowded && framer.next());
     sender.drain();
   }
 

@@ -5,7 +5,7 @@
  */
 
 /** With so many messages waiting an inbox is crowded, until a quarter of them is left. */
-export const CROWDED = 1_024;
+export const CROWDED = 256;
 
 /**
  * Counts the inboxes that are crowded. A network that is faster than an event loop's turn could otherwise fill every
