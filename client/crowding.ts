@@ -8,11 +8,12 @@
 export const CROWDED = 256;
 
 /**
- * Counts the inboxes that are crowded. A network that is faster than an event loop's turn could otherwise fill every
- * inbox before its reader, which is woken by promises, gets to run even once.
+ * Counts the inboxes that are crowded although their reader is awake. A network that is faster than an event loop's
+ * turn could otherwise fill every inbox before its reader, which is woken by promises, gets to run even once.
  */
 export class Crowding {
   #crowded = 0;
+  #round = 0;
   #relieved: (() => void) | undefined;
 
   /** Whether there is a crowded inbox. */
@@ -20,23 +21,33 @@ export class Crowding {
     return this.#crowded > 0;
   }
 
-  /** An inbox has become crowded. */
-  enter(): void {
+  /** An inbox is crowded. Returns a number for {@linkcode leave} and {@linkcode isCounted}. */
+  enter(): number {
     this.#crowded++;
+    return this.#round;
   }
 
-  /** An inbox no longer is. */
-  leave(): void {
-    if (--this.#crowded === 0) this.#relieved?.();
+  /** Whether an inbox that has entered then still counts. */
+  isCounted(round: number): boolean {
+    return round === this.#round;
+  }
+
+  /** An inbox no longer is crowded. */
+  leave(round: number): void {
+    if (round === this.#round && --this.#crowded === 0) this.#relieved?.();
   }
 
   /**
-   * Settles when no inbox is crowded any more, or when all readers that are awake have had their turn: one that waits
-   * for something else does not hold up the connection.
+   * Settles when no inbox is crowded any more, or when all readers that are awake have had their turn: those that have
+   * not taken their messages by then wait for something else, and do not count until they ask for the next one.
    */
   relief(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, 0);
+      const timer = setTimeout(() => {
+        this.#round++;
+        this.#crowded = 0;
+        resolve();
+      }, 0);
       this.#relieved = () => {
         clearTimeout(timer);
         resolve();

@@ -53,7 +53,8 @@ export class Inbox {
   #handedOut: Receipt[] = [];
   #bytes = 0;
   #dropped = 0;
-  #isCrowded = false;
+  /** Since when it is crowded, as {@linkcode Crowding} counts; undefined if it is not. */
+  #crowdedSince: number | undefined;
   #state: InboxState = { kind: "open" };
 
   /** `onOverflow` is called when the overflow policy has ended the inbox. */
@@ -93,7 +94,7 @@ export class Inbox {
     const message = this.#messages.shift();
     if (message !== undefined) {
       this.#bytes -= message.size;
-      if (this.#isCrowded && this.#messages.size <= CROWDED / 4) this.#thinOut();
+      if (this.#crowdedSince !== undefined) this.#thinOut(this.#crowdedSince);
       return Promise.resolve(this.#handOut(message));
     }
     if (this.#state.kind === "ended") return this.#atEnd();
@@ -114,8 +115,8 @@ export class Inbox {
     this.end();
     this.#state = { kind: "ended", error: undefined };
     this.#bytes = 0;
-    if (this.#isCrowded) this.#thinOut();
     for (const message of this.#messages.drain()) receiptOf(message)?.release();
+    if (this.#crowdedSince !== undefined) this.#thinOut(this.#crowdedSince);
     this.#release();
   }
 
@@ -141,14 +142,17 @@ export class Inbox {
   #push(message: Message): void {
     this.#messages.push(message);
     this.#bytes += message.size;
-    if (this.#isCrowded || this.#messages.size < CROWDED) return;
-    this.#isCrowded = true;
-    this.#crowding.enter();
+    if (this.#crowdedSince === undefined && this.#messages.size >= CROWDED) this.#crowdedSince = this.#crowding.enter();
   }
 
-  #thinOut(): void {
-    this.#isCrowded = false;
-    this.#crowding.leave();
+  /** The reader has taken a message out of many. */
+  #thinOut(since: number): void {
+    if (this.#messages.size <= CROWDED / 4) {
+      this.#crowdedSince = undefined;
+      this.#crowding.leave(since);
+    } else if (!this.#crowding.isCounted(since)) {
+      this.#crowdedSince = this.#crowding.enter();
+    }
   }
 
   /** One message always has room, whatever its size. */

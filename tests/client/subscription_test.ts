@@ -257,3 +257,25 @@ clientTest({ "5.0": "" }, "the network does not outrun a reader that is awake", 
   await sent;
   assertEquals([seen, subscription.dropped], [count, 0]);
 });
+
+clientTest(
+  { "5.0": "" },
+  "a reader that sleeps on many messages does not slow down those of others",
+  async (script) => {
+    const { client, peer } = await script.connect();
+    const asleep = client.subscribe("asleep", { qos: 1 });
+    await grant(peer);
+    const awake = client.subscribe("awake", { maximumMessages: 15_000 });
+    await grant(peer);
+    for (let i = 1; i <= 1_000; i++) await deliver(peer, "asleep", "", { qos: 1, packetId: i });
+    const count = 50_000;
+    const message = [0x30, 8, 0, 5, 0x61, 0x77, 0x61, 0x6b, 0x65, 0];
+    const flood = new Uint8Array(count * message.length);
+    for (let i = 0; i < count; i++) flood.set(message, i * message.length);
+    const sent = peer.sendBytes(flood);
+    let seen = 0;
+    for await (const _ of awake) if (++seen === count) break;
+    await sent;
+    assertEquals([seen, awake.dropped, asleep.size], [count, 0, 1_000]);
+  },
+);
