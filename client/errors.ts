@@ -9,7 +9,20 @@ import type { ConnackPacket, DisconnectPacket, ProtocolVersion } from "../codec/
 import type { ConnackProperties, DisconnectProperties } from "../codec/properties.ts";
 import { ReasonCode, reasonCodeName } from "../codec/reason_codes.ts";
 
-/** The server has refused the connection, or ended it, and said why. */
+/**
+ * The server has refused the connection, or ended it, and said why.
+ *
+ * @example
+ * ```ts
+ * import { connect, ServerError } from "@x/mqtt/client";
+ *
+ * try {
+ *   await using client = await connect("mqtt://user:wrong@127.0.0.1:1883");
+ * } catch (error) {
+ *   if (error instanceof ServerError) console.log(error.reasonCode, error.properties.reasonString);
+ * }
+ * ```
+ */
 export class ServerError extends MqttError {
   /** What the server said along, e.g. `reasonString` or `serverReference`; empty before MQTT 5.0. */
   readonly properties: ConnackProperties | DisconnectProperties;
@@ -46,7 +59,19 @@ export function disconnectedError({ reasonCode, properties }: DisconnectPacket):
   return new ServerError(`Connection ended by the server: ${reasonCodeName(reasonCode)}`, reasonCode, properties);
 }
 
-/** The connection has ended without a word from the server: the network, the server, or its silence. */
+/**
+ * The connection has ended without a word from the server: the network, the server, or its silence.
+ *
+ * @example
+ * ```ts
+ * import { connect, ConnectionLostError } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * client.addEventListener("error", ({ error }) => {
+ *   if (error instanceof ConnectionLostError) console.log("lost, and will be back");
+ * });
+ * ```
+ */
 export class ConnectionLostError extends MqttError {
   /** Made by the client. */
   constructor(message: string, reasonCode: number, options?: ErrorOptions) {

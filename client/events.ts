@@ -7,7 +7,17 @@
 import type { ConnackProperties, DisconnectProperties } from "../codec/properties.ts";
 import type { Message } from "./message.ts";
 
-/** The client is connected, for the first time or again. */
+/**
+ * The client is connected, for the first time or again.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * client.addEventListener("connect", (event) => console.log("session kept:", event.sessionPresent));
+ * ```
+ */
 export class ConnectEvent extends Event {
   /** Whether the server goes on from the session of an earlier connection. */
   readonly sessionPresent: boolean;
@@ -34,7 +44,19 @@ export interface DisconnectDetail {
   readonly reconnecting: boolean;
 }
 
-/** The connection has ended. */
+/**
+ * The connection has ended.
+ *
+ * @example
+ * ```ts
+ * import { connect, reasonCodeName } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * client.addEventListener("disconnect", ({ reasonCode, reconnecting }) => {
+ *   console.log(reasonCodeName(reasonCode), reconnecting ? "- will be back" : "- for good");
+ * });
+ * ```
+ */
 export class DisconnectEvent extends Event implements DisconnectDetail {
   readonly reasonCode: number;
   readonly properties: DisconnectProperties;
@@ -51,7 +73,18 @@ export class DisconnectEvent extends Event implements DisconnectDetail {
   }
 }
 
-/** A message has come, whichever subscription it belongs to, or none. */
+/**
+ * A message has come, whichever subscription it belongs to, or none.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * client.addEventListener("message", ({ message }) => console.log(message.topic, message.text()));
+ * await client.subscribe("sensors/#").ready;
+ * ```
+ */
 export class MqttMessageEvent extends Event {
   /** The message. Its listeners have seen it when they return: it is then acknowledged unless an iterator has it too. */
   readonly message: Message;

@@ -15,10 +15,36 @@ import { type ReconnectInit, type ReconnectSettings, reconnectSettings } from ".
 import { type ServerAddress, serverAddress } from "./server_address.ts";
 import type { TlsInit, TransportOptions } from "./transport_options.ts";
 
-/** Opens what carries the bytes to the server at `url`; gives up, and leaves nothing open, when `signal` is aborted. */
+/**
+ * Opens what carries the bytes to the server at `url`; gives up, and leaves nothing open, when `signal` is aborted.
+ *
+ * @example
+ * ```ts
+ * import { connect, openTcp, type TransportOpener } from "@x/mqtt/client";
+ *
+ * // Tells who is at the other end.
+ * const open: TransportOpener = async (url, options) => {
+ *   const transport = await openTcp(url, options);
+ *   console.log("connected to", transport.peer.address);
+ *   return transport;
+ * };
+ * await using client = await connect("mqtt://127.0.0.1:1883", { transport: open });
+ * ```
+ */
 export type TransportOpener = (url: URL, options: TransportOptions) => Promise<Transport>;
 
-/** The message that the server publishes when this client ends without saying so. */
+/**
+ * The message that the server publishes when this client ends without saying so.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883", {
+ *   will: { topic: "gateway/7/state", payload: "lost", retain: true, properties: { willDelayInterval: 30 } },
+ * });
+ * ```
+ */
 export interface WillInit {
   /** Topic name that the will is published to. */
   topic: string;
@@ -35,6 +61,20 @@ export interface WillInit {
 /**
  * Enhanced authentication of MQTT 5.0 (section 4.12): a method that both sides know by name, and the steps of ours. A
  * step that throws ends the attempt to connect, or the connection.
+ *
+ * @example
+ * ```ts
+ * import type { Authentication } from "@x/mqtt/client";
+ *
+ * // A method in one step: the server sends a challenge, and gets it back with a keyed hash.
+ * const key = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+ * export const authentication: Authentication = {
+ *   method: "HMAC-SHA-256",
+ *   async respond(challenge = new Uint8Array()) {
+ *     return new Uint8Array(await crypto.subtle.sign("HMAC", key, new Uint8Array(challenge)));
+ *   },
+ * };
+ * ```
  */
 export interface Authentication {
   /** Name of the method, e.g. `SCRAM-SHA-256`. */
@@ -58,7 +98,19 @@ export interface Authentication {
  */
 export type QueueOverflow = "wait" | "reject" | "drop-oldest" | "drop-newest";
 
-/** Bounds for publications that are not complete: those that wait for a connection, and those that are under way. */
+/**
+ * Bounds for publications that are not complete: those that wait for a connection, and those that are under way.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * // Of readings that cannot be sent, keep the latest thousand.
+ * await using client = await connect("mqtt://127.0.0.1:1883", {
+ *   queue: { messages: 1_000, overflow: "drop-oldest" },
+ * });
+ * ```
+ */
 export interface QueueInit {
   /** How many may be open. Default 65,536. */
   messages?: number;

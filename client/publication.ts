@@ -9,7 +9,22 @@ import type { PublishProperties, ReasonProperties } from "../codec/properties.ts
 import { ReasonCode } from "../codec/reason_codes.ts";
 import type { OutboundPayload } from "./outbound_payload.ts";
 
-/** Options of `publish()`. */
+/**
+ * Options of `publish()`.
+ *
+ * @example
+ * ```ts
+ * import { connect, json } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * await client.publish("sensors/7", json({ celsius: 21.5 }), {
+ *   qos: 1,
+ *   retain: true,
+ *   properties: { messageExpiryInterval: 3_600, contentType: "application/json" },
+ *   signal: AbortSignal.timeout(5_000),
+ * });
+ * ```
+ */
 export interface PublishOptions {
   /** 0 at most once (default), 1 at least once, 2 exactly once. */
   qos?: QoS;
@@ -24,7 +39,18 @@ export interface PublishOptions {
   signal?: AbortSignal;
 }
 
-/** How a publication has ended. */
+/**
+ * How a publication has ended.
+ *
+ * @example
+ * ```ts
+ * import { connect, reasonCodeName } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const { ok, reasonCode, properties } = await client.publish("sensors/7", "21.5", { qos: 1 });
+ * if (!ok) console.log("refused:", reasonCodeName(reasonCode), properties.reasonString);
+ * ```
+ */
 export interface PublishResult {
   /** Whether the reason code is below 0x80. */
   readonly ok: boolean;

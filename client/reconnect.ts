@@ -4,7 +4,20 @@
  * @module
  */
 
-/** How a client gets back to its server. All times are milliseconds. */
+/**
+ * How a client gets back to its server. All times are milliseconds.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * // Wait for a server that is not up yet, and never longer than ten seconds between two attempts.
+ * await using client = await connect("mqtt://127.0.0.1:1883", {
+ *   reconnect: { initial: true, maximumDelay: 10_000 },
+ *   signal: AbortSignal.timeout(60_000),
+ * });
+ * ```
+ */
 export interface ReconnectInit {
   /**
    * Whether `connect()` itself goes on trying when the first attempt fails. Default false: it rejects, so that a wrong

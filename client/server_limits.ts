@@ -10,7 +10,17 @@ import type { ConnackPacket, QoS } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { LARGEST_PACKET } from "./options.ts";
 
-/** The server's limits for one connection; the standard's defaults stand for what it did not say. */
+/**
+ * The server's limits for one connection; the standard's defaults stand for what it did not say.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * if (client.state.kind === "connected") console.log(client.state.limits.receiveMaximum);
+ * ```
+ */
 export interface ServerLimits {
   /** How many publications of QoS 1 and 2 may be open, 1 to 65,535. */
   readonly receiveMaximum: number;

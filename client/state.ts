@@ -7,7 +7,21 @@
 import type { ConnackProperties } from "../codec/properties.ts";
 import type { ServerLimits } from "./server_limits.ts";
 
-/** What a client is doing; look at `kind`. */
+/**
+ * What a client is doing; look at `kind`.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * client.addEventListener("statechange", () => {
+ *   const { state } = client;
+ *   if (state.kind === "waiting") console.log("next attempt at", new Date(state.retryAt));
+ *   else if (state.kind === "closed") console.log("ended", state.error?.message ?? "by close()");
+ * });
+ * ```
+ */
 export type ClientState =
   /** An attempt is under way. */
   | { readonly kind: "connecting" }

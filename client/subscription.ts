@@ -11,7 +11,23 @@ import type { InboxOverflow } from "./inbox.ts";
 import type { Message } from "./message.ts";
 import { abortable } from "./waiting.ts";
 
-/** Options of `subscribe()`. */
+/**
+ * Options of `subscribe()`.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * // The freshest hundred readings, without those that the server has retained.
+ * const readings = client.subscribe(["sensors/+/temperature", "sensors/+/humidity"], {
+ *   maximumMessages: 100,
+ *   overflow: "drop-oldest",
+ *   retainHandling: 2,
+ * });
+ * console.log(await readings.ready); // [ 0, 0 ]
+ * ```
+ */
 export interface SubscribeOptions {
   /** The highest QoS that messages come with. Default 0. */
   qos?: QoS;
