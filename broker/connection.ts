@@ -9,15 +9,10 @@ import { type Frame, Framer } from "../codec/framer.ts";
 import type { Timer } from "../engine/timers.ts";
 import type { Peer, Transport } from "../engine/transport.ts";
 import type { BrokerCore } from "./core.ts";
-import { systemClock } from "./system_clock.ts";
-import { nextTurn } from "./turns.ts";
 import { Output, type OutputOwner } from "./output.ts";
 
 /** Bytes of the largest packet from a client that has not been let in: strangers get little memory. */
 const LARGEST_CONNECT = 524_288;
-/** Milliseconds after which a connection lets others have their turn; looked at after each so many packets. */
-const TURN = 2;
-const PACKETS_A_LOOK = 64;
 /** Milliseconds that a closing connection has for its last bytes and for the peer to close. */
 const LINGER = 2_000;
 
@@ -47,8 +42,6 @@ export class Connection implements OutputOwner {
   #deciding = false;
   #lastArrival: number;
   #watchdog: Timer | undefined;
-  #handled = 0;
-  #turnAt = 0;
   #wakeReader: (() => void) | undefined;
   #stopWaiting: (() => void) | undefined;
   readonly #onAdmitted: (() => void) | undefined;
@@ -191,16 +184,8 @@ export class Connection implements OutputOwner {
       const pending = protocol.handle(framer);
       if (pending !== undefined) return pending;
       if (this.#core.pressure.isOn) return this.#core.pressure.wait();
-      if (++this.#handled % PACKETS_A_LOOK === 0 && this.#hasOverstayed()) return nextTurn();
     }
     return undefined;
-  }
-
-  #hasOverstayed(): boolean {
-    const now = systemClock.now();
-    if (now - this.#turnAt < TURN) return false;
-    this.#turnAt = now;
-    return true;
   }
 
   async #goOn(first: Promise<void>, protocol: Protocol): Promise<void> {

@@ -4,15 +4,12 @@
  * @module
  */
 
-import { nextTurn } from "./turns.ts";
 import type { Held } from "./journal.ts";
 
 /** Sizes of buffers: one for acknowledgements, one for a little traffic, one for a flood. */
 const SIZES: readonly number[] = [2_048, 16_384, 131_072];
 /** Buffers do not grow beyond this; what does not fit goes behind in another one. */
 const LARGEST = 131_072;
-/** Bytes after which others have their turn. */
-const BURST = 262_144;
 /** Bytes of buffers of each size that wait to be used again. */
 const MAX_POOLED = 4_194_304;
 /** Below this many bytes a loop is cheaper than making a view to copy from. */
@@ -88,9 +85,6 @@ export class Output implements Held {
   readonly #queue: FlushQueue;
   readonly #owner: OutputOwner;
   readonly #counter: SentCounter;
-  /** Bytes written since others had their turn. */
-  #burst = 0;
-  #resting = false;
   /** What goes before `#buffer`. */
   #full: Chunk[] = [];
   #buffer: Uint8Array | undefined;
@@ -181,7 +175,7 @@ export class Output implements Held {
   /** Hands out what was gathered, unless a write is in flight: then it goes when that ends. */
   flush(): void {
     this.#marked = false;
-    if (this.#held || this.#resting || this.#writing !== undefined || this.#state === "closed") return;
+    if (this.#held || this.#writing !== undefined || this.#state === "closed") return;
     const chunk = this.#full.shift() ?? this.#takeBuffer();
     if (chunk === undefined) {
       if (this.#state === "ending") this.#finish();
@@ -239,18 +233,8 @@ export class Output implements Held {
     this.#pending -= chunk.bytes.length;
     this.#counter.bytesSent += chunk.bytes.length;
     if (chunk.buffer !== undefined) this.#pool.give(chunk.buffer);
-    this.#burst += chunk.bytes.length;
-    if (this.#burst < BURST) return this.#goOn(chunk.bytes.length);
-    this.#burst = 0;
-    this.#resting = true;
-    nextTurn().then(() => this.#goOn(chunk.bytes.length));
-  }
-
-  #goOn(written: number): void {
-    this.#resting = false;
-    if (this.#state === "closed") return;
     if (this.#pending > 0 || this.#state === "ending") this.flush();
-    this.#owner.onWritten(written);
+    this.#owner.onWritten(chunk.bytes.length);
   }
 
   #failed(error: unknown): void {

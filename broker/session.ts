@@ -11,6 +11,7 @@ import { OutboundFlow } from "../engine/outbound_flow.ts";
 import { TextMap } from "../engine/text_map.ts";
 import type { Timer } from "../engine/timers.ts";
 import type { Clock } from "../engine/clock.ts";
+import { systemClock } from "./system_clock.ts";
 import { type BackPressure, Pace } from "./back_pressure.ts";
 import { Delivery, DeliveryQueue, type QueueLimits, type RetainedBatch } from "./delivery_queue.ts";
 import type { Metrics } from "./metrics.ts";
@@ -69,6 +70,9 @@ export interface SessionEnvironment {
   readonly slab: Slab;
 }
 
+/** After so many messages out of a long queue, or of all retained ones, other clients have their turn. */
+const MESSAGES_IN_A_ROW = 4_096;
+
 /** Stands for a message in flight that can never be sent again, because its session ends with its connection. */
 const UNREPEATABLE = new Delivery(new Publication(), 1, false, undefined, undefined);
 
@@ -93,6 +97,9 @@ export class Session {
   readonly #limits: SessionEnvironment["options"];
   /** Only for a subscriber that ever fell behind. */
   #pace: Pace | undefined;
+  /** Messages out of the queue since others had their turn. */
+  #sentInARow = 0;
+  #isResting = false;
   #link: SessionLink | undefined;
   #journal: SessionJournal | undefined;
   /** What its client may do, as its last connection has shown who that is. */
@@ -230,13 +237,25 @@ export class Session {
   }
 
   #sendWaiting(link: SessionLink): void {
+    if (this.#isResting) return;
     while (this.#queue.length > 0 && !link.congested) {
       const next = this.#queue.peek();
       if (next === undefined) return;
       if (next.qos > 0 && (this.#isWindowFull || this.outbound.resending)) return;
+      if (++this.#sentInARow > MESSAGES_IN_A_ROW) return this.#rest();
       this.#queue.shift();
       this.#sendQueued(link, next);
     }
+  }
+
+  /** Only a timer lets the runtime look at its sockets: what is ready at once, as writes mostly are, goes before them. */
+  #rest(): void {
+    this.#isResting = true;
+    systemClock.schedule(1, () => {
+      this.#isResting = false;
+      this.#sentInARow = 0;
+      this.pump();
+    });
   }
 
   #fallBehind(): void {

@@ -1,9 +1,6 @@
 /**
  * Turns of the event loop.
  *
- * A socket that is always ready settles its reads and writes at once, and promises that settle at once keep all other
- * events waiting: *measured*, for up to 128 reads in a row. Whoever has worked for a while lets the others have a turn.
- *
  * @module
  */
 
@@ -12,7 +9,7 @@ const afterEvents: (task: () => void) => unknown = typeof setImmediate === "func
   ? setImmediate
   : (task) => setTimeout(task, 0);
 
-/** Resolves when the events that wait have had their turn. */
+/** Resolves when all that has come in by now has been handled. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => afterEvents(resolve));
 }
