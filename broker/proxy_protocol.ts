@@ -11,6 +11,7 @@ import { PrefixReader } from "./prefix_reader.ts";
 const LONGEST_LINE = 107;
 /** The signature of version 2: a line end, a zero byte and other things that no protocol begins with. */
 const SIGNATURE = Uint8Array.of(0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a);
+const BEGINNING = new TextEncoder().encode("PROXY ");
 const HEADER_SIZE = 16;
 /** Addresses take at most 216 bytes; what follows (names, certificates) is skipped. */
 const LONGEST_REST = 4_096;
@@ -45,6 +46,7 @@ async function readAddress(reader: PrefixReader): Promise<ProxiedAddress> {
     return address;
   }
   for (let end = bytes.indexOf(LF);; end = bytes.indexOf(LF)) {
+    assertBeginning(bytes);
     if (end >= 0 && end < LONGEST_LINE) {
       const address = parseVersion1(bytes.subarray(0, end + 1));
       reader.skip(end + 1);
@@ -53,6 +55,12 @@ async function readAddress(reader: PrefixReader): Promise<ProxiedAddress> {
     if (bytes.length >= LONGEST_LINE) throw new Error("it has no end");
     bytes = await reader.fill(bytes.length + 1);
   }
+}
+
+/** What is no header is not waited for. */
+function assertBeginning(bytes: Uint8Array): void {
+  const isRight = BEGINNING.every((byte, index) => index >= bytes.length || bytes[index] === byte);
+  if (!isRight) throw new Error("there is none");
 }
 
 /** Reads a line of version 1, its end included. Throws for anything else. */

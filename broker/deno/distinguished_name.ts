@@ -30,7 +30,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** The whole name in the form of RFC 2253, letter for letter as Mosquitto (OpenSSL) gives it. `name` are a name's contents. */
 export function nameText(name: Uint8Array): string {
-  const parts = elementsOf(name).map((set) => elementsOf(set.contents).map(attributeText).join("+"));
+  const parts = elementsOf(name).map((set) => elementsOf(set.contents).map(attributeText).reverse().join("+"));
   return parts.reverse().join(",");
 }
 
