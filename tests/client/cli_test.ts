@@ -56,16 +56,16 @@ class CapturedTerminal implements Terminal {
 
 async function ours([command = "", ...args]: readonly string[], stdin: string): Promise<ProcessResult> {
   const terminal = new CapturedTerminal(stdin);
-  const code = await Promise.race([run([command, ...args], terminal), watchdog(`${command} ${args.join(" ")}`)]);
-  return { code, stdout: await terminal.stdout, stderr: terminal.stderr };
-}
-
-/** Rejects after a while, to name the command line that hangs. */
-function watchdog(line: string): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new AssertionError(`Expected ${line} to end within ${WATCHDOG} ms`)), WATCHDOG);
-  Deno.unrefTimer(timer);
-  return promise;
+  const line = `${command} ${args.join(" ")}`;
+  const hanging = Promise.withResolvers<never>();
+  const error = new AssertionError(`Expected ${line} to end within ${WATCHDOG} ms`);
+  const timer = setTimeout(() => hanging.reject(error), WATCHDOG);
+  try {
+    const code = await Promise.race([run([command, ...args], terminal), hanging.promise]);
+    return { code, stdout: await terminal.stdout, stderr: terminal.stderr };
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function theirs([command = "", ...args]: readonly string[], stdin: string): Promise<ProcessResult> {
