@@ -26,7 +26,10 @@ import type { OutboundPayload } from "./outbound_payload.ts";
  * ```
  */
 export interface PublishOptions {
-  /** 0 at most once (default), 1 at least once, 2 exactly once. */
+  /**
+   * 0 at most once (default), 1 at least once, 2 exactly once. In MQTT 5.0 the server says how many of QoS 1 and 2 it
+   * takes at a time; before, at most 20 of QoS 2 are under way, and the others wait.
+   */
   qos?: QoS;
   /** Whether the server keeps the message for later subscribers of its topic. Default false. */
   retain?: boolean;

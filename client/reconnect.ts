@@ -7,6 +7,10 @@
 /**
  * How a client gets back to its server. All times are milliseconds.
  *
+ * Some answers of a server end all attempts, since trying again would not change them: in MQTT 5.0 the reason codes
+ * 0x84, 0x85, 0x86, 0x8C and 0x9D, and 0x8E (session taken over), after which two clients would throw each other out
+ * for ever; in MQTT 3.1 and 3.1.1 the return codes 1, 2, 4 and 5.
+ *
  * @example
  * ```ts
  * import { connect } from "@x/mqtt/client";
