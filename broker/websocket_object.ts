@@ -16,10 +16,17 @@ const LOOK_INTERVAL = 5;
 /** Browsers' WebSockets allow 1000 and these only. */
 const APPLICATION_CODES = 3_000;
 
-/** Wraps a WebSocket that is open or about to be. `peer` is who is at its other end. */
-export function webSocketObjectTransport(socket: WebSocket, peer: Peer): Transport {
+/**
+ * Wraps a WebSocket that is open or about to be. `peer` is who is at its other end; `onViolation` gets to know why it is
+ * closed when it breaks the rules.
+ */
+export function webSocketObjectTransport(
+  socket: WebSocket,
+  peer: Peer,
+  onViolation?: (reason: string) => void,
+): Transport {
   socket.binaryType = "arraybuffer";
-  const inbox = new Inbox(socket);
+  const inbox = new Inbox(socket, onViolation);
   return { readable: inbox.readable, writable: writableOf(socket, inbox.ended), peer };
 }
 
@@ -29,13 +36,15 @@ class Inbox {
   /** Resolves when the WebSocket is closed. */
   readonly ended: Promise<void>;
   readonly #socket: WebSocket;
+  readonly #onViolation: ((reason: string) => void) | undefined;
   readonly #waiting: Uint8Array[] = [];
   #unread = 0;
   #end: { readonly error: Error | undefined } | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WebSocket, onViolation: ((reason: string) => void) | undefined) {
     this.#socket = socket;
+    this.#onViolation = onViolation;
     socket.addEventListener("message", ({ data }) => this.#take(data));
     // An error that nobody listens to would end the process; `close` follows it.
     socket.addEventListener("error", () => this.#finish(new Error("the WebSocket is broken")));
@@ -80,6 +89,7 @@ class Inbox {
   }
 
   #stop(code: number, error: Error | undefined): void {
+    if (error !== undefined) this.#onViolation?.(error.message);
     this.#waiting.length = 0;
     this.#finish(error);
     closeSocket(this.#socket, code);

@@ -24,9 +24,12 @@ import {
 /** What is larger is not copied behind its header, but sent after it. */
 const LARGEST_COPY = 65_536;
 
-/** Reads and writes the frames of `transport`. A peer that breaks the rules is told so, and `readable` fails. */
-export function webSocketTransport(transport: Transport): Transport {
-  const socket = new ServerWebSocket(transport);
+/**
+ * Reads and writes the frames of `transport`. A peer that breaks the rules is told so, `readable` fails, and
+ * `onViolation` gets to know why.
+ */
+export function webSocketTransport(transport: Transport, onViolation?: (reason: string) => void): Transport {
+  const socket = new ServerWebSocket(transport, onViolation);
   const { address, certificate, protocol } = transport.peer;
   const peer = { address, certificate, protocol: protocol === "tls" ? "wss" : "ws" } as const;
   return { ...transport, readable: socket.readable, writable: socket.writable, peer };
@@ -38,13 +41,15 @@ class ServerWebSocket {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #frames: FrameReader;
+  readonly #onViolation: ((reason: string) => void) | undefined;
   /** The close frame was sent: none may follow. */
   #isClosing = false;
   #isClosedByPeer = false;
   #isPonging = false;
   #nextPong: Uint8Array | undefined;
 
-  constructor({ readable, writable }: Transport) {
+  constructor({ readable, writable }: Transport, onViolation: ((reason: string) => void) | undefined) {
+    this.#onViolation = onViolation;
     this.#reader = readable.getReader();
     this.#writer = writable.getWriter();
     // Failures are seen at the write that meets them.
@@ -77,7 +82,10 @@ class ServerWebSocket {
         if (this.#isClosedByPeer) return await this.#endedByPeer(controller);
         if (length > 0) return;
       } catch (error) {
-        if (error instanceof WebSocketError) await this.#close(error.code);
+        if (error instanceof WebSocketError) {
+          this.#onViolation?.(error.message);
+          await this.#close(error.code);
+        }
         throw error;
       }
     }

@@ -36,8 +36,20 @@ export type HttpOutcome =
   /** `error`: it was a refusal. `ended` resolves when the other end has closed, too. */
   | { readonly kind: "answered"; readonly error: HttpError | undefined; ended(): Promise<void> };
 
-/** Reads one request and answers it. `onFile` is called when a file is to be sent. */
-export async function acceptHttp(transport: Transport, options: HttpOptions, onFile: () => void): Promise<HttpOutcome> {
+/** What {@linkcode acceptHttp} tells on its way. */
+export interface HttpEvents {
+  /** A file is to be sent. */
+  onFile?(): void;
+  /** The WebSocket is closed because the peer broke the rules. */
+  onViolation?(reason: string): void;
+}
+
+/** Reads one request and answers it. */
+export async function acceptHttp(
+  transport: Transport,
+  options: HttpOptions,
+  events: HttpEvents = {},
+): Promise<HttpOutcome> {
   const reader = new PrefixReader(transport);
   const writer = transport.writable.getWriter();
   const ended = () => reader.drain();
@@ -46,10 +58,10 @@ export async function acceptHttp(transport: Transport, options: HttpOptions, onF
     if (isUpgrade(request)) {
       await writer.write(new TextEncoder().encode(await acceptWebSocket(request, options.origins)));
       writer.releaseLock();
-      return { kind: "websocket", transport: webSocketTransport(reader.rest()) };
+      return { kind: "websocket", transport: webSocketTransport(reader.rest(), events.onViolation) };
     }
     if (options.httpDir === undefined) throw new HttpError(NOT_FOUND, "there are no files here");
-    onFile();
+    events.onFile?.();
     await sendFile(writer, options.httpDir, request);
     await writer.close();
     return { kind: "answered", error: undefined, ended };

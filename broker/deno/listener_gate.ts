@@ -21,7 +21,7 @@ export interface RefusalCounts {
   proxy: number;
   /** The TLS handshake failed; wrong certificates among them. */
   tls: number;
-  /** The HTTP request could not be served, or was no handshake for MQTT. */
+  /** The HTTP request could not be served, or was no handshake for MQTT; or frames after it broke the rules. */
   http: number;
 }
 

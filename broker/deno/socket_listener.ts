@@ -156,7 +156,12 @@ export class SocketListener implements AsyncDisposable {
     }
     if (this.#options.protocol !== "websockets") return transport;
     progress.step = "http";
-    const outcome = await acceptHttp(transport, this.#options, () => progress.extend(FILE_TIMEOUT));
+    const outcome = await acceptHttp(transport, this.#options, {
+      onFile: () => progress.extend(FILE_TIMEOUT),
+      onViolation: (reason) => {
+        this.#refuse("http", `Client ${progress.address} broke the rules of WebSockets: ${reason}, closing.`);
+      },
+    });
     if (outcome.kind === "websocket") return outcome.transport;
     // A page that asks for a file which is not there did nothing wrong.
     if (outcome.error !== undefined && outcome.error.status !== NOT_FOUND) this.#fail(progress, outcome.error);

@@ -27,7 +27,10 @@ export interface RequestInfo {
  * instead, and is faster.
  */
 export function upgrade(broker: Broker, socket: WebSocket, peer: Peer, policy?: ListenerPolicy): Promise<void> {
-  return broker.serve(webSocketObjectTransport(socket, peer), policy);
+  const transport = webSocketObjectTransport(socket, peer, (reason) => {
+    broker.refuse(`Client ${peer.address} broke the rules of WebSockets: ${reason}, closing.`);
+  });
+  return broker.serve(transport, policy);
 }
 
 /**
@@ -58,9 +61,11 @@ export function mqttOverWebSocket(
     const protocol = selectSubprotocol(request.headers.get("sec-websocket-protocol"));
     if (protocol === undefined) return refusal(BAD_REQUEST, "the subprotocol must be mqtt");
     try {
+      // The request tells nothing any more once it is upgraded.
+      const peer = peerOf(request, info);
       const { socket, response } = Deno.upgradeWebSocket(request, { protocol });
       // It never rejects.
-      void upgrade(broker, socket, peerOf(request, info), policy);
+      void upgrade(broker, socket, peer, policy);
       return response;
     } catch (error) {
       return refusal(BAD_REQUEST, error instanceof Error ? error.message : String(error));

@@ -34,7 +34,7 @@ async function unixPair(): Promise<TransportPair> {
 }
 
 async function overWebSocket([server, client]: Ends): Promise<Ends> {
-  const [outcome, socket] = await Promise.all([acceptHttp(server, {}, () => {}), RawWebSocket.open(client)]);
+  const [outcome, socket] = await Promise.all([acceptHttp(server, {}), RawWebSocket.open(client)]);
   if (outcome.kind !== "websocket") throw outcome.error;
   const end = socket.transport();
   return [outcome.transport, { ...end, peer: { ...end.peer, protocol: outcome.transport.peer.protocol } }];

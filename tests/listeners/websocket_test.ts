@@ -141,7 +141,7 @@ Deno.test(
 
 Deno.test(
   "websocket listener: frames against the rules close the connection with their code",
-  withListener(WEBSOCKETS, async ({ webSocket, connect, broker }) => {
+  withListener(WEBSOCKETS, async ({ webSocket, connect, broker, listener, log }) => {
     const witness = await connect((await webSocket()).transport());
     const payload = CONNECT;
     const wrong: [name: string, frames: FrameOptions[], code: number][] = [
@@ -162,6 +162,8 @@ Deno.test(
       assertEquals(await socket.frame(), undefined, name);
     }
     await until(() => broker.counts().connections === 1, "the end of the others");
+    assertEquals(listener.counts().refused.http, wrong.length);
+    assertEquals(log.filter((line) => line.includes("broke the rules of WebSockets")).length, wrong.length);
     assertEquals(await witness.barrier(), []);
   }),
 );
