@@ -5,6 +5,8 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { extraListener } from "./listeners.ts";
+import type { Protocol } from "./load/channel.ts";
 import type { Target } from "./load/job.ts";
 import { connect } from "./load/wire.ts";
 import { BROKER_CORE, type Spawned, spawnPinned } from "./pinned.ts";
@@ -32,13 +34,46 @@ export interface StartOptions {
   readonly mosquitto?: readonly string[];
   /** More arguments of our broker's command line. */
   readonly ours?: readonly string[];
+  /** What the load goes through. Default "tcp". */
+  readonly protocol?: Protocol;
   /** Port on which the inspector of a broker on Deno shall listen. */
   readonly inspect?: number;
 }
 
 /** Starts a broker and waits for its first CONNACK. */
 export async function startBroker(name: BrokerName, options: StartOptions = {}): Promise<RunningBroker> {
-  const port = freePort();
+  const { protocol = "tcp" } = options;
+  return protocol === "tcp" ? await startPlain(name, freePort(), options) : await startExtra(name, protocol, options);
+}
+
+/** The load goes to a second listener; whether the broker is up is asked at a plain one. */
+async function startExtra(
+  name: BrokerName,
+  protocol: Exclude<Protocol, "tcp">,
+  options: StartOptions,
+): Promise<RunningBroker> {
+  const [port, extraPort] = [freePort(), freePort()];
+  const extra = await extraListener(protocol, extraPort);
+  const file = await Deno.makeTempFile({ prefix: "bench-", suffix: ".conf" });
+  const plain = [`listener ${port} ${HOSTNAME}`, "allow_anonymous true"];
+  await Deno.writeTextFile(file, [...plain, ...extra.lines, ""].join("\n"));
+  const dispose = async () => {
+    await Deno.remove(file);
+    await extra[Symbol.asyncDispose]();
+  };
+  try {
+    const ours = [...options.ours ?? [], "-c", file];
+    const mosquitto = [...options.mosquitto ?? [], ...extra.lines];
+    const broker = await startPlain(name, port, { ...options, ours, mosquitto });
+    const stop = () => broker.stop().finally(dispose);
+    return { ...broker, target: { ...broker.target, port: extraPort }, stop };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+async function startPlain(name: BrokerName, port: number, options: StartOptions): Promise<RunningBroker> {
   const started = performance.now();
   const inspect = options.inspect === undefined ? [] : [`--inspect=${HOSTNAME}:${options.inspect}`];
   const script = [...scriptOf(name), ...(name === "ours" ? options.ours ?? [] : [])];

@@ -6,6 +6,7 @@
 
 import { fileURLToPath } from "node:url";
 import { type BrokerName, freePort, startBroker } from "./brokers.ts";
+import type { Protocol } from "./load/channel.ts";
 import type { Metrics, Target } from "./load/job.ts";
 import type { Job } from "./load/main.ts";
 import { LOAD_CORE, spawnPinned } from "./pinned.ts";
@@ -18,7 +19,7 @@ const GENERATOR = fileURLToPath(new URL("./load/main.ts", import.meta.url));
 
 /** A fresh broker, the load, the figures. */
 export async function runScenario(scenario: Scenario, name: BrokerName): Promise<Metrics> {
-  const broker = await startBroker(name, { mosquitto: scenario.mosquitto ?? [] });
+  const broker = await startBroker(name, { mosquitto: scenario.mosquitto ?? [], protocol: protocolOf(scenario) });
   try {
     const { startTime } = broker;
     return scenario.job === undefined ? { startTime } : { startTime, ...await load(scenario.job, broker.target) };
@@ -27,11 +28,15 @@ export async function runScenario(scenario: Scenario, name: BrokerName): Promise
   }
 }
 
+function protocolOf({ job }: Scenario): Protocol | undefined {
+  return job?.kind === "flood" ? job.protocol : undefined;
+}
+
 /** Runs a scenario against our broker under the profiler; returns where its time went. */
 export async function profileScenario(scenario: Scenario): Promise<string[]> {
   if (scenario.job === undefined) return [];
   const inspect = freePort();
-  const broker = await startBroker("ours", { inspect });
+  const broker = await startBroker("ours", { inspect, protocol: protocolOf(scenario) });
   try {
     const profiler = await Profiler.start(inspect);
     await load(scenario.job, broker.target);

@@ -95,6 +95,8 @@ function floods(durations: Durations): Scenario[] {
       job: pairs({ version: 5, properties: true }),
       rows: [rate("MQTT 5.0, QoS 0, 10 pairs, user property and content type", 6)],
     },
+    { name: "tls-pairs", job: pairs({ protocol: "tls" }), rows: [rate("TLS, 10 pairs QoS 0", 2)] },
+    { name: "websocket-pairs", job: pairs({ protocol: "websocket" }), rows: [rate("WebSocket, 10 pairs QoS 0", 2)] },
     {
       name: "large-pairs",
       skeleton: true,
