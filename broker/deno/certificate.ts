@@ -21,6 +21,8 @@ export interface Certificate {
   readonly issuer: string;
   /** 1, 2 or 3. */
   readonly version: number;
+  /** Milliseconds since 1970. */
+  readonly notAfter: number;
 }
 
 /** Reads a certificate in DER. Throws `TypeError` if it is none. */
@@ -29,9 +31,12 @@ export function readCertificate(der: Uint8Array): Certificate {
   if (signed?.tag !== Tag.Sequence) throw new TypeError("Cannot read the certificate: it must have a signed part");
   const fields = elementsOf(signed.contents);
   const version = fields[0]?.tag === Tag.Context0 ? fields.shift() : undefined;
-  const [serial, _algorithm, issuer, _validity, subject] = fields;
-  if (serial?.tag !== Tag.Integer || issuer?.tag !== Tag.Sequence || subject?.tag !== Tag.Sequence) {
-    throw new TypeError("Cannot read the certificate: it must have a serial number, an issuer and a subject");
+  const [serial, _algorithm, issuer, validity, subject] = fields;
+  const [, end] = validity === undefined ? [] : elementsOf(validity.contents);
+  if (
+    serial?.tag !== Tag.Integer || issuer?.tag !== Tag.Sequence || subject?.tag !== Tag.Sequence || end === undefined
+  ) {
+    throw new TypeError("Cannot read the certificate: it must have a serial number, an issuer, an end and a subject");
   }
   return {
     commonName: commonNameOf(subject.contents),
@@ -39,6 +44,7 @@ export function readCertificate(der: Uint8Array): Certificate {
     serialNumber: hex(serial.contents),
     issuer: hex(issuer.bytes),
     version: version === undefined ? 1 : 1 + (version.contents.at(-1) ?? 0),
+    notAfter: timeOf(end.contents, end.tag === Tag.UtcTime),
   };
 }
 

@@ -66,7 +66,7 @@ export class SocketListener implements AsyncDisposable {
   }
 
   reload(): void {
-    if (this.#options.tls !== undefined) this.#tls = loadTlsContext(this.#options.tls);
+    if (this.#options.tls !== undefined) this.#tls = loadTlsContext(this.#options.tls, this.#tls);
   }
 
   close(): Promise<void> {

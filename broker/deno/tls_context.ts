@@ -8,6 +8,7 @@ import process from "node:process";
 import type { SecureContext } from "node:tls";
 import { RevocationLists } from "./certificate.ts";
 import type { CertificateFiles, TlsOptions } from "./tls_options.ts";
+import { VerifiedCertificates } from "./verified_certificates.ts";
 
 /** What handshakes need, as the files were when it was made. */
 export interface TlsContext {
@@ -16,21 +17,27 @@ export interface TlsContext {
   /** By server name, in lower case. */
   readonly byServerName: ReadonlyMap<string, SecureContext>;
   readonly revocationLists: RevocationLists | undefined;
+  readonly verified: VerifiedCertificates;
 }
 
-/** Reads the files. Throws an `Error` that names the option and the file that cannot be used. */
-export function loadTlsContext(options: TlsOptions): TlsContext {
+/**
+ * Reads the files. Throws an `Error` that names the option and the file that cannot be used. With the same authorities,
+ * what `previous` has verified stays so.
+ */
+export function loadTlsContext(options: TlsOptions, previous?: TlsContext): TlsContext {
   const { requireCertificate = false, caFile, caPath, crlFile, serverNames = {} } = options;
   if (requireCertificate && caFile === undefined && caPath === undefined) {
     throw new TypeError("Cannot use TLS: caFile or caPath must be given with requireCertificate, received neither");
   }
   const authorities = requireCertificate ? authoritiesOf(caFile, caPath) : undefined;
+  const trusted = authorities?.join("") ?? "";
   const contextOf = (files: CertificateFiles) => secureContextOf(files, authorities, options.minimumVersion);
   return {
     requireCertificate,
     secureContext: contextOf(options),
     byServerName: new Map(Object.entries(serverNames).map(([name, files]) => [name.toLowerCase(), contextOf(files)])),
     revocationLists: crlFile === undefined ? undefined : revocationListsOf(crlFile),
+    verified: previous?.verified.authorities === trusted ? previous.verified : new VerifiedCertificates(trusted),
   };
 }
 

@@ -26,7 +26,10 @@ export interface TlsOptions extends CertificateFiles {
   readonly caFile?: string;
   /** A folder of files with such (`capath`). */
   readonly caPath?: string;
-  /** Whether a client must show a certificate; needs `caFile` or `caPath` (`require_certificate`). Default false. */
+  /**
+   * Whether a client must show a certificate; needs `caFile` or `caPath` (`require_certificate`). Default false. Deno lets
+   * a client resume a TLS session at any server of the process, so none of them may accept certificates unverified.
+   */
   readonly requireCertificate?: boolean;
   /**
    * Certificates of clients that are no longer trusted (`crlfile`). As with OpenSSL, each issuer of client certificates

@@ -13,7 +13,7 @@ import process from "node:process";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { PeerCertificate, Transport } from "../../engine/transport.ts";
-import { readCertificate, type RevocationLists } from "./certificate.ts";
+import { readCertificate } from "./certificate.ts";
 import { hex } from "./der.ts";
 import { nodeTls, type TlsContext } from "./tls_context.ts";
 
@@ -21,7 +21,7 @@ import { nodeTls, type TlsContext } from "./tls_context.ts";
 export async function acceptTls(transport: Transport, context: TlsContext): Promise<Transport> {
   const wire = new Wire();
   const stream = duplexOf(transport, wire);
-  const { requireCertificate, secureContext, byServerName, revocationLists } = context;
+  const { requireCertificate, secureContext, byServerName } = context;
   const { TLSSocket } = nodeTls();
   const socket = new TLSSocket(stream, {
     isServer: true,
@@ -30,47 +30,52 @@ export async function acceptTls(transport: Transport, context: TlsContext): Prom
     rejectUnauthorized: requireCertificate,
     SNICallback: (name, answer) => answer(null, byServerName.get(name.toLowerCase()) ?? secureContext),
   });
-  try {
-    await handshake(socket, stream);
-    const certificate = requireCertificate ? verifiedCertificate(socket, revocationLists) : undefined;
-    const peer = { ...transport.peer, protocol: "tls", certificate } as const;
-    return { ...transport, ...streamsOf(socket, wire), peer };
-  } catch (error) {
+  const { promise, resolve, reject } = Promise.withResolvers<PeerCertificate | undefined>();
+  const fail = (error: unknown) => {
     socket.destroy();
     stream.destroy();
-    throw error;
-  }
-}
-
-function handshake(socket: TLSSocket, stream: Duplex): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // Beyond the handshake, errors are met by those who read and write; without a listener they end the process.
-    socket.on("error", reject);
-    stream.on("error", reject);
-    socket.once("secure", resolve);
-    socket.once("close", () => reject(new Error("the connection ended early")));
-    socket.once("end", () => reject(new Error("the connection ended early")));
+    reject(error);
+  };
+  // At once, not after a turn: one that is refused must not get the ticket that would let it resume this session.
+  socket.once("secure", () => {
+    try {
+      resolve(requireCertificate ? verifiedCertificate(socket, context) : undefined);
+    } catch (error) {
+      fail(error);
+    }
   });
+  // Beyond the handshake, errors are met by those who read and write; without a listener they end the process.
+  for (const end of [socket, stream]) end.on("error", fail);
+  for (const event of ["close", "end"]) socket.once(event, () => reject(new Error("the connection ended early")));
+  const certificate = await promise.catch((error) => {
+    fail(error);
+    throw error;
+  });
+  return { ...transport, ...streamsOf(socket, wire), peer: { ...transport.peer, protocol: "tls", certificate } };
 }
 
 /**
  * `node:tls` verifies certificates, but refuses wrong ones only for its own servers: whoever makes sockets has to ask.
  * That is why everything but a clear yes is a no.
  */
-function verifiedCertificate(socket: TLSSocket, lists: RevocationLists | undefined): PeerCertificate {
+function verifiedCertificate(socket: TLSSocket, { revocationLists, verified }: TlsContext): PeerCertificate {
   const der = socket.getPeerCertificate()?.raw;
   if (!(der instanceof Uint8Array)) throw new Error("the client must show a certificate");
   const certificate = readCertificate(der);
-  const problem = verifyError(socket);
+  const { createHash } = process.getBuiltinModule("node:crypto");
+  const fingerprint = hex(createHash("sha256").update(der).digest());
+  const now = Date.now();
+  const isKnown = socket.isSessionReused() ? verified.has(fingerprint) && now <= certificate.notAfter : undefined;
+  const problem = isKnown === false ? "it was not verified when the session began" : verifyError(socket);
   if (problem !== undefined) {
     const hint = certificate.version < 3 ? "; certificates of clients must be X.509 of version 3" : "";
     throw new Error(`the certificate of ${certificate.subject} cannot be verified: ${problem}${hint}`);
   }
-  const revocation = lists?.check(certificate, Date.now());
+  const revocation = revocationLists?.check(certificate, now);
   if (revocation !== undefined) throw new Error(`the certificate of ${certificate.subject} is refused: ${revocation}`);
-  const { createHash } = process.getBuiltinModule("node:crypto");
+  verified.add(fingerprint);
   const { commonName, subject, serialNumber } = certificate;
-  return { commonName, subject, serialNumber, fingerprint: hex(createHash("sha256").update(der).digest()) };
+  return { commonName, subject, serialNumber, fingerprint };
 }
 
 function verifyError(socket: TLSSocket): string | undefined {

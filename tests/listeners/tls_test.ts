@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import mqtt from "mqtt";
-import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import { connect as connectTls, type ConnectionOptions, createServer, type TLSSocket } from "node:tls";
 import { Broker, listen, type Peer, type TlsOptions } from "../../broker/mod.ts";
 import { duplexOf, streamsOf, Wire } from "../../broker/deno/tls_transport.ts";
 import type { Transport } from "../../engine/transport.ts";
@@ -188,6 +188,60 @@ async function forgedKey(keyFile: string): Promise<string> {
   der[at] = (der[at] ?? 0) ^ 1;
   return `-----BEGIN EC PRIVATE KEY-----\n${der.toBase64()}\n-----END EC PRIVATE KEY-----\n`;
 }
+
+test("who is refused gets nothing that could be resumed", required, async ({ open, listener }, world) => {
+  const pair = await (await CertificateAuthority.create()).issue({ subject: "/CN=stranger" });
+  // In TLS 1.2 the ticket comes before the end of the handshake, in TLS 1.3 behind it.
+  await assertRejects(async () => secure(await open(), world, { ...credentials(pair), maxVersion: "TLSv1.2" }));
+  const transport = await open();
+  const wire = new Wire();
+  const options = { servername: "localhost", ca: world.ca, ...credentials(pair) };
+  const socket = connectTls({ socket: duplexOf(transport, wire), ...options });
+  let tickets = 0;
+  socket.on("session", () => tickets++).on("error", () => {});
+  await new Promise((resolve) => socket.once("close", resolve).once("end", resolve).resume());
+  assertEquals([tickets, listener.counts().refused.tls], [0, 2]);
+});
+
+test("sessions are resumed by those who were let in, and not by others of the same process", required, async (
+  { port, log },
+  world,
+) => {
+  const session = `${world.authority.folder}/session.pem`;
+  const resume = (to: number, pair: KeyPair, ...options: string[]) => {
+    const certificate = ["-cert", pair.certFile, "-key", pair.keyFile];
+    const address = ["-connect", `127.0.0.1:${to}`, "-servername", "localhost", "-CAfile", world.authority.caFile];
+    // Time for the ticket to come, which nothing announces.
+    const script = `(cat; sleep 0.3) | openssl s_client "$@" 2>&1`;
+    return runProcess("sh", ["-c", script, "sh", ...address, ...certificate, ...options], { stdin: "" });
+  };
+  const stranger = await (await CertificateAuthority.create()).issue({ subject: "/CN=stranger" });
+  // One that asks for certificates and lets everybody in, as an application may have it for other purposes.
+  const lax = createServer({
+    key: await Deno.readTextFile(world.server.keyFile),
+    cert: await Deno.readTextFile(world.server.certFile),
+    ca: world.ca,
+    requestCert: true,
+    rejectUnauthorized: false,
+  }, (socket: TLSSocket) => void socket.on("error", () => {}).resume());
+  await new Promise<void>((resolve) => lax.listen(0, "127.0.0.1", resolve));
+  const address = lax.address();
+  const laxPort = typeof address === "object" && address !== null ? address.port : 0;
+  for (const version of ["-tls1_2", "-tls1_3"]) {
+    await resume(port, world.client, version, "-sess_out", session);
+    const { stdout } = await resume(port, world.client, version, "-sess_in", session);
+    assertMatch(stdout, /^Reused, TLSv1/m);
+    await resume(laxPort, stranger, version, "-sess_out", session);
+    const before = log.length;
+    await resume(port, stranger, version, "-sess_in", session);
+    await until(() => log.length > before, "the refusal");
+    assertStringIncludes(
+      log.at(-1) ?? "",
+      "CN=stranger cannot be verified: it was not verified when the session began",
+    );
+  }
+  await new Promise((resolve) => lax.close(resolve));
+});
 
 test("revoked certificates are refused, and those of an issuer without a list", async (world) => {
   revoked = await world.authority.issue({ subject: "/CN=revoked" });
