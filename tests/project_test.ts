@@ -59,7 +59,10 @@ Deno.test("project: only broker/deno/ and the client's transports touch Deno", a
   const touching = sources.filter(({ code }) => /\bDeno\./.test(code.replaceAll("Deno.args", ""))).map(({ path }) =>
     path
   );
-  assertEquals(touching.filter((path) => !/^broker\/deno\/|^client\/(?:cli\/\w+|deno_websocket|tcp)\.ts$/.test(path)), []);
+  assertEquals(
+    touching.filter((path) => !/^broker\/deno\/|^client\/(?:cli\/\w+|deno_websocket|tcp)\.ts$/.test(path)),
+    [],
+  );
 });
 
 Deno.test("project: the docs of every public entry are checked", async () => {
