@@ -2,13 +2,33 @@
 
 import { connect } from "node:tls";
 import { acceptHttp } from "../../broker/deno/http_connection.ts";
-import { socketTransport } from "../../broker/deno/socket_transport.ts";
+import { type SocketTransport, socketTransport } from "../../broker/deno/socket_transport.ts";
 import { loadTlsContext } from "../../broker/deno/tls_context.ts";
 import { acceptTls, duplexOf, streamsOf, Wire } from "../../broker/deno/tls_transport.ts";
 import type { Peer, Transport } from "../../engine/transport.ts";
 import { testTransport, type TransportPair } from "../engine/transport_conformance.ts";
 import { CertificateAuthority, hasOpenssl, SERVER } from "../support/certificates.ts";
 import { RawWebSocket } from "./websocket_client.ts";
+
+/** The sockets below all transports of the running test. */
+const sockets: SocketTransport[] = [];
+
+function socket(conn: Deno.Conn, protocol: Peer["protocol"]): SocketTransport {
+  const transport = socketTransport(conn, peer(protocol));
+  sockets.push(transport);
+  return transport;
+}
+
+/** Transports that a test holds on to are closed with their sockets. */
+async function pairOf(ends: Promise<Ends>): Promise<TransportPair> {
+  return { ends: await ends, close: closeSockets };
+}
+
+async function closeSockets(): Promise<void> {
+  for (const transport of sockets.splice(0)) transport.abort();
+  // What waits on them sees it in its own turn.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+}
 
 type Ends = readonly [server: Transport, client: Transport];
 
@@ -19,7 +39,7 @@ function peer(protocol: Peer["protocol"]): Peer {
 async function tcpEnds(): Promise<Ends> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const [server, client] = await Promise.all([listener.accept(), Deno.connect({ port: listener.addr.port })]);
-  return [socketTransport(server, peer("tcp")), socketTransport(client, peer("tcp"))];
+  return [socket(server, "tcp"), socket(client, "tcp")];
 }
 
 async function unixPair(): Promise<TransportPair> {
@@ -28,8 +48,11 @@ async function unixPair(): Promise<TransportPair> {
   using listener = Deno.listen({ transport: "unix", path });
   const [server, client] = await Promise.all([listener.accept(), Deno.connect({ transport: "unix", path })]);
   return {
-    ends: [socketTransport(server, peer("unix")), socketTransport(client, peer("unix"))],
-    close: () => Deno.remove(folder, { recursive: true }),
+    ends: [socket(server, "unix"), socket(client, "unix")],
+    close: async () => {
+      await closeSockets();
+      await Deno.remove(folder, { recursive: true });
+    },
   };
 }
 
@@ -40,9 +63,9 @@ async function overWebSocket([server, client]: Ends): Promise<Ends> {
   return [outcome.transport, { ...end, peer: { ...end.peer, protocol: outcome.transport.peer.protocol } }];
 }
 
-testTransport("tcp", async () => ({ ends: await tcpEnds() }));
+testTransport("tcp", () => pairOf(tcpEnds()));
 testTransport("unix socket", unixPair);
-testTransport("websocket", async () => ({ ends: await overWebSocket(await tcpEnds()) }));
+testTransport("websocket", () => pairOf(tcpEnds().then(overWebSocket)));
 
 if (hasOpenssl) {
   await using authority = await CertificateAuthority.create();
@@ -52,11 +75,11 @@ if (hasOpenssl) {
   const tlsEnds = async (): Promise<Ends> => {
     const [serverSide, clientSide] = await tcpEnds();
     const wire = new Wire();
-    const socket = connect({ socket: duplexOf(clientSide, wire), servername: "localhost", ca });
-    const connecting = new Promise((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
+    const tls = connect({ socket: duplexOf(clientSide, wire), servername: "localhost", ca });
+    const connecting = new Promise((resolve, reject) => tls.once("secureConnect", resolve).once("error", reject));
     const [server] = await Promise.all([acceptTls(serverSide, context), connecting]);
-    return [server, { ...streamsOf(socket, wire), peer: peer("tls") }];
+    return [server, { ...streamsOf(tls, wire), peer: peer("tls") }];
   };
-  testTransport("tls", async () => ({ ends: await tlsEnds() }));
-  testTransport("websocket over tls", async () => ({ ends: await overWebSocket(await tlsEnds()) }));
+  testTransport("tls", () => pairOf(tlsEnds()));
+  testTransport("websocket over tls", () => pairOf(tlsEnds().then(overWebSocket)));
 }
