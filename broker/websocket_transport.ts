@@ -95,6 +95,8 @@ class ServerWebSocket {
   async #endedByPeer(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     await this.#close(CloseCode.Normal);
     controller.close();
+    // Nothing may come behind a close frame, and nobody would read the end below: the socket would stay open for ever.
+    this.#reader.cancel().catch(() => {});
   }
 
   async #write(chunk: Uint8Array): Promise<void> {

@@ -7,7 +7,7 @@
 import { Broker, type BrokerOptions, listen, type Listener, type ListenOptions } from "../../broker/mod.ts";
 import { socketTransport } from "../../broker/deno/socket_transport.ts";
 import type { Transport } from "../../engine/transport.ts";
-import { bounded } from "../support/broker.ts";
+import { bounded, until } from "../support/broker.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { RawWebSocket } from "./websocket_client.ts";
 
@@ -71,6 +71,11 @@ async function run(
         await RawClient.connect(transport ?? await open(), { version, clientId: crypto.randomUUID().slice(0, 20) }),
       ),
   });
+  // The listener sees the end of its sockets a moment after the clients have closed theirs.
+  await stack.disposeAsync();
+  await until(() => listener.counts().connections === 0, "the end of all connections");
+  // Clients of other libraries in this process let go of their sockets a moment after that.
+  await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 /** Reads until the other end closes, and returns what came. */
