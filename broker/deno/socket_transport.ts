@@ -90,8 +90,14 @@ function writableOf(conn: Deno.Conn, life: Life): WritableStream<Uint8Array> {
       controller.signal.addEventListener("abort", () => life.close());
     },
     async write(chunk) {
-      let written = await conn.write(chunk);
-      while (written < chunk.length) written += await conn.write(chunk.subarray(written));
+      try {
+        let written = await conn.write(chunk);
+        while (written < chunk.length) written += await conn.write(chunk.subarray(written));
+      } catch (error) {
+        // A stream that has failed is neither closed nor aborted any more.
+        life.endDirection();
+        throw error;
+      }
     },
     async close() {
       try {
