@@ -61,13 +61,23 @@ async function transfer(version: 4 | 5, qos: 1 | 2, seed: number): Promise<strin
 const EXPECTED = Array.from({ length: COUNT }, (_, at) => String(at));
 
 for (const [name, version] of [["mqtt 3.1.1", 4], ["mqtt 5.0", 5]] as const) {
-  Deno.test(`${name} broker: MQTT.js over cut connections gets QoS 2 exactly once and in order`, () =>
-    bounded(async () => {
-      for (const seed of [1, 2]) assertEquals(await transfer(version, 2, seed), EXPECTED, `seed ${seed}`);
-    }, 60_000));
+  Deno.test({
+    name: `${name} broker: MQTT.js over cut connections gets QoS 2 exactly once and in order`,
+    // A timer of MQTT.js for a connection that was cut may outlive its client.
+    sanitizeOps: false,
+    fn: () =>
+      bounded(async () => {
+        for (const seed of [1, 2]) assertEquals(await transfer(version, 2, seed), EXPECTED, `seed ${seed}`);
+      }, 60_000),
+  });
 
-  Deno.test(`${name} broker: MQTT.js over cut connections loses no QoS 1 message`, () =>
-    bounded(async () => {
-      for (const seed of [1, 2]) assertEquals([...new Set(await transfer(version, 1, seed))], EXPECTED, `seed ${seed}`);
-    }, 60_000));
+  Deno.test({
+    name: `${name} broker: MQTT.js over cut connections loses no QoS 1 message`,
+    sanitizeOps: false,
+    fn: () =>
+      bounded(async () => {
+        const received = async (seed: number) => [...new Set(await transfer(version, 1, seed))];
+        for (const seed of [1, 2]) assertEquals(await received(seed), EXPECTED, `seed ${seed}`);
+      }, 60_000),
+  });
 }
