@@ -65,6 +65,7 @@ for (const [name, version] of [["mqtt 3.1.1", 4], ["mqtt 5.0", 5]] as const) {
     name: `${name} broker: MQTT.js over cut connections gets QoS 2 exactly once and in order`,
     // A timer of MQTT.js for a connection that was cut may outlive its client.
     sanitizeOps: false,
+    sanitizeResources: false,
     fn: () =>
       bounded(async () => {
         for (const seed of [1, 2]) assertEquals(await transfer(version, 2, seed), EXPECTED, `seed ${seed}`);
@@ -74,6 +75,7 @@ for (const [name, version] of [["mqtt 3.1.1", 4], ["mqtt 5.0", 5]] as const) {
   Deno.test({
     name: `${name} broker: MQTT.js over cut connections loses no QoS 1 message`,
     sanitizeOps: false,
+    sanitizeResources: false,
     fn: () =>
       bounded(async () => {
         const received = async (seed: number) => [...new Set(await transfer(version, 1, seed))];
