@@ -14,6 +14,7 @@ import { RetainedBatch } from "./delivery_queue.ts";
 import type { ClientInfo, MaybePromise, SubscribeRequest } from "./hooks.ts";
 import type { SubscribeResult } from "./router.ts";
 import type { Session } from "./session.ts";
+import { levelsOf } from "./topic_cache.ts";
 
 /** A client that subscribes. */
 export interface Subscriber {
@@ -79,12 +80,6 @@ function permit(
 function refuseFilter({ protocolVersion }: ClientInfo, filter: string): number {
   if (protocolVersion === 5) return ReasonCode.TopicFilterInvalid;
   throw new MqttError(`Cannot use topic filter: it must be valid, received "${filter}"`, ReasonCode.TopicFilterInvalid);
-}
-
-function levelsOf(filter: string): number {
-  let levels = 1;
-  for (let at = filter.indexOf("/"); at >= 0; at = filter.indexOf("/", at + 1)) levels++;
-  return levels;
 }
 
 function apply(

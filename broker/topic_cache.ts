@@ -26,10 +26,16 @@ export interface TopicLimits {
   readonly maxTopicLevels: number;
 }
 
-/** Throws {@linkcode MqttError} 0x90 when `topic` has more levels than `limits` allow. */
-export function assertTopicLevels(topic: string, limits: TopicLimits): void {
+/** How many levels a topic name or filter has. */
+export function levelsOf(topic: string): number {
   let levels = 1;
   for (let at = topic.indexOf("/"); at >= 0; at = topic.indexOf("/", at + 1)) levels++;
+  return levels;
+}
+
+/** Throws {@linkcode MqttError} 0x90 when `topic` has more levels than `limits` allow. */
+export function assertTopicLevels(topic: string, limits: TopicLimits): void {
+  const levels = levelsOf(topic);
   if (levels <= limits.maxTopicLevels) return;
   throw new MqttError(
     `Cannot use topic: it must have at most ${limits.maxTopicLevels} levels, received ${levels}`,
