@@ -16,6 +16,16 @@ export function assertQoS(qos: QoS): void {
   throw new RangeError(`Cannot publish: QoS must be 0, 1 or 2, received ${qos}`);
 }
 
+/** What a client may say in PUBACK and PUBREC; 0x10 is for servers (MQTT 5.0 sections 3.4.2.1 and 3.5.2.1). */
+const ACKNOWLEDGEMENT_CODES: readonly number[] = [0, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
+
+/** Throws `RangeError` for a reason code that does not go with a received message. */
+export function assertAcknowledgementCode(reasonCode: number): void {
+  if (ACKNOWLEDGEMENT_CODES.includes(reasonCode)) return;
+  const allowed = ACKNOWLEDGEMENT_CODES.map((code) => `0x${code.toString(16)}`).join(", ");
+  throw new RangeError(`Cannot acknowledge: reasonCode must be one of ${allowed}, received ${reasonCode}`);
+}
+
 /** Throws for filters that cannot be subscribed to: `TypeError`, `RangeError`, `MqttError` 0x8F and 0x82. */
 export function assertFilters(filters: readonly string[], { qos = 0, noLocal = false }: SubscribeOptions): void {
   if (filters.length === 0) throw new TypeError("Cannot subscribe: there must be a topic filter, received none");

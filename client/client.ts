@@ -173,8 +173,10 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
     const filters = [...new Set(typeof filter === "string" ? [filter] : filter)];
     assertFilters(filters, options);
     const { maximumMessages = 16_384, maximumBytes = 16_777_216, overflow = "drop-oldest" } = options;
+    const isManual = options.acknowledge === "manual";
     const { subscriptions, crowding } = this.#session;
-    const inbox = new Inbox({ messages: maximumMessages, bytes: maximumBytes, overflow }, crowding, () => remove());
+    const limits = { messages: maximumMessages, bytes: maximumBytes, overflow, isManual };
+    const inbox = new Inbox(limits, crowding, () => remove());
     const subscriber = new Subscriber(filters, {
       qos: options.qos ?? 0,
       noLocal: options.noLocal ?? false,

@@ -8,7 +8,7 @@ import { MqttError } from "../codec/errors.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { CROWDED, type Crowding } from "./crowding.ts";
 import { Fifo } from "./fifo.ts";
-import { type Message, receiptOf } from "./message.ts";
+import { manualCopyOf, type Message, receiptOf } from "./message.ts";
 import type { Receipt } from "./receipts.ts";
 
 /**
@@ -25,6 +25,8 @@ export interface InboxLimits {
   readonly messages: number;
   readonly bytes: number;
   readonly overflow: InboxOverflow;
+  /** Whether the reader acknowledges each message by a call. */
+  readonly isManual: boolean;
 }
 
 type InboxState =
@@ -40,7 +42,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
  * A bounded queue with one reader. A message of QoS 1 or 2 is held, which keeps its acknowledgement back, until the
- * reader asks for the next one: it is never dropped, since the server sends no more than the receive maximum without
+ * reader asks for the next one, or acknowledges it by itself: it is never dropped, since the server sends no more than the receive maximum without
  * acknowledgements. Messages of QoS 0 are dropped beyond the bound, and counted.
  */
 export class Inbox {
@@ -49,7 +51,7 @@ export class Inbox {
   readonly #onOverflow: () => void;
   readonly #messages = new Fifo<Message>();
   readonly #waiters = new Fifo<Waiter>();
-  /** What the reader has been given and is not through with. */
+  /** What the reader has been given and is not through with; empty if it acknowledges by itself. */
   #handedOut: Receipt[] = [];
   #bytes = 0;
   #dropped = 0;
@@ -75,8 +77,9 @@ export class Inbox {
   }
 
   /** A message has come. */
-  deliver(message: Message): void {
+  deliver(received: Message): void {
     if (this.#state.kind !== "open") return;
+    const message = this.#limits.isManual ? manualCopyOf(received) : received;
     const waiter = this.#waiters.shift();
     if (waiter !== undefined) {
       receiptOf(message)?.hold();
@@ -129,7 +132,7 @@ export class Inbox {
 
   #handOut(message: Message): IteratorYieldResult<Message> {
     const receipt = receiptOf(message);
-    if (receipt !== undefined) this.#handedOut.push(receipt);
+    if (receipt !== undefined && !this.#limits.isManual) this.#handedOut.push(receipt);
     return { done: false, value: message };
   }
 

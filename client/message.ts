@@ -7,6 +7,7 @@
 import { decodeUtf8 } from "../codec/bytes.ts";
 import type { QoS } from "../codec/packets.ts";
 import { type PublishProperties, readProperties } from "../codec/properties.ts";
+import { assertAcknowledgementCode } from "./checks.ts";
 import type { Receipt } from "./receipts.ts";
 import { type StandardSchema, validated } from "./standard_schema.ts";
 
@@ -31,6 +32,9 @@ export let createMessage: (
   end: number,
   receipt: Receipt | undefined,
 ) => Message;
+
+/** The same message for a reader who acknowledges it: each of them has one of its own. */
+export let manualCopyOf: (message: Message) => Message;
 
 /** The acknowledgement that the server waits for; undefined with QoS 0. */
 export let receiptOf: (message: Message) => Receipt | undefined;
@@ -68,7 +72,8 @@ export class Message {
   readonly #start: number;
   readonly #payloadStart: number;
   readonly #end: number;
-  readonly #receipt: Receipt | undefined;
+  #receipt: Receipt | undefined;
+  #isManual = false;
   #properties: MessageProperties | undefined;
 
   private constructor(
@@ -139,6 +144,46 @@ export class Message {
     return this.#validated(schema);
   }
 
+  /**
+   * Says that this message needs no keeping any more, where {@linkcode SubscribeOptions.acknowledge} is `manual`: PUBACK
+   * or PUBREC leave now, or behind those of the messages before it, since the standard demands their order. Without
+   * effect with QoS 0, when called again, and when the server has lost the session.
+   *
+   * `reasonCode`: 0 (default), or the reason to refuse the message: 0x80, 0x83, 0x87, 0x90, 0x91, 0x97 or 0x99. The
+   * server then takes it for done as well; before MQTT 5.0 it is not told. When several subscriptions have the message,
+   * it is acknowledged when all have done so, and refused if one has.
+   *
+   * A message that the connection took with it unacknowledged comes again from the server; the client recognizes it,
+   * and acknowledges it by this same call. Nobody gets it a second time.
+   *
+   * @throws {TypeError} If the subscription acknowledges by itself.
+   * @throws {RangeError} For another reason code.
+   *
+   * @example
+   * ```ts
+   * import { connect, ReasonCode } from "@x/mqtt/client";
+   *
+   * await using client = await connect("mqtt://127.0.0.1:1883");
+   * const orders = client.subscribe("orders/+", { qos: 1, acknowledge: "manual" });
+   * await orders.ready;
+   * await client.publish("orders/7", "12 bolts", { qos: 1 });
+   * for await (const message of orders) {
+   *   const isUnderstood = /^\d+ \w+$/.test(message.text());
+   *   message.acknowledge(isUnderstood ? ReasonCode.Success : ReasonCode.PayloadFormatInvalid);
+   *   break;
+   * }
+   * ```
+   */
+  acknowledge(reasonCode: number = 0): void {
+    if (!this.#isManual) {
+      throw new TypeError('Cannot acknowledge: subscription must have the option acknowledge: "manual"');
+    }
+    assertAcknowledgementCode(reasonCode);
+    const receipt = this.#receipt;
+    this.#receipt = undefined;
+    receipt?.release(reasonCode);
+  }
+
   async #validated<Output>(schema: StandardSchema<Output>): Promise<Output> {
     return await validated(JSON.parse(this.text()), schema);
   }
@@ -146,6 +191,21 @@ export class Message {
   static {
     createMessage = (topic, qos, retain, dup, bytes, start, payloadStart, end, receipt) =>
       new Message(topic, qos, retain, dup, bytes, start, payloadStart, end, receipt);
+    manualCopyOf = (message) => {
+      const copy = new Message(
+        message.topic,
+        message.qos,
+        message.retain,
+        message.dup,
+        message.#bytes,
+        message.#start,
+        message.#payloadStart,
+        message.#end,
+        message.#receipt,
+      );
+      copy.#isManual = true;
+      return copy;
+    };
     receiptOf = (message) => message.#receipt;
     deliveryPropertiesOf = (message) =>
       readProperties(message.#bytes, message.#start, message.#payloadStart, "publish");

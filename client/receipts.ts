@@ -8,7 +8,7 @@ import { InboundFlow } from "../engine/inbound_flow.ts";
 import { Fifo } from "./fifo.ts";
 
 /** Sends PUBACK (QoS 1) or PUBREC (QoS 2). */
-export type Acknowledge = (packetId: number, qos: 1 | 2) => void;
+export type Acknowledge = (packetId: number, qos: 1 | 2, reasonCode: number) => void;
 
 /** The acknowledgement of one message: due when all who hold the message have released it. */
 export class Receipt {
@@ -16,6 +16,7 @@ export class Receipt {
   readonly qos: 1 | 2;
   readonly #owner: Receipts;
   #holders = 1;
+  #reasonCode = 0;
 
   /** Held by its maker, who hands the message out and then releases it. */
   constructor(packetId: number, qos: 1 | 2, owner: Receipts) {
@@ -34,8 +35,14 @@ export class Receipt {
     this.#holders++;
   }
 
+  /** What the acknowledgement says: 0, or the code from 0x80 on of the first who refused the message. */
+  get reasonCode(): number {
+    return this.#reasonCode;
+  }
+
   /** One who has the message is through with it. */
-  release(): void {
+  release(reasonCode = 0): void {
+    if (this.#reasonCode === 0) this.#reasonCode = reasonCode;
     if (--this.#holders === 0) this.#owner.advance();
   }
 }
@@ -47,14 +54,17 @@ export class Receipt {
  */
 export class Receipts {
   readonly #flow: InboundFlow;
+  readonly #mayRefuse: boolean;
   /** Of this connection, in the order of receipt. */
   readonly #queue = new Fifo<Receipt>();
   /** Of earlier connections, by packet identifier: the server will send these messages again. */
   readonly #earlier = new Map<number, Receipt>();
   #acknowledge: Acknowledge | undefined;
 
-  constructor(receiveMaximum: number) {
+  /** `mayRefuse`: acknowledgements have reason codes, as from MQTT 5.0 on. */
+  constructor(receiveMaximum: number, mayRefuse: boolean) {
     this.#flow = new InboundFlow(receiveMaximum);
+    this.#mayRefuse = mayRefuse;
   }
 
   /** How many acknowledgements are owed. */
@@ -118,8 +128,9 @@ export class Receipts {
     if (acknowledge === undefined) return;
     for (let first = this.#queue.first; first !== undefined && first.isDue; first = this.#queue.first) {
       this.#queue.shift();
-      acknowledge(first.packetId, first.qos);
-      if (first.qos === 1) this.#flow.acknowledged(first.packetId, 1);
+      const reasonCode = this.#mayRefuse ? first.reasonCode : 0;
+      acknowledge(first.packetId, first.qos, reasonCode);
+      if (first.qos === 1 || reasonCode !== 0) this.#flow.acknowledged(first.packetId, first.qos);
     }
   }
 }

@@ -58,8 +58,8 @@ export class Receiver {
     this.#topics = context.topics;
     this.#onMessage = context.onMessage;
     this.#aliases = new InboundTopicAliases(context.topicAliasMaximum);
-    this.#receipts.resume(context.sessionPresent, context.receiveMaximum, (packetId, qos) => {
-      writeAcknowledgement(this.#output, qos === 1 ? PUBACK : PUBREC, packetId, ReasonCode.Success);
+    this.#receipts.resume(context.sessionPresent, context.receiveMaximum, (packetId, qos, reasonCode) => {
+      writeAcknowledgement(this.#output, qos === 1 ? PUBACK : PUBREC, packetId, reasonCode);
     });
   }
 

@@ -30,7 +30,7 @@ export class Session {
 
   constructor(settings: Settings, onMessage: (message: Message) => void) {
     this.outbox = new Outbox(settings.queue);
-    this.receipts = new Receipts(settings.receiveMaximum);
+    this.receipts = new Receipts(settings.receiveMaximum, settings.protocolVersion === 5);
     this.onMessage = onMessage;
     this.clientId = settings.clientId;
     this.#settings = settings;

@@ -40,6 +40,11 @@ export interface SubscribeOptions {
   /** MQTT 5.0 only. */
   properties?: Pick<SubscribeProperties, "userProperties">;
   /**
+   * When messages of QoS 1 and 2 are acknowledged. `automatic` (default): when the loop comes back for the next one, or
+   * ends. `manual`: each by a call of {@linkcode Message.acknowledge}; those that no loop has taken, when it ends.
+   */
+  acknowledge?: "automatic" | "manual";
+  /**
    * How many messages of QoS 0 may wait for the iterator. Default 16,384. Messages of QoS 1 and 2 are bounded by the
    * receive maximum: the server sends no more than that without acknowledgements, and these wait for the iterator.
    */
