@@ -1,11 +1,11 @@
 /** The client in a page of a real browser. @module */
 
 import { assertEquals } from "@std/assert";
-import { bounded, type RunningBroker, startBroker } from "../../support/broker.ts";
+import { Broker, listen } from "../../../broker/mod.ts";
+import { bounded } from "../../support/broker.ts";
 import { hasProgram } from "../../support/mosquitto.ts";
 import { RunningProcess } from "../../support/process.ts";
 import { bundle } from "../bundle.ts";
-import { bridge } from "./bridge.ts";
 
 const CHROMIUM = "chromium";
 
@@ -21,53 +21,55 @@ addEventListener("message", async ({ data: { url, protocolVersion, topic } }) =>
 });
 `;
 
-/** What the page is served by: a broker behind WebSockets that it may restart, and itself. */
+/**
+ * A broker whose WebSocket listener serves the page as well, and beside it a server that takes the page's report and
+ * restarts the broker when the page asks for that.
+ */
 class Site implements AsyncDisposable {
   /** What the page reports at its end. */
   readonly result: PromiseWithResolvers<unknown> = Promise.withResolvers();
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  readonly #files: ReadonlyMap<string, { readonly type: string; readonly text: string }>;
-  #broker: RunningBroker;
+  readonly #control: Deno.HttpServer<Deno.NetAddr>;
+  readonly #folder: string;
+  #broker: Broker;
+  readonly #port: number;
 
-  private constructor(broker: RunningBroker, client: string, page: string) {
-    this.#broker = broker;
-    this.#files = new Map([
-      ["/", { type: "text/html", text: page }],
-      ["/client.js", { type: "text/javascript", text: client }],
-      ["/worker.js", { type: "text/javascript", text: WORKER }],
-    ]);
+  private constructor(folder: string) {
+    this.#folder = folder;
+    [this.#broker, this.#port] = this.#startBroker(0);
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
-    this.#server = Deno.serve(options, (request) => this.#answer(request));
+    this.#control = Deno.serve(options, (request) => this.#answer(request));
   }
 
-  static async start(): Promise<Site> {
-    const client = await bundle("client/browser.ts", { minify: true });
-    const page = await Deno.readTextFile(new URL("page.html", import.meta.url));
-    return new Site(await startBroker(), client, page);
+  static async start(folder: string): Promise<Site> {
+    await Deno.writeTextFile(`${folder}/client.js`, await bundle("client/browser.ts", { minify: true }));
+    await Deno.writeTextFile(`${folder}/worker.js`, WORKER);
+    await Deno.copyFile(new URL("page.html", import.meta.url), `${folder}/index.html`);
+    return new Site(folder);
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#server.addr.port}/`;
+    return `http://127.0.0.1:${this.#port}/?control=http://127.0.0.1:${this.#control.addr.port}`;
+  }
+
+  #startBroker(port: number): [broker: Broker, port: number] {
+    const broker = new Broker();
+    const { address } = listen(broker, { port, protocol: "websockets", httpDir: this.#folder });
+    return [broker, address.port];
   }
 
   async #answer(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
-    if (pathname === "/mqtt") return await bridge(request, this.#broker.port);
     if (pathname === "/report") this.result.resolve(await request.json());
-    if (pathname === "/restart") await this.#restart();
-    const file = this.#files.get(pathname);
-    if (file === undefined) return new Response(null, { status: 204 });
-    return new Response(file.text, { headers: { "content-type": file.type } });
-  }
-
-  async #restart(): Promise<void> {
-    await this.#broker[Symbol.asyncDispose]();
-    this.#broker = await startBroker();
+    if (pathname === "/restart") {
+      await this.#broker.close();
+      [this.#broker] = this.#startBroker(this.#port);
+    }
+    return new Response(null, { status: 204 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#broker[Symbol.asyncDispose]();
-    await this.#server.shutdown();
+    await this.#broker.close();
+    await this.#control.shutdown();
   }
 }
 
@@ -97,20 +99,26 @@ function expected(version: number) {
 }
 
 // To run it, install Debian's `chromium`.
-Deno.test("client: a page in Chromium publishes, subscribes and survives a restart of the broker", {
-  ignore: !hasProgram(CHROMIUM),
-}, () =>
-  bounded(async () => {
-    const folder = await Deno.makeTempDir({ prefix: "chromium-" });
-    try {
-      await using site = await Site.start();
-      await using chromium = startChromium(folder, site.url);
-      const ended = chromium.ended(WATCHDOG).then(({ stderr }) => ({ error: `Chromium has ended\n${stderr}` }));
-      const result = await Promise.race([site.result.promise, ended]);
-      assertEquals(result, { versions: [expected(5), expected(4), expected(3)] });
-      await chromium.stop();
-      await ended;
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  }, WATCHDOG));
+Deno.test(
+  "client: a page in Chromium, served by the broker's listener, publishes, subscribes and survives a restart of the broker",
+  {
+    ignore: !hasProgram(CHROMIUM),
+  },
+  () =>
+    bounded(async () => {
+      const folder = await Deno.makeTempDir({ prefix: "chromium-" });
+      try {
+        const [profile, files] = [`${folder}/profile`, `${folder}/files`];
+        await Deno.mkdir(files);
+        await using site = await Site.start(files);
+        await using chromium = startChromium(profile, site.url);
+        const ended = chromium.ended(WATCHDOG).then(({ stderr }) => ({ error: `Chromium has ended\n${stderr}` }));
+        const result = await Promise.race([site.result.promise, ended]);
+        assertEquals(result, { versions: [expected(5), expected(4), expected(3)] });
+        await chromium.stop();
+        await ended;
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    }, WATCHDOG),
+);

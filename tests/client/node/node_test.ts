@@ -1,11 +1,11 @@
 /** The client on Node. @module */
 
 import { assertEquals, assertMatch } from "@std/assert";
+import { Broker, listen } from "../../../broker/mod.ts";
 import { bounded } from "../../support/broker.ts";
 import { hasMosquitto, hasProgram, startMosquitto } from "../../support/mosquitto.ts";
 import { freePort } from "../../support/ports.ts";
 import { RunningProcess, runProcess, startBrokerProcess } from "../../support/process.ts";
-import { bridge } from "../browser/bridge.ts";
 import { bundle } from "../bundle.ts";
 import { Authority } from "../transports_certificates.ts";
 
@@ -82,11 +82,10 @@ nodeTest("client: on Node, over TLS and Unix sockets", true, async (client) => {
   assertMatch(stderr, /other\.test/);
 });
 
-nodeTest("client: on Node, over WebSocket", true, async (client) => {
-  await using mosquitto = await startMosquitto();
-  const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
-  await using server = Deno.serve(options, (request) => bridge(request, mosquitto.port));
-  const args = scriptArguments(client, `ws://127.0.0.1:${server.addr.port}/mqtt`, 5);
+nodeTest("client: on Node, over WebSocket", false, async (client) => {
+  await using broker = new Broker();
+  const { address } = listen(broker, { port: 0, protocol: "websockets" });
+  const args = scriptArguments(client, `ws://127.0.0.1:${address.port}/mqtt`, 5);
   // Node 20 has WebSocket behind this flag, Node 22 without.
   const { stdout } = await runProcess("node", ["--experimental-websocket", ...args]);
   assertEquals(stdout.trimEnd().split("\n"), ["granted 2", ...RECEIVED, "closed"]);
