@@ -6,7 +6,6 @@
 
 import { startConfigured } from "../config/program.ts";
 import { CertificateAuthority, type KeyPair, SERVER } from "../support/certificates.ts";
-import { freePort } from "../support/ports.ts";
 
 /** A port for each kind of listener. `mutual` ones want a certificate that is not on the revocation list. */
 export interface Ports {
@@ -41,7 +40,6 @@ export async function startOurListeners(): Promise<OurListeners> {
   const device = await authority.issue({ subject: "/O=Acme/CN=device-7" });
   const lost = await authority.issue({ subject: "/O=Acme/CN=lost" });
   const crl = await authority.revocationList([lost]);
-  const [tls, mutualTls, ws, wss, mutualWss] = [freePort(), freePort(), freePort(), freePort(), freePort()];
   const encrypted = [`certfile ${server.certFile}`, `keyfile ${server.keyFile}`];
   const mutual = [...encrypted, `cafile ${authority.caFile}`, "require_certificate true", `crlfile ${crl}`];
   const broker = stack.use(
@@ -49,16 +47,17 @@ export async function startOurListeners(): Promise<OurListeners> {
       ...["allow_anonymous true", "max_queued_messages 0", "max_inflight_messages 0"],
       ...["listener {port} 127.0.0.1"],
       ...["listener 0 {folder}/mqtt.sock"],
-      ...[`listener ${tls} 127.0.0.1`, ...encrypted],
-      ...[`listener ${mutualTls} 127.0.0.1`, ...mutual],
-      ...[`listener ${ws} 127.0.0.1`, "protocol websockets"],
-      ...[`listener ${wss} 127.0.0.1`, "protocol websockets", ...encrypted],
-      ...[`listener ${mutualWss} 127.0.0.1`, "protocol websockets", ...mutual],
+      ...["listener {port2} 127.0.0.1", ...encrypted],
+      ...["listener {port3} 127.0.0.1", ...mutual],
+      ...["listener {port4} 127.0.0.1", "protocol websockets"],
+      ...["listener {port5} 127.0.0.1", "protocol websockets", ...encrypted],
+      ...["listener {port6} 127.0.0.1", "protocol websockets", ...mutual],
     ]),
   );
+  const [tcp = 0, tls = 0, mutualTls = 0, ws = 0, wss = 0, mutualWss = 0] = broker.ports;
   const all = stack.move();
   return {
-    ports: { tcp: broker.port, tls, mutualTls, ws, wss, mutualWss },
+    ports: { tcp, tls, mutualTls, ws, wss, mutualWss },
     socket: `${broker.folder}/mqtt.sock`,
     caFile: authority.caFile,
     device,
