@@ -5,9 +5,15 @@
  */
 
 import type { Packet } from "../codec/packets.ts";
+import type { BrokerCore } from "./core.ts";
 import type { Admission } from "./handshake.ts";
 import type { ClientInfo } from "./hooks.ts";
 import type { LogSink } from "./log.ts";
+
+/** Who comes and goes is logged unless the options say otherwise. */
+export function logPassage({ options, log }: Pick<BrokerCore, "options" | "log">, line: string): void {
+  if (options.connectionMessages) log.write("notice", line);
+}
 
 /** A client was let in. */
 export function logConnected(log: LogSink, admission: Admission, client: ClientInfo): void {

@@ -8,6 +8,7 @@ import { MqttError } from "../codec/errors.ts";
 import type { AuthPacket, Packet } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import type { Acceptance, AuthExchange, AuthStep, BrokerHooks, ConnectRequest, MaybePromise } from "./hooks.ts";
+import type { Sender } from "./sender.ts";
 
 /** What the connection does next. */
 export type AuthOutcome =
@@ -83,4 +84,10 @@ export function assertAuth(packet: Packet, method: string, reasonCode: number): 
     `Cannot authenticate: the reason code of AUTH must be 0x${reasonCode.toString(16)}`,
     ReasonCode.ProtocolError,
   );
+}
+
+/** Sends an AUTH. Throws {@linkcode MqttError} if the client does not take it. */
+export function sendAuth(sender: Sender, packet: AuthPacket): void {
+  if (sender.send(packet)) return;
+  throw new MqttError("Cannot authenticate: AUTH is larger than the client takes", ReasonCode.PacketTooLarge);
 }
