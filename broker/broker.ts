@@ -10,7 +10,6 @@ import type { PublishProperties } from "../codec/properties.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import type { Transport } from "../engine/transport.ts";
 import { Connection } from "./connection.ts";
-import { ConnectionPolicy } from "./connection_policy.ts";
 import { BrokerCore } from "./core.ts";
 import type { ListenerPolicy } from "./listener_policy.ts";
 import type { ClientInfo } from "./hooks.ts";
@@ -77,7 +76,6 @@ export interface BrokerCounts {
 export class Broker implements AsyncDisposable {
   readonly #core: BrokerCore;
   readonly #sys: SysTopics;
-  readonly #policies = new WeakMap<ListenerPolicy, ConnectionPolicy>();
   readonly #connections = new Map<
     ServerProtocol,
     { readonly listener: ListenerPolicy; readonly ended: Promise<void> }
@@ -111,7 +109,7 @@ export class Broker implements AsyncDisposable {
    */
   serve(transport: Transport, listener: ListenerPolicy = NO_POLICY): Promise<void> {
     const { metrics, options, log } = this.#core;
-    const policy = this.#policyOf(listener);
+    const policy = this.#core.policies.of(listener);
     if (this.#closed !== undefined || this.#connections.size >= options.maxConnections || !policy.hasRoom) {
       metrics.connectionsRefused++;
       log.write("notice", `Client connection from ${transport.peer.address} denied: maxConnections exceeded.`);
@@ -136,20 +134,12 @@ export class Broker implements AsyncDisposable {
     this.#core.log.write("notice", reason);
   }
 
-  #policyOf(listener: ListenerPolicy): ConnectionPolicy {
-    let policy = this.#policies.get(listener);
-    if (policy === undefined) {
-      this.#policies.set(listener, policy = new ConnectionPolicy(this.#core.options, listener));
-    }
-    return policy;
-  }
-
   /**
    * Changes options while the broker runs, in force before the next packet; a limit that is already passed stays so
-   * until what passes it is gone. `store` and `clock` cannot be changed. Throws `RangeError` for an option out of its
-   * range, and then changes nothing.
+   * until what passes it is gone. `store`, `clock` and `listeners` cannot be changed. Throws `RangeError` for an option
+   * out of its range, and then changes nothing.
    */
-  update(options: Omit<BrokerOptions, "store" | "clock">): void {
+  update(options: Omit<BrokerOptions, "store" | "clock" | "listeners">): void {
     this.#core.update(options);
     for (const protocol of this.#connections.keys()) protocol.onOptions();
     this.#sys.restart();

@@ -20,6 +20,8 @@ export class ConnectionPolicy implements BrokerHooks {
   connections = 0;
   /** Whether clients see only a part of the topics. */
   readonly isMounted: boolean;
+  /** Stands for the listener in the store. */
+  readonly name: string | undefined;
   /** Stands before all topics of the clients. Cannot change: subscriptions hold it. */
   readonly mountPoint: string;
   readonly #mountBytes: Uint8Array;
@@ -29,6 +31,7 @@ export class ConnectionPolicy implements BrokerHooks {
   constructor(options: ResolvedOptions, listener: ListenerPolicy) {
     this.#options = options;
     this.#listener = listener;
+    this.name = listener.name;
     this.mountPoint = listener.mountPoint ?? "";
     this.isMounted = this.mountPoint !== "";
     this.#mountBytes = this.isMounted ? ENCODER.encode(this.mountPoint) : NO_BYTES;

@@ -13,6 +13,7 @@ import { BackPressure } from "./back_pressure.ts";
 import { Slab } from "./slab.ts";
 import { systemClock } from "./system_clock.ts";
 import { Journal } from "./journal.ts";
+import { ListenerPolicies } from "./listener_policies.ts";
 import { type LogSink, silentLog } from "./log.ts";
 import { MemoryGuard } from "./memory_guard.ts";
 import { Metrics } from "./metrics.ts";
@@ -46,6 +47,7 @@ export class BrokerCore {
   readonly journal: Journal | undefined;
   readonly wills: DelayedWills;
   readonly sessions: Sessions;
+  readonly policies: ListenerPolicies;
   readonly audit: Audit;
   readonly pressure = new BackPressure(systemClock);
   readonly slab = new Slab();
@@ -69,13 +71,14 @@ export class BrokerCore {
     if (options.store !== undefined) this.journal = new Journal(options.store, this.log, this.metrics);
     this.wills = new DelayedWills(this.clock, this.timers, (will) => this.publishWill(will));
     this.sessions = new Sessions(this);
+    this.policies = new ListenerPolicies(options);
     this.audit = new Audit(this);
   }
 
   /** Changes options; all rooms look at the same object. Throws `RangeError` for one out of its range. */
   update(options: BrokerOptions): void {
-    const { store, clock } = this.options;
-    Object.assign(this.options, resolveOptions({ ...options, store, clock }));
+    const { store, clock, listeners } = this.options;
+    Object.assign(this.options, resolveOptions({ ...options, store, clock, listeners }));
     if (options.log !== undefined) this.log = options.log;
     this.memory.look();
     this.accessWatch.renew();
@@ -120,6 +123,7 @@ export class BrokerCore {
   grant(session: Session, access: SessionAccess): void {
     const isFree = session.access.isFree && access.isFree;
     session.access = access;
+    this.sessions.note(session);
     if (!isFree && session.subscriptions.size > 0) this.router.forgetRoutes();
   }
 

@@ -171,8 +171,8 @@ export class Journal {
 
   /** Keeps a retained message. */
   putRetained(publication: Publication): void {
-    const message = storedMessageOf(publication);
-    this.writeLatest(message.topic, { kind: "putRetained", message }, publication.size);
+    const retained = { message: storedMessageOf(publication), publisher: publication.source?.record };
+    this.writeLatest(publication.topic.name, { kind: "putRetained", retained }, publication.size);
   }
 
   /** Forgets the retained message of a topic. */

@@ -12,6 +12,11 @@ import type { BrokerHooks } from "./hooks.ts";
  * the broker's. The broker looks at them whenever they matter, so whoever owns the object may change it at any time.
  */
 export interface ListenerPolicy extends BrokerHooks {
+  /**
+   * Stands for the listener in the store: with it among the broker's `listeners`, its access rules go on to hold for its
+   * clients after a restart. Must stay the same. Default: none, and then the broker's own rules do.
+   */
+  name?: string;
   /** Whether a client without a user name may connect. Default true. */
   allowAnonymous?: boolean;
   /** Whether a client may connect without a client identifier. */

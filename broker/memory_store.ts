@@ -11,6 +11,7 @@ import type {
   StoredBacklog,
   StoredDelivery,
   StoredMessage,
+  StoredRetained,
   StoredSession,
   StoredSubscription,
   StoredWill,
@@ -40,7 +41,7 @@ interface Message {
 export class MemoryStore implements Store {
   readonly #shelves = new Map<number, Shelf>();
   readonly #messages = new Map<number, Message>();
-  readonly #retained = new Map<string, StoredMessage>();
+  readonly #retained = new Map<string, StoredRetained>();
 
   /** Applies all changes. It never throws, so it needs no way back. */
   commit(writes: readonly StoreWrite[]): void {
@@ -114,7 +115,7 @@ export class MemoryStore implements Store {
   }
 
   /** All retained messages. */
-  retained(): Iterable<StoredMessage> {
+  retained(): Iterable<StoredRetained> {
     return this.#retained.values();
   }
 
@@ -152,7 +153,7 @@ export class MemoryStore implements Store {
       case "removeReceived":
         return void this.#shelf(write.session).received.delete(write.packetId);
       case "putRetained":
-        return void this.#retained.set(write.message.topic, write.message);
+        return void this.#retained.set(write.retained.message.topic, write.retained);
       case "removeRetained":
         return void this.#retained.delete(write.topic);
       case "putWill":

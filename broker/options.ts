@@ -7,6 +7,7 @@
 import type { QoS } from "../codec/packets.ts";
 import type { Clock } from "../engine/clock.ts";
 import type { BrokerHooks } from "./hooks.ts";
+import type { ListenerPolicy } from "./listener_policy.ts";
 import type { LogSink } from "./log.ts";
 import type { Store } from "./store.ts";
 import { systemClock } from "./system_clock.ts";
@@ -22,6 +23,11 @@ export interface BrokerOptions extends BrokerHooks {
    * it, after the broker. Absent: all of that is in memory alone.
    */
   readonly store?: Store;
+  /**
+   * Policies of listeners that have a `name`, so that their access rules hold from the start for what the store has of
+   * their clients. What came by others is up to the broker's own rules.
+   */
+  readonly listeners?: readonly ListenerPolicy[];
   /** Source of time; tests move it by hand. */
   readonly clock?: Clock;
   /** Whether a client without a user name may connect. Default true. */
@@ -149,6 +155,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedOptions {
     );
   }
   return {
+    listeners: [],
     clock: systemClock,
     allowAnonymous: true,
     clientIdPrefixes: "",

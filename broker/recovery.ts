@@ -10,7 +10,8 @@ import type { BrokerCore } from "./core.ts";
 import type { Journal } from "./journal.ts";
 import { NEVER_EXPIRES, type Session } from "./session.ts";
 import type { SessionJournal } from "./session_journal.ts";
-import type { Store, StoredSession, StoredWill } from "./store.ts";
+import { SessionAccess } from "./session_access.ts";
+import type { Store, StoredAccess, StoredSession, StoredWill } from "./store.ts";
 import { publicationOfStored, topicOf } from "./stored_message.ts";
 import type { WillMessage } from "./will.ts";
 
@@ -27,10 +28,15 @@ interface Restored {
 export function recover(core: BrokerCore, journal: Journal, store: Store): void {
   const now = core.clock.now();
   const sessions = new Map<number, Restored>();
-  for (const stored of store.sessions()) sessions.set(stored.id, restoreSession(core, journal, stored, now));
+  const accesses = new RestoredAccesses(core);
+  for (const stored of store.sessions()) {
+    const restored = restoreSession(core, journal, stored, now);
+    if (stored.access !== undefined) restored.session.access = accesses.of(stored.access);
+    sessions.set(stored.id, restored);
+  }
   restoreSubscriptions(core, store, sessions);
   restoreFlows(store, sessions);
-  restoreRetained(core, journal, store, now);
+  restoreRetained(core, journal, store, accesses, now);
   // Wills and ends of sessions publish messages, so all who may get one must be there.
   for (const will of store.wills()) restoreWill(core, sessions.get(will.session), will, now);
   for (const restored of sessions.values()) settle(core, restored, now);
@@ -69,17 +75,50 @@ function restoreFlows(store: Store, sessions: ReadonlyMap<number, Restored>): vo
   }
 }
 
-function restoreRetained(core: BrokerCore, journal: Journal, store: Store, now: number): void {
-  for (const message of store.retained()) {
-    if (message.expiresAt > now) core.retained.set(publicationOfStored(message));
-    else journal.removeRetained(message.topic);
+function restoreRetained(
+  core: BrokerCore,
+  journal: Journal,
+  store: Store,
+  accesses: RestoredAccesses,
+  now: number,
+): void {
+  for (const { message, publisher } of store.retained()) {
+    if (message.expiresAt <= now) {
+      journal.removeRetained(message.topic);
+      continue;
+    }
+    const publication = publicationOfStored(message);
+    if (publisher !== undefined) publication.source = accesses.of(publisher);
+    core.retained.set(publication);
+  }
+}
+
+/** What clients may do by the rules that are in force now; one object for all that is theirs. */
+class RestoredAccesses {
+  readonly #core: BrokerCore;
+  readonly #known = new Map<string, SessionAccess>();
+
+  constructor(core: BrokerCore) {
+    this.#core = core;
+  }
+
+  of(stored: StoredAccess): SessionAccess {
+    const key = JSON.stringify(stored);
+    let access = this.#known.get(key);
+    if (access === undefined) this.#known.set(key, access = this.#restore(stored));
+    return access;
+  }
+
+  #restore({ clientId, username, listener, permissions }: StoredAccess): SessionAccess {
+    const { accessWatch, policies, options } = this.#core;
+    return new SessionAccess(accessWatch, { clientId, username }, policies.named(listener) ?? options, permissions);
   }
 }
 
 function restoreWill(core: BrokerCore, restored: Restored | undefined, stored: StoredWill, now: number): void {
   if (restored === undefined) return;
   const { session, journal, endedAt } = restored;
-  const will = willOf(session, stored);
+  const will = { ...willOf(session, stored), policy: core.policies.named(session.access.record.listener) };
   journal.restoreWill(will);
   const expiry = session.expiryInterval === NEVER_EXPIRES ? Infinity : session.expiryInterval;
   const dueAt = stored.dueAt ?? endedAt + 1000 * Math.min(stored.delay, expiry);
@@ -89,7 +128,7 @@ function restoreWill(core: BrokerCore, restored: Restored | undefined, stored: S
 }
 
 function willOf(session: Session, { message, delay, protocolVersion, peer }: StoredWill): WillMessage {
-  const { clientId, username } = session;
+  const { clientId, username } = session.access.record;
   const { topic, qos, retain, properties, payload } = message;
   return {
     client: { clientId, username, protocolVersion, peer: { ...peer, protocol: protocolOf(peer.protocol) } },
@@ -106,13 +145,10 @@ function protocolOf(name: string): Peer["protocol"] {
 }
 
 /** Lets the time of a session run on, or ends it if that has run out. */
-function settle(core: BrokerCore, { session, journal, stored, endedAt }: Restored, now: number): void {
+function settle(core: BrokerCore, { session, stored, endedAt }: Restored, now: number): void {
   const { expiryInterval } = session;
   const isOver = expiryInterval !== NEVER_EXPIRES && endedAt + expiryInterval * 1000 <= now;
   if (isOver) return core.sessions.end(session);
-  if (stored.endedAt === undefined) {
-    const { clientId, username } = session;
-    journal.session({ clientId, username, expiryInterval, endedAt });
-  }
+  if (stored.endedAt === undefined) core.sessions.note(session, endedAt);
   core.sessions.expire(session, endedAt);
 }

@@ -8,10 +8,13 @@
 import { topicMatches } from "../codec/topic.ts";
 import type { AccessRules, AccessSubject, Permissions, SubscribeRequest } from "./hooks.ts";
 import { covers } from "./filter_cover.ts";
+import type { StoredAccess } from "./store.ts";
 import type { Topic } from "./topic_cache.ts";
 
 /** Where the rules come from; they may be others the next time that {@linkcode AccessWatch.epoch} has changed. */
 export interface RuleSource {
+  /** Stands for the source in the store. */
+  readonly name?: string;
   readonly access?: AccessRules;
 }
 
@@ -57,6 +60,7 @@ export class SessionAccess {
   readonly #permissions: Permissions | undefined;
   #epoch = -1;
   #rules: AccessRules | undefined;
+  #record: StoredAccess | undefined;
   #isFree = true;
   readonly #publish = new Remembered((topic) => this.#mayPublish(topic));
   readonly #receive = new Remembered((topic) => this.#mayReceive(topic));
@@ -66,6 +70,12 @@ export class SessionAccess {
     this.#subject = { clientId: subject.clientId, username: subject.username };
     this.#source = source;
     this.#permissions = permissions;
+  }
+
+  /** What the next broker has to know; the same object each time. */
+  get record(): StoredAccess {
+    const { clientId, username } = this.#subject;
+    return this.#record ??= { clientId, username, listener: this.#source.name, permissions: this.#permissions };
   }
 
   /** Whether nothing is forbidden now. */

@@ -97,7 +97,7 @@ export class Sessions {
     return this.#sessions.has(clientId) || this.#sessions.size < this.#options.maxSessions;
   }
 
-  /** Opens the session of a client for `holder`; who held it before is put out first. */
+  /** Opens the session of a client for `holder`, which notes it; who held it before is put out first. */
   open(
     clientId: string,
     username: string | undefined,
@@ -121,7 +121,6 @@ export class Sessions {
     if (session.expiryTimer !== undefined) this.#timers.cancel(session.expiryTimer);
     session.expiryTimer = undefined;
     session.expiryInterval = expiryInterval;
-    session.journal?.session({ clientId, username: session.username, expiryInterval, endedAt: undefined });
     this.#wills.cancel(clientId);
     this.#holders.set(session, holder);
     if (this.#holders.size > this.#metrics.clientsMaximum) this.#metrics.clientsMaximum = this.#holders.size;
@@ -149,10 +148,15 @@ export class Sessions {
     const ends = interval === 0 || (end.kind === "takeover" && end.cleanStart);
     if (will !== undefined) this.#settleWill(session, will, ends ? 0 : interval, end);
     if (ends) return this.end(session);
-    const { clientId, username } = session;
     const endedAt = this.#options.clock.now();
-    session.journal?.session({ clientId, username, expiryInterval: interval, endedAt });
+    this.note(session, endedAt);
     this.expire(session, endedAt);
+  }
+
+  /** Writes a session down as it is now: connected, or away since `endedAt`. */
+  note(session: Session, endedAt?: number): void {
+    const { clientId, username, expiryInterval, access } = session;
+    session.journal?.session({ clientId, username, expiryInterval, endedAt, access: access.record });
   }
 
   /** Ends a session when its time has passed. `endedAt` is when its connection ended. */

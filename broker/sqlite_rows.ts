@@ -9,9 +9,11 @@ import type { ProtocolVersion, QoS } from "../codec/packets.ts";
 import type {
   DeliveryState,
   LoadedDelivery,
+  StoredAccess,
   StoredBacklog,
   StoredDelivery,
   StoredMessage,
+  StoredRetained,
   StoredSession,
   StoredSubscription,
   StoredWill,
@@ -57,6 +59,18 @@ export function deliveryValues(delivery: StoredDelivery): SQLInputValue[] {
   ];
 }
 
+/** What stands in the column `access`: JSON, as few ever look into it. */
+export function accessValue(access: StoredAccess | undefined): string | null {
+  return access === undefined ? null : JSON.stringify(access);
+}
+
+/** Reads a column `access`. */
+export function accessOf(value: SQLOutputValue | undefined): StoredAccess | undefined {
+  if (typeof value !== "string") return undefined;
+  const { clientId, username, listener, permissions }: StoredAccess = JSON.parse(value);
+  return { clientId, username, listener, permissions };
+}
+
 /** Reads a row of `session`. */
 export function sessionOf(row: Row): StoredSession {
   return {
@@ -65,6 +79,7 @@ export function sessionOf(row: Row): StoredSession {
     username: optionalText(row.username),
     expiryInterval: Number(row.expiry_interval),
     endedAt: optionalNumber(row.ended_at),
+    access: accessOf(row.access),
   };
 }
 
@@ -91,6 +106,11 @@ export function messageOf(row: Row, retain: boolean = row.retain === 1): StoredM
     payload: bytesOf(row.payload),
     expiresAt: optionalNumber(row.expires_at) ?? Infinity,
   };
+}
+
+/** Reads a row of `retained`. */
+export function retainedOf(row: Row): StoredRetained {
+  return { message: messageOf(row, true), publisher: accessOf(row.access) };
 }
 
 /** Reads a row of `delivery` joined with its message, whose `qos` and `retain` are `message_qos` and `message_retain`. */

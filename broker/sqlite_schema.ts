@@ -16,7 +16,7 @@ const APPLICATION_ID = 0x4d515454;
  * Deliveries lie in the order of their session's queue, so that a part of it is read in one go. A message counts its
  * deliveries, so that it goes with the last one without a search for others.
  */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE session (
     id INTEGER PRIMARY KEY,
@@ -85,6 +85,11 @@ const MIGRATIONS: readonly string[] = [
     peer_address TEXT NOT NULL
   ) STRICT;
   `,
+  // Who may do what is asked again after a restart: of those who are away, and of those whose messages are retained.
+  `
+  ALTER TABLE session ADD COLUMN access TEXT;
+  ALTER TABLE retained ADD COLUMN access TEXT;
+  `,
 ];
 
 /** The version that this code reads and writes. */
@@ -93,8 +98,9 @@ export const SCHEMA_VERSION: number = MIGRATIONS.length;
 /** The version of the schema in a file, 0 for an empty one. Throws for what is no store, or one of a newer version. */
 export function schemaVersionOf(db: DatabaseSync): number {
   const isEmpty = db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
-  if (isEmpty) return 0;
-  if (pragma(db, "application_id") !== APPLICATION_ID) {
+  const owner = pragma(db, "application_id");
+  if (isEmpty && owner === 0) return 0;
+  if (owner !== APPLICATION_ID) {
     throw new TypeError("it must be a store of this broker, received a database of another program");
   }
   const version = pragma(db, "user_version");
@@ -102,18 +108,20 @@ export function schemaVersionOf(db: DatabaseSync): number {
   throw new RangeError(`its version must be at most ${SCHEMA_VERSION}, received ${version}, made by a newer broker`);
 }
 
-/** Brings a file from the version that {@linkcode schemaVersionOf} has found to this one. */
-export function migrateSchema(db: DatabaseSync, version: number): void {
-  if (version === 0) db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
-  for (let from = version; from < SCHEMA_VERSION; from++) {
-    db.exec("BEGIN IMMEDIATE");
-    try {
-      db.exec(MIGRATIONS[from] ?? "");
-      db.exec(`PRAGMA user_version = ${from + 1}; COMMIT`);
-    } catch (error) {
-      if (db.isTransaction) db.exec("ROLLBACK");
-      throw error;
-    }
+/**
+ * Brings a file from the version that {@linkcode schemaVersionOf} has found to this one, in one transaction: what comes
+ * between leaves it as it was.
+ */
+export function migrateSchema(db: DatabaseSync, version: number, migrations: readonly string[] = MIGRATIONS): void {
+  if (version === migrations.length) return;
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    if (version === 0) db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+    for (const migration of migrations.slice(version)) db.exec(migration);
+    db.exec(`PRAGMA user_version = ${migrations.length}; COMMIT`);
+  } catch (error) {
+    if (db.isTransaction) db.exec("ROLLBACK");
+    throw error;
   }
 }
 

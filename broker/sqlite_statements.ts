@@ -15,7 +15,7 @@ const LOADED_DELIVERY = `
 const SQL = {
   begin: "BEGIN IMMEDIATE",
   commit: "COMMIT",
-  putSession: "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?)",
+  putSession: "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?)",
   putSubscription: "INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?, ?, ?, ?)",
   removeSubscription: "DELETE FROM subscription WHERE session = ? AND filter = ?",
   addMessage: "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -26,7 +26,7 @@ const SQL = {
   removeDelivery: "DELETE FROM delivery WHERE session = ? AND position = ?",
   addReceived: "INSERT OR IGNORE INTO received VALUES (?, ?)",
   removeReceived: "DELETE FROM received WHERE session = ? AND packet_id = ?",
-  putRetained: "INSERT OR REPLACE INTO retained VALUES (?, ?, ?, ?, ?)",
+  putRetained: "INSERT OR REPLACE INTO retained VALUES (?, ?, ?, ?, ?, ?)",
   removeRetained: "DELETE FROM retained WHERE topic = ?",
   putWill: "INSERT OR REPLACE INTO will VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   removeWill: "DELETE FROM will WHERE session = ?",

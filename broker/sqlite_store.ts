@@ -13,6 +13,7 @@ import type {
   StoredBacklog,
   StoredDelivery,
   StoredMessage,
+  StoredRetained,
   StoredSession,
   StoredSubscription,
   StoredWill,
@@ -20,13 +21,14 @@ import type {
 } from "./store.ts";
 import { explain } from "./sqlite_errors.ts";
 import {
+  accessValue,
   backlogOf,
   deliveryValues,
   expiryValue,
   loadedDeliveryOf,
-  messageOf,
   phaseNumber,
   propertiesValue,
+  retainedOf,
   type Row,
   sessionOf,
   subscriptionOf,
@@ -36,6 +38,7 @@ import { migrateSchema, schemaVersionOf } from "./sqlite_schema.ts";
 import { prepareStatements, type Statements } from "./sqlite_statements.ts";
 
 export type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
+export type { Permissions } from "./hooks.ts";
 export type * from "./store.ts";
 
 /**
@@ -162,8 +165,8 @@ export class SqliteStore implements Store, Disposable {
   }
 
   /** All retained messages. */
-  *retained(): Iterable<StoredMessage> {
-    for (const row of this.#pages(this.#statements.retained, ["rowid"])) yield messageOf(row, true);
+  *retained(): Iterable<StoredRetained> {
+    for (const row of this.#pages(this.#statements.retained, ["rowid"])) yield retainedOf(row);
   }
 
   /** All wills. */
@@ -233,7 +236,7 @@ export class SqliteStore implements Store, Disposable {
       case "removeReceived":
         return void statements.removeReceived.run(write.session, write.packetId);
       case "putRetained":
-        return this.#putRetained(write.message);
+        return this.#putRetained(write.retained);
       case "removeRetained":
         return void statements.removeRetained.run(write.topic);
       case "putWill":
@@ -243,8 +246,9 @@ export class SqliteStore implements Store, Disposable {
     }
   }
 
-  #putSession({ id, clientId, username, expiryInterval, endedAt }: StoredSession): void {
-    this.#statements.putSession.run(id, clientId, username ?? null, expiryInterval, endedAt ?? null);
+  #putSession({ id, clientId, username, expiryInterval, endedAt, access }: StoredSession): void {
+    const values = [id, clientId, username ?? null, expiryInterval, endedAt ?? null, accessValue(access)];
+    this.#statements.putSession.run(...values);
   }
 
   #putSubscription(subscription: StoredSubscription): void {
@@ -283,9 +287,10 @@ export class SqliteStore implements Store, Disposable {
     if (removeLastMessage.run(message).changes === 0) releaseMessage.run(message);
   }
 
-  #putRetained(message: StoredMessage): void {
+  #putRetained({ message, publisher }: StoredRetained): void {
     const { topic, qos, payload } = message;
-    this.#statements.putRetained.run(topic, qos, expiryValue(message), propertiesValue(message), payload);
+    const values = [topic, qos, expiryValue(message), propertiesValue(message), payload, accessValue(publisher)];
+    this.#statements.putRetained.run(...values);
   }
 
   #putWill({ session, dueAt, delay, message, protocolVersion, peer }: StoredWill): void {

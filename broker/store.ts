@@ -9,6 +9,19 @@
  */
 
 import type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
+import type { Permissions } from "./hooks.ts";
+
+/** A client as access rules know it, so that they can be asked about it when it is away, also by the next broker. */
+export interface StoredAccess {
+  /** Client identifier. */
+  readonly clientId: string;
+  /** User name. */
+  readonly username: string | undefined;
+  /** `name` of the listener that its connection came by; undefined for one without. */
+  readonly listener: string | undefined;
+  /** What it may do at most, as it has shown when it was let in; undefined for what the rules allow. */
+  readonly permissions: Permissions | undefined;
+}
 
 /** A session whose end is not the end of its connection. */
 export interface StoredSession {
@@ -22,6 +35,8 @@ export interface StoredSession {
   readonly expiryInterval: number;
   /** When its connection ended, in milliseconds since 1970; undefined while it is connected. */
   readonly endedAt: number | undefined;
+  /** Its client at its last connection; undefined when nobody knows. */
+  readonly access: StoredAccess | undefined;
 }
 
 /** A subscription of a session. */
@@ -56,6 +71,14 @@ export interface StoredMessage {
   readonly payload: Uint8Array;
   /** When it expires, in milliseconds since 1970; `Infinity` for never. */
   readonly expiresAt: number;
+}
+
+/** A retained message. */
+export interface StoredRetained {
+  /** The message; its `retain` is true. */
+  readonly message: StoredMessage;
+  /** Who published it; undefined for the broker itself, or when nobody knows. */
+  readonly publisher: StoredAccess | undefined;
 }
 
 /** How far a delivery has come: it waits; PUBLISH was sent; PUBREC came. */
@@ -157,7 +180,7 @@ export type StoreWrite =
   | { readonly kind: "addReceived"; readonly session: number; readonly packetId: number }
   | { readonly kind: "removeReceived"; readonly session: number; readonly packetId: number }
   /** Adds a retained message, or replaces the one of the same topic. */
-  | { readonly kind: "putRetained"; readonly message: StoredMessage }
+  | { readonly kind: "putRetained"; readonly retained: StoredRetained }
   | { readonly kind: "removeRetained"; readonly topic: string }
   /** Adds a will, or replaces the one of the same session. */
   | { readonly kind: "putWill"; readonly will: StoredWill }
@@ -189,7 +212,7 @@ export interface Store {
   /** The first queued deliveries of a session from `position` on, `limit` at most, in the order of their positions. */
   queued(session: number, position: number, limit: number): readonly LoadedDelivery[];
   /** All retained messages. */
-  retained(): Iterable<StoredMessage>;
+  retained(): Iterable<StoredRetained>;
   /** All wills. */
   wills(): Iterable<StoredWill>;
 }

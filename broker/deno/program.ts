@@ -5,7 +5,7 @@
  */
 
 import { Broker } from "../broker.ts";
-import type { Configuration } from "../config/configuration.ts";
+import type { Configuration, ListenerAddress } from "../config/configuration.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
 import type { BrokerOptions } from "../options.ts";
 import type { SqliteStore } from "../sqlite_store.ts";
@@ -51,14 +51,15 @@ export async function startProgram(
     heapUsed: memoryUsed,
     ...args.maxQueued === undefined ? {} : { maxQueuedMessages: args.maxQueued },
   };
-  const broker = new Broker({ ...configuration.options, ...fixed, store });
-  opened.defer(() => broker.close());
-  log.publish = (topic, line) => broker.publish({ topic, payload: line, qos: 2 });
   const security = new SecurityFiles();
   const policies = configuration.listeners.map((listener) => ({
     ...listener.policy,
     ...security.hooksFor(listener),
+    name: nameOf(listener.address),
   }));
+  const broker = new Broker({ ...configuration.options, ...fixed, store, listeners: policies });
+  opened.defer(() => broker.close());
+  log.publish = (topic, line) => broker.publish({ topic, payload: line, qos: 2 });
   if (configuration.isLocalOnly && isService) logLocalOnly(log);
   const listeners = await openAll(broker, configuration, policies, log);
   const all = opened.move();
@@ -100,7 +101,12 @@ async function openAll(
   return opened;
 }
 
-function describe(address: Configuration["listeners"][number]["address"]): string {
+/** As it stands in the store. */
+function nameOf(address: ListenerAddress): string {
+  return address.kind === "unix" ? address.path : `${address.hostname ?? ""}:${address.port}`;
+}
+
+function describe(address: ListenerAddress): string {
   if (address.kind === "unix") return address.path;
   return `${address.hostname ?? "all addresses"} port ${address.port}`;
 }

@@ -64,9 +64,9 @@ function isSame(one: ListenerAddress, other: ListenerAddress): boolean {
   return other.kind === "tcp" && other.port === one.port && other.hostname === one.hostname;
 }
 
-/** Connections look at the object itself. The mount point stays: subscriptions hold it. */
+/** Connections look at the object itself. Mount point and name stay: subscriptions and the store hold them. */
 function replace(live: ListenerPolicy, policy: ListenerPolicy): void {
-  const { mountPoint } = live;
+  const { mountPoint, name } = live;
   for (const name of Object.keys(live)) Reflect.deleteProperty(live, name);
-  Object.assign(live, policy, { mountPoint });
+  Object.assign(live, policy, { mountPoint, name });
 }

@@ -25,7 +25,9 @@ function message(topic: string, retain: boolean): StoredMessage {
 
 function* contents(): Iterable<StoreWrite> {
   for (let id = 1; id <= SESSIONS; id++) {
-    const session = { id, clientId: `c${id}`, username: undefined, expiryInterval: 0xffff_ffff, endedAt: Date.now() };
+    const clientId = `c${id}`;
+    const access = { clientId, username: "user", listener: ":1883", permissions: undefined };
+    const session = { id, clientId, username: "user", expiryInterval: 0xffff_ffff, endedAt: Date.now(), access };
     yield { kind: "putSession", session };
   }
   for (let index = 0; index < QUEUED; index++) {
@@ -47,7 +49,8 @@ function* contents(): Iterable<StoreWrite> {
     };
   }
   for (let index = 0; index < RETAINED; index++) {
-    yield { kind: "putRetained", message: message(`r/${index % 100}/${index}`, true) };
+    const publisher = { clientId: `p${index % 100}`, username: "user", listener: ":1883", permissions: undefined };
+    yield { kind: "putRetained", retained: { message: message(`r/${index % 100}/${index}`, true), publisher } };
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { LoadedDelivery, Store, StoredBacklog, StoreWrite } from "../../broker/store.ts";
-import type { StoredMessage, StoredSession, StoredSubscription, StoredWill } from "../../broker/store.ts";
+import type { StoredRetained, StoredSession, StoredSubscription, StoredWill } from "../../broker/store.ts";
 
 /** What becomes of a commit: it works; it fails; nobody will ever know, as the broker has crashed. */
 export type Fate = "works" | "fails" | "crashed";
@@ -69,7 +69,7 @@ export class FaultyStore implements Store {
     return this.#store.queued(session, position, limit);
   }
 
-  retained(): Iterable<StoredMessage> {
+  retained(): Iterable<StoredRetained> {
     return this.#store.retained();
   }
 

@@ -16,7 +16,8 @@ function openError(path: string): string {
 }
 
 function session(id: number): StoreWrite {
-  const record = { id, clientId: `c${id}`, username: undefined, expiryInterval: 60, endedAt: undefined };
+  const rest = { username: undefined, expiryInterval: 60, endedAt: undefined, access: undefined };
+  const record = { id, clientId: `c${id}`, ...rest };
   return { kind: "putSession", session: record };
 }
 
@@ -48,8 +49,8 @@ Deno.test("broker SQLite store: a store of a newer version is refused", async ()
   test.store.commit([session(1)]);
   test.close();
   tamper(test.path, "PRAGMA user_version = 1000");
-  assertStringIncludes(openError(test.path), "its version must be at most 1, received 1000, made by a newer broker");
-  tamper(test.path, "PRAGMA user_version = 1");
+  assertStringIncludes(openError(test.path), "its version must be at most 2, received 1000, made by a newer broker");
+  tamper(test.path, "PRAGMA user_version = 2");
   assertEquals([...test.store.sessions()].length, 1);
 });
 
@@ -93,7 +94,10 @@ Deno.test("broker SQLite store: a damaged file is refused when it is opened or r
   const payload = new Uint8Array(3_000).fill(1);
   const message = { topic: "a", qos: 1, retain: true, properties: payload, payload, expiresAt: Infinity } as const;
   const topics = Array.from({ length: 100 }, (_, index) => `topic/${index}`);
-  test.store.commit(topics.map((topic) => ({ kind: "putRetained", message: { ...message, topic } })));
+  const publisher = undefined;
+  test.store.commit(
+    topics.map((topic) => ({ kind: "putRetained", retained: { message: { ...message, topic }, publisher } })),
+  );
   test.close();
   const bytes = await Deno.readFile(test.path);
   await Deno.writeFile(test.path, bytes.fill(0x5a, 4_096 * 2));
@@ -111,13 +115,16 @@ Deno.test("broker SQLite store: a commit that finds no room changes nothing, and
   test.close();
   const large = {
     kind: "putRetained",
-    message: {
-      topic: "large",
-      qos: 1,
-      retain: true,
-      properties: new Uint8Array(0),
-      payload: new Uint8Array(1_000_000),
-      expiresAt: Infinity,
+    retained: {
+      message: {
+        topic: "large",
+        qos: 1,
+        retain: true,
+        properties: new Uint8Array(0),
+        payload: new Uint8Array(1_000_000),
+        expiresAt: Infinity,
+      },
+      publisher: undefined,
     },
   } as const;
   const { size } = await Deno.stat(test.path);

@@ -15,6 +15,7 @@ import type {
   Store,
   StoredDelivery,
   StoredMessage,
+  StoredRetained,
   StoredSession,
   StoredSubscription,
   StoredWill,
@@ -79,7 +80,8 @@ class Shelf {
 }
 
 function session(id: number, more: Partial<StoredSession> = {}): StoredSession {
-  return { id, clientId: `client-${id}`, username: undefined, expiryInterval: 60, endedAt: undefined, ...more };
+  const rest = { username: undefined, expiryInterval: 60, endedAt: undefined, access: undefined };
+  return { id, clientId: `client-${id}`, ...rest, ...more };
 }
 
 function putSession(id: number, more: Partial<StoredSession> = {}): StoreWrite {
@@ -141,8 +143,22 @@ const CASES: Readonly<Record<string, (shelf: Shelf) => void | Promise<void>>> = 
 
   "sessions keep all fields, are replaced by id, and are removed": async (shelf) => {
     const sessions = [
-      session(1, { clientId: "täst/#", username: "ann", expiryInterval: 0xffff_ffff, endedAt: 1_700_000_000_000.25 }),
-      session(2, { username: "" }),
+      session(1, {
+        clientId: "täst/#",
+        username: "ann",
+        expiryInterval: 0xffff_ffff,
+        endedAt: 1_700_000_000_000.25,
+        access: {
+          clientId: "täst/#",
+          username: '\u{1F600}"',
+          listener: "/run/a",
+          permissions: { publish: ["a/#"], subscribe: [] },
+        },
+      }),
+      session(2, {
+        username: "",
+        access: { clientId: "", username: undefined, listener: undefined, permissions: undefined },
+      }),
     ];
     shelf.commit(putSession(1), putSession(2), putSession(3));
     shelf.commit(...sessions.map((session) => ({ kind: "putSession", session }) as const), {
@@ -322,7 +338,11 @@ const CASES: Readonly<Record<string, (shelf: Shelf) => void | Promise<void>>> = 
   },
 
   "retained messages keep all fields, are replaced by topic, and are removed": async (shelf) => {
-    const put = (message: StoredMessage) => ({ kind: "putRetained", message }) as const;
+    const put = (retained: StoredRetained) => ({ kind: "putRetained", retained }) as const;
+    const of = (more: Partial<StoredMessage>) => ({
+      message: message({ retain: true, ...more }),
+      publisher: undefined,
+    });
     const full = message({
       topic: "b",
       qos: 2,
@@ -331,11 +351,13 @@ const CASES: Readonly<Record<string, (shelf: Shelf) => void | Promise<void>>> = 
       payload: new Uint8Array(70_000),
       expiresAt: 1_700_000_000_000,
     });
-    const plain = message({ topic: "c", qos: 0, retain: true });
-    shelf.commit(put(message({ topic: "a", retain: true })), put(message({ topic: "b", retain: true })), put(plain));
-    shelf.commit(put(full), { kind: "removeRetained", topic: "a" });
+    const publisher = { clientId: "p", username: "u", listener: "l", permissions: { publish: ["b"] } };
+    const plain = of({ topic: "c", qos: 0 });
+    shelf.commit(put(of({ topic: "a" })), put(of({ topic: "b" })), put(plain));
+    shelf.commit(put({ message: full, publisher }), { kind: "removeRetained", topic: "a" });
     await shelf.reopen();
-    assertEquals(read(shelf.store).retained.sort((one, other) => one.topic < other.topic ? -1 : 1), [full, plain]);
+    const found = read(shelf.store).retained.sort((one, other) => one.message.topic < other.message.topic ? -1 : 1);
+    assertEquals(found, [{ message: full, publisher }, plain]);
   },
 
   "wills keep all fields, are replaced by session, and are removed": async (shelf) => {
