@@ -8,6 +8,7 @@ import { MqttError } from "../codec/errors.ts";
 import type { QoS } from "../codec/packets.ts";
 import type { PublishProperties } from "../codec/properties.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
+import { channelOf } from "../engine/channel.ts";
 import type { Transport } from "../engine/transport.ts";
 import { Connection } from "./connection.ts";
 import { BrokerCore } from "./core.ts";
@@ -113,7 +114,8 @@ export class Broker implements AsyncDisposable {
     if (this.#closed !== undefined || this.#connections.size >= options.maxConnections || !policy.hasRoom) {
       metrics.connectionsRefused++;
       log.write("notice", `Client connection from ${transport.peer.address} denied: maxConnections exceeded.`);
-      return transport.readable.cancel().catch(() => {});
+      channelOf(transport).abort();
+      return Promise.resolve();
     }
     metrics.connectionsOpened++;
     if (options.connectionMessages) log.write("notice", `New connection from ${transport.peer.address}.`);

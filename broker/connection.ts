@@ -6,8 +6,9 @@
 
 import { MqttError } from "../codec/errors.ts";
 import { type Frame, Framer } from "../codec/framer.ts";
+import { channelOf } from "../engine/channel.ts";
 import type { Timer } from "../engine/timers.ts";
-import type { Peer, Transport } from "../engine/transport.ts";
+import type { Channel, Peer, Transport } from "../engine/transport.ts";
 import type { BrokerCore } from "./core.ts";
 import { Output, type OutputOwner } from "./output.ts";
 
@@ -35,7 +36,7 @@ export class Connection implements OutputOwner {
   readonly peer: Peer;
   readonly output: Output;
   readonly #core: BrokerCore;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #channel: Channel;
   readonly #framer: Framer;
   #protocol: Protocol | undefined;
   #closing = false;
@@ -50,8 +51,8 @@ export class Connection implements OutputOwner {
     this.#core = core;
     this.peer = transport.peer;
     this.#onAdmitted = transport.onAdmitted;
-    this.output = new Output(transport.writable, core.pool, core.flushQueue, this, core.metrics);
-    this.#reader = transport.readable.getReader();
+    this.#channel = channelOf(transport);
+    this.output = new Output(this.#channel, core.pool, core.flushQueue, this, core.metrics);
     this.#framer = new Framer({ maximumPacketSize: Math.min(LARGEST_CONNECT, core.options.maxPacketSize) });
     this.#lastArrival = core.clock.now();
   }
@@ -61,9 +62,9 @@ export class Connection implements OutputOwner {
     this.#protocol = protocol;
     try {
       for (;;) {
-        const { done, value } = await this.#reader.read();
-        if (done) break;
-        const pending = this.#take(value, protocol);
+        const chunk = await this.#channel.read();
+        if (chunk === undefined) break;
+        const pending = this.#take(chunk, protocol);
         if (pending !== undefined) await pending;
       }
     } catch (error) {
@@ -72,8 +73,8 @@ export class Connection implements OutputOwner {
     }
     this.#closing = true;
     this.#stopWatchdog();
-    this.output.abort();
-    this.#reader.cancel().catch(() => {});
+    // The end that is on its way to the peer brings its last bytes along.
+    if (!this.output.isFinished) this.#break();
     protocol.onEnd();
   }
 
@@ -114,8 +115,12 @@ export class Connection implements OutputOwner {
     this.#stopWatchdog();
     this.#stopWaiting?.();
     this.#wakeReader?.();
-    this.output.abort();
-    this.#reader.cancel().catch(() => {});
+    this.#break();
+  }
+
+  #break(): void {
+    this.output.abandon();
+    this.#channel.abort();
   }
 
   onWritten(bytes: number): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Channel } from "../engine/transport.ts";
 import type { Held } from "./journal.ts";
 
 /** Sizes of buffers: one for acknowledgements, one for a little traffic, one for a flood. */
@@ -80,7 +81,7 @@ interface Chunk {
 
 /** The sending half of a connection. Never two writes in flight. */
 export class Output implements Held {
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #channel: Pick<Channel, "write" | "close">;
   readonly #pool: BufferPool;
   readonly #queue: FlushQueue;
   readonly #owner: OutputOwner;
@@ -92,19 +93,17 @@ export class Output implements Held {
   #writing: Chunk | undefined;
   #marked = false;
   #pending = 0;
-  #state: "open" | "ending" | "closed" = "open";
+  #state: "open" | "ending" | "finished" | "closed" = "open";
   #held = false;
 
   constructor(
-    writable: WritableStream<Uint8Array>,
+    channel: Pick<Channel, "write" | "close">,
     pool: BufferPool,
     queue: FlushQueue,
     owner: OutputOwner,
     counter: SentCounter,
   ) {
-    this.#writer = writable.getWriter();
-    // Failures are seen at the write that meets them.
-    this.#writer.closed.catch(() => {});
+    this.#channel = channel;
     this.#pool = pool;
     this.#queue = queue;
     this.#owner = owner;
@@ -157,7 +156,7 @@ export class Output implements Held {
 
   /** Hands out nothing more until {@linkcode resume}. False if that is so already. */
   hold(): boolean {
-    if (this.#held || this.#state === "closed") return false;
+    if (this.#held || this.#isOver) return false;
     return this.#held = true;
   }
 
@@ -175,14 +174,14 @@ export class Output implements Held {
   /** Hands out what was gathered, unless a write is in flight: then it goes when that ends. */
   flush(): void {
     this.#marked = false;
-    if (this.#held || this.#writing !== undefined || this.#state === "closed") return;
+    if (this.#held || this.#writing !== undefined || this.#isOver) return;
     const chunk = this.#full.shift() ?? this.#takeBuffer();
     if (chunk === undefined) {
       if (this.#state === "ending") this.#finish();
       return;
     }
     this.#writing = chunk;
-    this.#writer.write(chunk.bytes).then(() => this.#written(), (error) => this.#failed(error));
+    this.#channel.write(chunk.bytes).then(() => this.#written(), (error) => this.#failed(error));
   }
 
   /** Writes what is left and then closes the transport. */
@@ -192,11 +191,14 @@ export class Output implements Held {
     this.#mark();
   }
 
-  /** Closes the transport at once; what is not written is lost. */
-  abort(): void {
-    if (this.#state === "closed") return;
-    this.#release();
-    this.#writer.abort().catch(() => {});
+  /** Writes nothing more; what is not written is lost. */
+  abandon(): void {
+    if (this.#state !== "closed") this.#release("closed");
+  }
+
+  /** Whether all was written, and the end of it is on its way. */
+  get isFinished(): boolean {
+    return this.#state === "finished";
   }
 
   #mark(): void {
@@ -229,7 +231,7 @@ export class Output implements Held {
   #written(): void {
     const chunk = this.#writing;
     this.#writing = undefined;
-    if (chunk === undefined || this.#state === "closed") return;
+    if (chunk === undefined || this.#isOver) return;
     this.#pending -= chunk.bytes.length;
     this.#counter.bytesSent += chunk.bytes.length;
     if (chunk.buffer !== undefined) this.#pool.give(chunk.buffer);
@@ -238,18 +240,22 @@ export class Output implements Held {
   }
 
   #failed(error: unknown): void {
-    if (this.#state === "closed") return;
-    this.#release();
+    if (this.#isOver) return;
+    this.#release("closed");
     this.#owner.onWriteError(error);
   }
 
   #finish(): void {
-    this.#release();
-    this.#writer.close().catch(() => {});
+    this.#release("finished");
+    this.#channel.close().catch(() => {});
   }
 
-  #release(): void {
-    this.#state = "closed";
+  get #isOver(): boolean {
+    return this.#state === "finished" || this.#state === "closed";
+  }
+
+  #release(state: "finished" | "closed"): void {
+    this.#state = state;
     this.#full = [];
     this.#buffer = undefined;
     this.#writing = undefined;

@@ -47,12 +47,11 @@ export class PrefixReader {
   /** The connection from here on. Nothing else may be called any more. */
   rest(peer: Peer = this.#transport.peer): Transport {
     const bytes = this.#bytes;
+    const { readable, writable, onAdmitted } = this.#transport;
+    if (bytes.length > 0) return { readable: preceded(bytes, this.#reader), writable, onAdmitted, peer };
     // Mostly the other end waits for an answer, and then there is nothing to put in front.
-    if (bytes.length === 0) {
-      this.#reader.releaseLock();
-      return { ...this.#transport, peer };
-    }
-    return { ...this.#transport, peer, readable: preceded(bytes, this.#reader) };
+    this.#reader.releaseLock();
+    return { readable, writable, onAdmitted, peer };
   }
 }
 

@@ -32,7 +32,7 @@ export function webSocketTransport(transport: Transport, onViolation?: (reason: 
   const socket = new ServerWebSocket(transport, onViolation);
   const { address, certificate, protocol } = transport.peer;
   const peer = { address, certificate, protocol: protocol === "tls" ? "wss" : "ws" } as const;
-  return { ...transport, readable: socket.readable, writable: socket.writable, peer };
+  return { readable: socket.readable, writable: socket.writable, onAdmitted: transport.onAdmitted, peer };
 }
 
 class ServerWebSocket {

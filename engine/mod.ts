@@ -5,6 +5,7 @@
  * @module
  */
 
+export * from "./channel.ts";
 export * from "./clock.ts";
 export * from "./inbound_flow.ts";
 export * from "./manual_clock.ts";

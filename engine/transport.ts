@@ -46,4 +46,24 @@ export interface Transport {
   readonly peer: Peer;
   /** Called by a server when it has let the peer in, so that a listener can tell unfinished handshakes. */
   readonly onAdmitted?: () => void;
+  /**
+   * The same connection without streams between, for those who move many bytes or hold many connections. Whoever uses
+   * it leaves `readable` and `writable` alone. A transport that is made from another one must not take this over.
+   */
+  readonly channel?: Channel;
+}
+
+/**
+ * A connection as four calls. One read and one write may be under way at a time. *Measured* on Deno: 9 KB less for each
+ * idle connection than with a pair of streams.
+ */
+export interface Channel {
+  /** Resolves with what has come, which is valid until the next read; undefined at the end. Rejects when it is broken. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Resolves when `bytes` may be used again. Rejects when the connection is broken. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Sends the end, which the peer sees behind all that was written. No write may be under way. */
+  close(): Promise<void>;
+  /** Closes both directions at once; a read or write that is under way settles. May be called at any time. */
+  abort(): void;
 }

@@ -11,7 +11,7 @@ import { readProxyHeader } from "../proxy_protocol.ts";
 import { acceptHttp } from "./http_connection.ts";
 import { DEFAULT_HANDSHAKE_TIMEOUT, type ListenOptions } from "./listen_options.ts";
 import { ListenerGate, type RefusalCounts, type Visit } from "./listener_gate.ts";
-import { type SocketTransport, socketTransport, tcpAddress } from "./socket_transport.ts";
+import { SocketTransport, tcpAddress } from "./socket_transport.ts";
 import type { ServerSocket } from "./sockets.ts";
 import { loadTlsContext, type TlsContext } from "./tls_context.ts";
 import { acceptTls } from "./tls_transport.ts";
@@ -104,7 +104,7 @@ export class SocketListener implements AsyncDisposable {
       conn.close();
       return this.#refuse("connections", `Client connection from ${peer.address} denied: maxConnections exceeded.`);
     }
-    const transport = socketTransport(conn, peer);
+    const transport = new SocketTransport(conn, peer);
     const visit = this.#gate.enter(() => {
       visit.isEvicted = true;
       transport.abort();
@@ -115,8 +115,9 @@ export class SocketListener implements AsyncDisposable {
   }
 
   async #serve(socket: SocketTransport, visit: Visit): Promise<void> {
+    socket.onAdmitted = visit.admit;
     const transport = this.#isPlain ? socket : await this.#shakeHands(socket, visit);
-    if (transport !== undefined) await this.#broker.serve({ ...transport, onAdmitted: visit.admit }, this.#policy);
+    if (transport !== undefined) await this.#broker.serve(transport, this.#policy);
     visit.end();
   }
 

@@ -51,7 +51,8 @@ export async function acceptTls(transport: Transport, context: TlsContext): Prom
     fail(error);
     throw error;
   });
-  return { ...transport, ...streamsOf(socket, wire), peer: { ...transport.peer, protocol: "tls", certificate } };
+  const peer = { ...transport.peer, protocol: "tls", certificate } as const;
+  return { ...streamsOf(socket, wire), onAdmitted: transport.onAdmitted, peer };
 }
 
 /**

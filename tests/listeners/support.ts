@@ -5,7 +5,7 @@
  */
 
 import { Broker, type BrokerOptions, listen, type Listener, type ListenOptions } from "../../broker/mod.ts";
-import { socketTransport } from "../../broker/deno/socket_transport.ts";
+import { SocketTransport } from "../../broker/deno/socket_transport.ts";
 import type { Transport } from "../../engine/transport.ts";
 import { bounded, until } from "../support/broker.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -52,7 +52,7 @@ async function run(
     const conn = options.path === undefined
       ? await Deno.connect({ hostname: hostname === "::" ? "::1" : hostname, port })
       : await Deno.connect({ transport: "unix", path: options.path });
-    const transport = socketTransport(conn, { protocol: "tcp", address: "client" });
+    const transport = new SocketTransport(conn, { protocol: "tcp", address: "client" });
     stack.defer(() => transport.abort());
     return transport;
   };

@@ -2,7 +2,7 @@
 
 import { connect } from "node:tls";
 import { acceptHttp } from "../../broker/deno/http_connection.ts";
-import { type SocketTransport, socketTransport } from "../../broker/deno/socket_transport.ts";
+import { SocketTransport } from "../../broker/deno/socket_transport.ts";
 import { loadTlsContext } from "../../broker/deno/tls_context.ts";
 import { acceptTls, duplexOf, streamsOf, Wire } from "../../broker/deno/tls_transport.ts";
 import type { Peer, Transport } from "../../engine/transport.ts";
@@ -14,7 +14,7 @@ import { RawWebSocket } from "./websocket_client.ts";
 const sockets: SocketTransport[] = [];
 
 function socket(conn: Deno.Conn, protocol: Peer["protocol"]): SocketTransport {
-  const transport = socketTransport(conn, peer(protocol));
+  const transport = new SocketTransport(conn, peer(protocol));
   sockets.push(transport);
   return transport;
 }
