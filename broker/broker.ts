@@ -19,6 +19,7 @@ import { type BrokerOptions, resolveOptions } from "./options.ts";
 import { publicationOf } from "./publication.ts";
 import { recover } from "./recovery.ts";
 import { ServerProtocol } from "./server_protocol.ts";
+import { type SessionStatus, sessionStatusOf } from "./session_status.ts";
 import { SysTopics } from "./sys_topics.ts";
 
 /** For connections that come by no listener. */
@@ -193,6 +194,12 @@ export class Broker implements AsyncDisposable {
       dropped: { ...metrics.dropped },
       refused: { ...metrics.refused },
     };
+  }
+
+  /** How the session of a client stands; undefined if there is none. */
+  session(clientId: string): SessionStatus | undefined {
+    const session = this.#core.sessions.get(clientId);
+    return session && sessionStatusOf(session);
   }
 
   /** Has `task` called when the broker closes, e.g. to stop listening. Returns a function that takes it back. */

@@ -9,6 +9,7 @@ import { parseSharedFilter } from "../codec/topic.ts";
 import type { BrokerHooks } from "./hooks.ts";
 import type { ListenerPolicy } from "./listener_policy.ts";
 import type { ResolvedOptions } from "./options.ts";
+import type { SessionQueuePolicy } from "./session.ts";
 import type { Topic, TopicCache } from "./topic_cache.ts";
 
 const ENCODER = new TextEncoder();
@@ -72,6 +73,25 @@ export class ConnectionPolicy implements BrokerHooks {
 
   get maxTopicAlias(): number {
     return this.#listener.maxTopicAlias ?? this.#options.maxTopicAlias;
+  }
+
+  get maxInflightMessages(): number {
+    return this.#listener.maxInflightMessages ?? this.#options.maxInflightMessages;
+  }
+
+  /** For the queue of a session whose client comes by this listener. */
+  get queue(): SessionQueuePolicy {
+    const { maxQueuedMessages, maxQueuedBytes, maxQueuedAge, queueOverflow, queueQoS0Messages } = this.#listener;
+    const options = this.#options;
+    const own = [maxQueuedMessages, maxQueuedBytes, maxQueuedAge, queueOverflow, queueQoS0Messages];
+    if (own.every((value) => value === undefined)) return options;
+    return {
+      maxQueuedMessages: maxQueuedMessages ?? options.maxQueuedMessages,
+      maxQueuedBytes: maxQueuedBytes ?? options.maxQueuedBytes,
+      maxQueuedAge,
+      queueOverflow,
+      queueQoS0Messages: queueQoS0Messages ?? options.queueQoS0Messages,
+    };
   }
 
   /** Whether one more connection fits. */

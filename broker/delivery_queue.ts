@@ -140,9 +140,9 @@ export interface QueueLimits {
   readonly maxQueuedBytes: number;
 }
 
-/** A bounded queue; the newest message is refused when it is full. */
+/** A bounded queue; its owner refuses the newest message, or takes out the oldest, when it is full. */
 export class DeliveryQueue {
-  readonly #limits: QueueLimits;
+  #limits: QueueLimits;
   #items: (Delivery | RetainedBatch | StoredBatch | undefined)[] = [];
   #head = 0;
   #length = 0;
@@ -153,6 +153,11 @@ export class DeliveryQueue {
   reader: QueueReader | undefined;
 
   constructor(limits: QueueLimits) {
+    this.#limits = limits;
+  }
+
+  /** Bounds from now on; what is in the queue stays. */
+  set limits(limits: QueueLimits) {
     this.#limits = limits;
   }
 
@@ -252,6 +257,18 @@ export class DeliveryQueue {
     this.#bytes -= first.publication.size;
     if (first.qos === 0) this.#unordered--;
     this.#drop();
+  }
+
+  /** Takes out what has waited longest; all retained messages for one subscription go together. */
+  takeOldest(): Delivery | undefined {
+    const oldest = this.peek();
+    if (!(this.#items[this.#head] instanceof RetainedBatch)) this.shift();
+    else {
+      this.#length--;
+      this.#unordered--;
+      this.#drop();
+    }
+    return oldest;
   }
 
   /** The client is gone, so what waits may wait for long: small messages get memory of their own. */

@@ -70,7 +70,7 @@ export function admit(core: BrokerCore, policy: ConnectionPolicy, packet: Connec
     sessionExpiryInterval: Math.min(sessionExpiryOf(packet), longestSession(core)),
     receiveMaximum: Math.min(
       packet.properties?.receiveMaximum ?? RECEIVE_MAXIMUM,
-      options.maxInflightMessages,
+      policy.maxInflightMessages,
     ),
     ourReceiveMaximum: v5 ? options.receiveMaximum : RECEIVE_MAXIMUM,
   };

@@ -34,6 +34,21 @@ export interface ListenerPolicy extends BrokerHooks {
    * whole topic. Default none.
    */
   mountPoint?: string;
+  /** Unacknowledged QoS 1 and 2 messages towards each client, 1 to 65,535. */
+  maxInflightMessages?: number;
+  /** Messages that wait for one client, beyond those in flight. */
+  maxQueuedMessages?: number;
+  /** Bytes of payload and properties that wait for one client. */
+  maxQueuedBytes?: number;
+  /** Seconds that a message waits for a client at most; then it has expired. Default for ever. */
+  maxQueuedAge?: number;
+  /**
+   * Which messages are dropped when the queue of a client is full. With `drop-oldest` nobody who publishes is slowed
+   * down for the sake of the client. Default `drop-newest`.
+   */
+  queueOverflow?: "drop-newest" | "drop-oldest";
+  /** Whether QoS 0 messages wait for a client that is away and has a session. */
+  queueQoS0Messages?: boolean;
   /** Whether the user name takes the place of the client identifier; a client without one is refused. Default false. */
   useUsernameAsClientId?: boolean;
   /** Whether a client with an empty user name counts as one without, as with Mosquitto. Default false. */

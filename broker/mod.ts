@@ -30,6 +30,7 @@ export type { ListenerPolicy } from "./listener_policy.ts";
 export type { LogLevel, LogSink } from "./log.ts";
 export type { DenialCounts, DropCounts } from "./metrics.ts";
 export type { BrokerOptions } from "./options.ts";
+export type { SessionStatus } from "./session_status.ts";
 export { MemoryStore } from "./memory_store.ts";
 export type * from "./store.ts";
 export { MqttError } from "../codec/errors.ts";

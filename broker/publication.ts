@@ -117,6 +117,16 @@ export class Publication {
     return kept;
   }
 
+  /** Like {@linkcode keep}, for a receiver of its own: a message that expires at `time` at the latest. */
+  expiringAt(time: number): Publication {
+    const kept = this.keep();
+    if (kept.expiresAt <= time) return kept;
+    const copy = kept.#sharing(kept.bytes, 0);
+    copy.#kept = copy;
+    copy.expiresAt = time;
+    return copy;
+  }
+
   /** Like {@linkcode keep}, for a message that waits only until its receiver has room. */
   keepBriefly(slab: Slab): Publication {
     if (this.#kept !== undefined) return this.#kept;

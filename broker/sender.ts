@@ -32,6 +32,8 @@ export interface ReceiverLimits {
   readonly mountPoint?: string;
   /** The same in bytes. */
   readonly mountLength?: number;
+  /** Whether it is a bridge of before MQTT 5.0. */
+  readonly isBridge?: boolean;
 }
 
 /** The sending side of a connection. */
@@ -58,8 +60,13 @@ export class Sender implements SessionLink {
     if (limits.topicAliasMaximum > 0) this.#aliases = new OutboundTopicAliases(limits.topicAliasMaximum);
   }
 
+  /** Whether the client speaks MQTT 5.0. */
   get v5(): boolean {
     return this.#v5;
+  }
+
+  get keepsRetain(): boolean {
+    return this.#v5 || this.#limits.isBridge === true;
   }
 
   get congested(): boolean {

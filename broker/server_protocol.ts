@@ -194,6 +194,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
       admission.sessionExpiryInterval,
       this,
     );
+    session.queuePolicy = this.#policy.queue;
     core.grant(session, access);
     const { maximumPacketSize = Infinity, topicAliasMaximum = 0 } = packet.properties ?? {};
     this.#configure(

@@ -28,8 +28,8 @@ export const NEVER_EXPIRES = 0xffff_ffff;
 
 /** The connection of a session, as the session sees it. */
 export interface SessionLink {
-  /** Whether the client speaks MQTT 5.0. */
-  readonly v5: boolean;
+  /** Whether live messages may have the retain flag: to clients of MQTT 5.0, and to bridges. */
+  readonly keepsRetain: boolean;
   /** Whether so much waits to be written that more should wait in the session's queue. */
   readonly congested: boolean;
   /** Whether so much waits to be written that messages will soon be dropped. */
@@ -55,15 +55,23 @@ export interface SessionLink {
 
 /** What a session has to know about the options. */
 export interface SessionSettings {
-  readonly queueQoS0Messages: boolean;
   readonly maxInflightBytes: number;
+}
+
+/** What may wait for a session, and what gives way. */
+export interface SessionQueuePolicy extends QueueLimits {
+  readonly queueQoS0Messages: boolean;
+  /** Seconds that a message may wait; absent for ever. */
+  readonly maxQueuedAge?: number;
+  /** Which message is dropped when the queue is full. Absent: the newest. */
+  readonly queueOverflow?: "drop-newest" | "drop-oldest";
 }
 
 /** What the sessions of one broker share. */
 export interface SessionEnvironment {
   /** Tells when answers of access rules hold no longer. */
   readonly accessWatch: AccessWatch;
-  readonly options: QueueLimits & SessionSettings & RuleSource & { readonly maxOutputBytes: number };
+  readonly options: SessionQueuePolicy & SessionSettings & RuleSource & { readonly maxOutputBytes: number };
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly pressure: BackPressure;
@@ -97,6 +105,8 @@ export class Session {
   readonly #limits: SessionEnvironment["options"];
   /** Only for a subscriber that ever fell behind. */
   #pace: Pace | undefined;
+  #policy: SessionQueuePolicy;
+  #dropped = 0;
   /** Messages out of the queue since others had their turn. */
   #sentInARow = 0;
   #isResting = false;
@@ -112,6 +122,7 @@ export class Session {
     this.inbound = new InboundFlow();
     this.access = new SessionAccess(environment.accessWatch, this, environment.options, undefined);
     this.#limits = environment.options;
+    this.#policy = environment.options;
     this.#queue = new DeliveryQueue(environment.options);
     this.#metrics = environment.metrics;
     this.#clock = environment.clock;
@@ -155,6 +166,17 @@ export class Session {
     return this.#queue.bytes;
   }
 
+  /** Messages that the queue had no room for, or that expired in it. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** What holds for the queue from now on, also when the client is away. */
+  set queuePolicy(policy: SessionQueuePolicy) {
+    this.#policy = policy;
+    this.#queue.limits = policy;
+  }
+
   /** Begins with a connection; `resend` sends what is unfinished and what waited. */
   attach(link: SessionLink, receiveMaximum: number, ourReceiveMaximum: number): void {
     this.#link = link;
@@ -179,7 +201,7 @@ export class Session {
   ): void {
     const link = this.#link;
     // Before 5.0 a live message has RETAIN 0, whatever the subscription says that a 5.0 connection left behind.
-    if (retain && link !== undefined && !link.v5) retain = false;
+    if (retain && link !== undefined && !link.keepsRetain) retain = false;
     if (qos === 0) {
       if (link === undefined && !this.#keepsQoS0) return;
       if (link !== undefined && !this.#queue.holdsQoS0) {
@@ -190,9 +212,42 @@ export class Session {
     } else if (link !== undefined && !this.#mustQueue(link)) {
       return this.#begin(link, publication, qos, retain, subscriptionIds, share);
     }
-    if (this.#queue.hasRoomFor(publication)) this.#enqueue(publication, qos, retain, subscriptionIds, share);
-    else this.#metrics.dropped.queueFull++;
+    if (this.#queue.hasRoomFor(publication) || this.#makeRoomFor(publication)) {
+      this.#enqueue(publication, qos, retain, subscriptionIds, share);
+    } else {
+      this.#dropped++;
+      this.#metrics.dropped.queueFull++;
+    }
     if (link !== undefined && this.#queue.isFilling) this.#fallBehind();
+  }
+
+  /** Lets the oldest messages give way, if that is the policy. False: there is no room. */
+  #makeRoomFor(publication: Publication): boolean {
+    if (this.#policy.queueOverflow !== "drop-oldest" || publication.size > this.#policy.maxQueuedBytes) return false;
+    while (!this.#queue.hasRoomFor(publication)) {
+      const oldest = this.#queue.takeOldest();
+      if (oldest === undefined) return false;
+      this.#dropped++;
+      this.#metrics.dropped.queueFull++;
+      this.#journal?.finished(oldest);
+    }
+    return true;
+  }
+
+  /** What has waited for too long gives its room to others; the oldest stand in front. */
+  #dropExpired(): void {
+    const now = this.#clock.now();
+    for (let first = this.#queue.peek(); first !== undefined; first = this.#queue.peek()) {
+      if (first.publication.expiresAt > now) return;
+      this.#queue.shift();
+      this.#expired(first);
+    }
+  }
+
+  #expired(delivery: Delivery): void {
+    this.#dropped++;
+    this.#metrics.dropped.expired++;
+    this.#journal?.finished(delivery);
   }
 
   #enqueue(
@@ -203,7 +258,13 @@ export class Session {
     share: ShareGroup | undefined,
   ): void {
     const lasts = this.#link === undefined || this.#journal !== undefined;
-    const kept = lasts ? publication.keep() : publication.keepBriefly(this.#slab);
+    const { maxQueuedAge } = this.#policy;
+    if (maxQueuedAge !== undefined) this.#dropExpired();
+    const kept = maxQueuedAge !== undefined
+      ? publication.expiringAt(this.#clock.now() + maxQueuedAge * 1000)
+      : lasts
+      ? publication.keep()
+      : publication.keepBriefly(this.#slab);
     const delivery = new Delivery(kept, qos, retain, subscriptionIds, share);
     if (qos > 0) this.#journal?.queued(delivery, this.#link !== undefined);
     this.#queue.push(delivery);
@@ -217,7 +278,7 @@ export class Session {
 
   /** The client has acknowledged a message, so that another may be in flight. */
   acknowledged(): void {
-    this.#pace?.take(1 / this.#limits.maxQueuedMessages);
+    this.#pace?.take(1 / this.#policy.maxQueuedMessages);
     this.pump();
   }
 
@@ -258,7 +319,9 @@ export class Session {
     });
   }
 
+  /** Whoever prefers the newest messages slows no publisher down. */
   #fallBehind(): void {
+    if (this.#policy.queueOverflow === "drop-oldest") return;
     this.#pressure.note(this.#pace ??= new Pace(), this);
   }
 
@@ -276,7 +339,7 @@ export class Session {
 
   /** Whether QoS 0 messages wait for the client while it is away. */
   get #keepsQoS0(): boolean {
-    return this.#settings.queueQoS0Messages && this.expiryInterval > 0;
+    return this.#policy.queueQoS0Messages && this.expiryInterval > 0;
   }
 
   /** Whether no more may be in flight, by number or by bytes. */
@@ -323,9 +386,7 @@ export class Session {
   #sendQueued(link: SessionLink, delivery: Delivery): void {
     const { publication, qos, retain, subscriptionIds, share } = delivery;
     if (publication.expiresAt < Infinity && publication.expiresAt <= this.#clock.now()) {
-      this.#metrics.dropped.expired++;
-      this.#journal?.finished(delivery);
-      return;
+      return this.#expired(delivery);
     }
     if (!this.access.mayReceive(publication.topic)) {
       this.#metrics.dropped.notAuthorized++;

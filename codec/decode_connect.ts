@@ -20,7 +20,7 @@ const PASSWORD_FLAG = 0x40, USER_NAME_FLAG = 0x80;
 /** Reads a CONNECT by the rules of the version that it names. */
 export function decodeConnect(frame: Frame): ConnectPacket {
   const reader = new Reader(frame.bytes, frame.bodyStart, frame.end, PACKET_TYPES.connect);
-  const protocolVersion = readVersion(reader);
+  const { protocolVersion, isBridge } = readVersion(reader);
   const headerFlags = (frame.bytes[frame.start] ?? 0) & 0x0f;
   // MQTT 3.1 does not use these flags, nor bit 0 of the connect flags; the later versions reserve them.
   if (protocolVersion > 3 && headerFlags !== 0) {
@@ -35,6 +35,7 @@ export function decodeConnect(frame: Frame): ConnectPacket {
     cleanStart: (flags & CLEAN_START) !== 0,
     keepAlive: reader.uint16(),
   };
+  if (isBridge) packet.isBridge = true;
   if (protocolVersion === 5) {
     const properties = readProperties(reader, PACKET_TYPES.connect);
     if (properties !== undefined) packet.properties = properties;
@@ -80,11 +81,17 @@ function startsWith(bytes: Uint8Array, prefix: readonly number[]): boolean {
   return prefix.every((byte, i) => bytes[i] === byte);
 }
 
-function readVersion(reader: Reader): ProtocolVersion {
+/** Marks the protocol level of a bridge, before MQTT 5.0. */
+const BRIDGE_BIT = 0x80;
+
+function readVersion(reader: Reader): { readonly protocolVersion: ProtocolVersion; readonly isBridge: boolean } {
   const name = reader.string();
   const level = reader.byte();
-  if (name === "MQTT" && (level === 4 || level === 5)) return level;
-  if (name === "MQIsdp" && level === 3) return 3;
+  if (name === "MQTT" && level === 5) return { protocolVersion: level, isBridge: false };
+  const version = level & ~BRIDGE_BIT;
+  const isBridge = version !== level;
+  if (name === "MQTT" && version === 4) return { protocolVersion: 4, isBridge };
+  if (name === "MQIsdp" && version === 3) return { protocolVersion: 3, isBridge };
   throw reader.error(
     `protocol must be MQTT 4, MQTT 5 or MQIsdp 3, received ${JSON.stringify(name.slice(0, 20))} ${level}`,
     ReasonCode.UnsupportedProtocolVersion,

@@ -30,7 +30,7 @@ export function encodeConnect(packet: ConnectPacket, sink: PacketSink | undefine
 
   const writer = begin(sink, PACKET_TYPES.connect << 4, length);
   writer.string(name);
-  writer.byte(version);
+  writer.byte(packet.isBridge ? version | 0x80 : version);
   writer.byte(connectFlags(packet));
   writer.uint16(keepAlive);
   if (version === 5) writeProperties(writer, properties, propertyLength);
@@ -48,6 +48,11 @@ export function encodeConnect(packet: ConnectPacket, sink: PacketSink | undefine
 function check(packet: ConnectPacket): void {
   const { protocolVersion: version, keepAlive, will, username, password, properties } = packet;
   checkInteger(version, 3, 5, "protocol version");
+  if (version === 5 && packet.isBridge) {
+    throw new TypeError(
+      "Cannot encode CONNECT: a bridge must not say so in MQTT 5.0, where subscriptions have options",
+    );
+  }
   checkInteger(keepAlive, 0, 0xffff, "keep alive");
   if (will !== undefined) checkWill(will);
   if (version < 5 && password !== undefined && username === undefined) {

@@ -48,6 +48,11 @@ export interface ConnectPacket {
   type: "connect";
   /** The version that the client asks for; it decides how all later packets are read. */
   protocolVersion: ProtocolVersion;
+  /**
+   * Before 5.0: whether the client is another broker's bridge and says so, as RSMB and Mosquitto do, by bit 7 of the
+   * protocol level. Its subscriptions are then to have no local and retain as published. Default false.
+   */
+  isBridge?: boolean;
   /** Client identifier; the empty string asks the server to assign one. */
   clientId: string;
   /** Clean Start of 5.0, Clean Session of 3.1 and 3.1.1. */

@@ -57,13 +57,6 @@ const differences: Difference[] = [
     ours: 0x84,
     theirs: "reads",
   },
-  {
-    what: "the level of a bridge (0x84)",
-    version: 4,
-    bytes: `10 * "MQTT" 84 02 0000 "c"`,
-    ours: 0x84,
-    theirs: "reads",
-  },
   { what: "flags that MQTT 3.1 does not use", version: 3, bytes: "cf 00", theirs: "refuses" },
   { what: "a second SUBSCRIBE of MQTT 3.1, with DUP", version: 3, bytes: `8a * 0001 "a" 00`, theirs: "refuses" },
   {
