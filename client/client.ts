@@ -6,41 +6,27 @@
 
 import { MqttError } from "../codec/errors.ts";
 import type { ConnackPacket } from "../codec/packets.ts";
-import { type DisconnectProperties, propertiesLength, writeProperties } from "../codec/properties.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
+import { type CloseOptions, disconnectProperties } from "./closing.ts";
 import type { ConnectionEnd } from "./connection.ts";
+import { asError } from "./errors.ts";
 import { ClientEventTarget } from "./event_target.ts";
 import { ClientErrorEvent, ConnectEvent, DisconnectEvent, MqttMessageEvent } from "./events.ts";
-import { Subscriber } from "./filters.ts";
-import { Inbox } from "./inbox.ts";
 import { Lifecycle, type LifecycleOwner } from "./lifecycle.ts";
 import type { Message } from "./message.ts";
 import { type ConnectInit, LARGEST_PACKET, type Platform, type Settings, settingsOf } from "./options.ts";
 import { PayloadKeeper } from "./outbound_payload.ts";
 import { type Payload, payloadAtHand, readPayload } from "./payload.ts";
 import { NOT_SENT, Publication, type PublishOptions, type PublishResult } from "./publication.ts";
-import { NO_BYTES } from "./publish_writer.ts";
+import { publishProperties } from "./publish_properties.ts";
 import { Requester, type RequestOptions } from "./request.ts";
 import { type RequestHandler, respond, type Responder, type RespondOptions } from "./respond.ts";
 import { Session } from "./session.ts";
 import type { ClientState } from "./state.ts";
-import { createSubscription, type SubscribeOptions, type Subscription } from "./subscription.ts";
-import { assertFilters, assertQoS } from "./checks.ts";
+import { subscribe } from "./subscribe.ts";
+import type { SubscribeOptions, Subscription } from "./subscription.ts";
+import { assertQoS } from "./checks.ts";
 import { abortable } from "./waiting.ts";
-
-/** Options of `close()`. */
-export interface CloseOptions {
-  /** True: do not wait for publications that are in flight; they reject. Default false. */
-  force?: boolean;
-  /** Milliseconds to wait for publications that are in flight. Default 10,000. */
-  timeout?: number;
-  /** Ends that wait. */
-  signal?: AbortSignal;
-  /** 0x00 (default): the server drops the will. 0x04: it publishes the will; MQTT 5.0 only. */
-  reasonCode?: 0x00 | 0x04;
-  /** MQTT 5.0 only. */
-  properties?: Pick<DisconnectProperties, "sessionExpiryInterval" | "reasonString" | "userProperties">;
-}
 
 const DEFAULT_CLOSE_TIMEOUT = 10_000;
 
@@ -162,31 +148,31 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
 
   /**
    * Subscribes to one topic filter or several. The server is asked at once, and again whenever it has lost the session;
-   * messages may be taken from the subscription by a loop. Several subscriptions may overlap; each gets a message once.
+   * messages are taken from the subscription by a loop, or go to `onMessage`. Several subscriptions may overlap; each
+   * gets a message once.
    *
    * @throws {MqttError} 0x8F for what is no topic filter; 0x82 for `noLocal` with a shared subscription.
    * @throws {DOMException} `InvalidStateError` when the client is closed; and the signal's reason if it is aborted.
+   *
+   * @example A function for each filter
+   * ```ts
+   * import { connect } from "@x/mqtt/client";
+   *
+   * await using client = await connect("mqtt://127.0.0.1:1883");
+   * client.addEventListener("error", ({ error }) => console.error(error.message));
+   * client.subscribe("sensors/+", { qos: 1, onMessage: (message) => console.log(message.topic, message.text()) });
+   * client.subscribe("alarms/#", { qos: 2, onMessage: async (message) => await Deno.stdout.write(message.payload) });
+   * await client.publish("sensors/7", "21.5", { qos: 1 });
+   * ```
    */
   subscribe(filter: string | readonly string[], options: SubscribeOptions = {}): Subscription {
     this.#assertOpen("subscribe");
-    options.signal?.throwIfAborted();
-    const filters = [...new Set(typeof filter === "string" ? [filter] : filter)];
-    assertFilters(filters, options);
-    const { maximumMessages = 16_384, maximumBytes = 16_777_216, overflow = "drop-oldest" } = options;
-    const isManual = options.acknowledge === "manual";
-    const { subscriptions, crowding } = this.#session;
-    const limits = { messages: maximumMessages, bytes: maximumBytes, overflow, isManual };
-    const inbox = new Inbox(limits, crowding, () => remove());
-    const subscriber = new Subscriber(filters, {
-      qos: options.qos ?? 0,
-      noLocal: options.noLocal ?? false,
-      retainAsPublished: options.retainAsPublished ?? false,
-      retainHandling: options.retainHandling ?? 0,
-      userProperties: options.properties?.userProperties,
-    }, inbox);
-    const remove = () => subscriptions.remove(subscriber);
-    subscriptions.add(subscriber);
-    return createSubscription(subscriber, remove, options.signal);
+    return subscribe(this.#session, filter, options, {
+      onThrown: (error) => this.#reportThrown(error),
+      onEnded: (error) => {
+        if (!options.signal?.aborted) this.#report(error);
+      },
+    });
   }
 
   /**
@@ -234,7 +220,7 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
       {
         publish: (topic, payload, publishOptions) => this.publish(topic, payload, publishOptions),
         subscribe: (topicFilter, subscribeOptions) => this.subscribe(topicFilter, subscribeOptions),
-        report: (error) => void this.dispatchEvent(new ClientErrorEvent(error)),
+        report: (error) => this.#report(error),
       },
       filter,
       handler,
@@ -275,7 +261,7 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
     signal?.throwIfAborted();
     assertQoS(qos);
     const expiry = options.properties?.messageExpiryInterval;
-    const properties = this.#propertiesOf(options);
+    const properties = publishProperties(options, this.#settings.protocolVersion);
     const sender = this.#lifecycle.connection?.sender;
     if (qos === 0) {
       if (sender !== undefined && sender.takesQoS0) {
@@ -308,17 +294,6 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
     return publication.completed.finally(() => signal.removeEventListener("abort", onAbort));
   }
 
-  /** The properties in bytes, without the message expiry interval; none before MQTT 5.0. */
-  #propertiesOf({ properties }: PublishOptions): Uint8Array {
-    if (properties === undefined || this.#settings.protocolVersion < 5) return NO_BYTES;
-    if ("topicAlias" in properties || "subscriptionIdentifiers" in properties) {
-      throw new TypeError("Cannot publish: topic alias and subscription identifiers must be left to the client");
-    }
-    const { messageExpiryInterval, ...others } = properties;
-    propertiesLength({ messageExpiryInterval }, "publish"); // throws for a value out of range
-    return writeProperties(others, "publish");
-  }
-
   #assertVersion5(what: string): void {
     const { protocolVersion } = this.#settings;
     if (protocolVersion === 5) return;
@@ -339,7 +314,7 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
     // No connection after the one that is open.
     this.#lifecycle.stop(invalidState("Cannot connect: client must be open, received one that is closing"));
     if (!force && this.#lifecycle.connection !== undefined) await this.#inFlight(timeout, signal);
-    this.#lifecycle.connection?.disconnect(reasonCode, this.#disconnectProperties(options));
+    this.#lifecycle.connection?.disconnect(reasonCode, disconnectProperties(options, this.#settings));
     await this.#closed;
   }
 
@@ -350,13 +325,6 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
     const idle = this.#session.outbox.idle;
     await abortable(Promise.race([idle, enough.promise, this.#closed]), signal).catch(() => {});
     cancel();
-  }
-
-  #disconnectProperties({ properties = {} }: CloseOptions): DisconnectProperties {
-    const { endSessionOnClose, sessionExpiryInterval } = this.#settings;
-    if (!endSessionOnClose || sessionExpiryInterval === 0) return properties;
-    // The session was to outlive breaks of the network, not this client.
-    return { sessionExpiryInterval: 0, ...properties };
   }
 
   #ended(error: Error | undefined): void {
@@ -388,6 +356,19 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
       onError: (error) => void this.dispatchEvent(new ClientErrorEvent(error)),
       onEnded: (error) => this.#ended(error),
     };
+  }
+
+  /** Tells of an error that nobody waits for; of the client's own end its lifecycle tells. */
+  #report(error: unknown): void {
+    if (this.#state.kind !== "closed") this.dispatchEvent(new ClientErrorEvent(asError(error)));
+  }
+
+  /** A caller's function has thrown: silence would hide its fault from whoever wrote it. */
+  #reportThrown(error: unknown): void {
+    if (this.hasErrorListeners) this.dispatchEvent(new ClientErrorEvent(asError(error)));
+    else {queueMicrotask(() => {
+        throw error;
+      });}
   }
 
   #onMessage(message: Message): void {

@@ -10,7 +10,8 @@ export type * from "../codec/property_types.ts";
 export { ReasonCode, reasonCodeName } from "../codec/reason_codes.ts";
 export type { Clock } from "../engine/clock.ts";
 export type { Peer, PeerCertificate, Transport } from "../engine/transport.ts";
-export { Client, type CloseOptions } from "./client.ts";
+export { Client } from "./client.ts";
+export type { CloseOptions } from "./closing.ts";
 export { ConnectionLostError, ServerError } from "./errors.ts";
 export { ClientEventTarget } from "./event_target.ts";
 export {
@@ -24,6 +25,7 @@ export {
 } from "./events.ts";
 export type { InboxOverflow } from "./inbox.ts";
 export { Message, type MessageProperties } from "./message.ts";
+export type { MessageHandler } from "./message_handler.ts";
 export type {
   Authentication,
   ConnectInit,

@@ -9,10 +9,16 @@ import type { ClientEventListener, ClientEventMap } from "./events.ts";
 /** An `EventTarget` whose events have types. */
 export class ClientEventTarget extends EventTarget {
   #hasMessageListeners = false;
+  #hasErrorListeners = false;
 
   /** Whether somebody has ever listened to messages, so that each needs an event. */
   protected get hasMessageListeners(): boolean {
     return this.#hasMessageListeners;
+  }
+
+  /** Whether somebody has ever listened to errors. */
+  protected get hasErrorListeners(): boolean {
+    return this.#hasErrorListeners;
   }
 
   /** Calls `listener` for each event of this name. */
@@ -33,6 +39,7 @@ export class ClientEventTarget extends EventTarget {
     options?: boolean | AddEventListenerOptions,
   ): void {
     if (type === "message") this.#hasMessageListeners = true;
+    if (type === "error") this.#hasErrorListeners = true;
     super.addEventListener(type, listener, options);
   }
 

@@ -23,7 +23,7 @@ export interface PublishInit extends PublishOptions {
 }
 
 /** Options of `subscribe()`: those of a subscription, and how to connect. */
-export interface SubscribeInit extends Omit<SubscribeOptions, "properties"> {
+export interface SubscribeInit extends Omit<SubscribeOptions, "properties" | "onMessage"> {
   /** Topic filter or several. Default: the path of the URL. A WebSocket's or Unix socket's URL needs it. */
   topic?: string | readonly string[];
   /** MQTT 5.0 only. */

@@ -9,6 +9,7 @@ import type { SubscribeProperties } from "../codec/properties.ts";
 import type { Subscriber } from "./filters.ts";
 import type { InboxOverflow } from "./inbox.ts";
 import type { Message } from "./message.ts";
+import type { MessageHandler } from "./message_handler.ts";
 import { abortable } from "./waiting.ts";
 
 /**
@@ -40,10 +41,16 @@ export interface SubscribeOptions {
   /** MQTT 5.0 only. */
   properties?: Pick<SubscribeProperties, "userProperties">;
   /**
-   * When messages of QoS 1 and 2 are acknowledged. `automatic` (default): when the loop comes back for the next one, or
-   * ends. `manual`: each by a call of {@linkcode Message.acknowledge}; those that no loop has taken, when it ends.
+   * When messages of QoS 1 and 2 are acknowledged. `automatic` (default): when the loop comes back for the next one or
+   * ends, or `onMessage` is through. `manual`: each by a call of {@linkcode Message.acknowledge}; those that no loop has taken, when it ends.
    */
   acknowledge?: "automatic" | "manual";
+  /**
+   * Takes the messages in place of a loop, in their order and one at a time: while what it has returned is a promise that
+   * is not settled, the others wait, as they do for a loop. Messages of QoS 1 and 2 are acknowledged when it is through,
+   * even if it throws; what it throws goes to the client's `error` event, and is thrown outside if nobody listens to it.
+   */
+  onMessage?: MessageHandler;
   /**
    * How many messages of QoS 0 may wait for the iterator. Default 16,384. Messages of QoS 1 and 2 are bounded by the
    * receive maximum: the server sends no more than that without acknowledgements, and these wait for the iterator.
@@ -57,15 +64,16 @@ export interface SubscribeOptions {
   signal?: AbortSignal;
 }
 
-/** Makes a subscription; `remove` takes the subscriber back from the server. */
+/** Makes a subscription; `remove` takes the subscriber back from the server. `isHandled`: it is not for a loop. */
 export let createSubscription: (
   subscriber: Subscriber,
   remove: () => Promise<void>,
   signal: AbortSignal | undefined,
+  isHandled: boolean,
 ) => Subscription;
 
 /**
- * The messages of one `subscribe()`, for one loop.
+ * The messages of one `subscribe()`, for one loop, or for the function that was given as `onMessage`.
  *
  * A message of QoS 1 or 2 is acknowledged when the loop comes back for the next one, or ends; until then the server
  * keeps it. Acknowledgements leave in the order of the messages over all subscriptions of a client, so that a loop that
@@ -92,9 +100,17 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
   readonly #subscriber: Subscriber;
   readonly #remove: () => Promise<void>;
   readonly #signal: AbortSignal | undefined;
+  /** Whether a function has the messages. */
+  readonly #isHandled: boolean;
   readonly #onAbort = (): void => this.#abort();
 
-  private constructor(subscriber: Subscriber, remove: () => Promise<void>, signal: AbortSignal | undefined) {
+  private constructor(
+    subscriber: Subscriber,
+    remove: () => Promise<void>,
+    signal: AbortSignal | undefined,
+    isHandled: boolean,
+  ) {
+    this.#isHandled = isHandled;
     this.#subscriber = subscriber;
     this.#remove = remove;
     this.#signal = signal;
@@ -126,6 +142,7 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
 
   /** The next message, when it is there; the ones before are then acknowledged. */
   next(): Promise<IteratorResult<Message, undefined>> {
+    if (this.#isHandled) return Promise.reject(new TypeError("Cannot iterate: the messages go to onMessage"));
     return this.#subscriber.inbox.next();
   }
 
@@ -163,6 +180,7 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
   }
 
   static {
-    createSubscription = (subscriber, remove, signal) => new Subscription(subscriber, remove, signal);
+    createSubscription = (subscriber, remove, signal, isHandled) =>
+      new Subscription(subscriber, remove, signal, isHandled);
   }
 }
