@@ -35,6 +35,11 @@ export interface Setting {
   readonly devices?: readonly string[];
 }
 
+/** Whether certificates have to be made. */
+export function needsCertificates({ protocols = [] }: Setting): boolean {
+  return protocols.includes("tls") || protocols.includes("wss");
+}
+
 /** Runs a script against both with one of the files, and compares what they answer, but for the differences. */
 export function compare(
   file: string,
@@ -44,7 +49,7 @@ export function compare(
 ): () => Promise<void> {
   return () =>
     bounded(async () => {
-      await using certificates = setting.protocols?.includes("tls") ? await makeCertificates(setting) : undefined;
+      await using certificates = needsCertificates(setting) ? await makeCertificates(setting) : undefined;
       const theirs = await answers("mosquitto", file, script, setting, certificates);
       const ours = await answers("ours", file, script, setting, certificates);
       assertEquals(ours, expected(theirs, differences));
@@ -76,11 +81,12 @@ async function answers(
   try {
     const ports = protocols.map(freePort);
     const path = `${folder}/mosquitto.conf`;
-    await Deno.writeTextFile(path, await configuration(file, { folder, ...certificates?.files }, ports));
+    const include = `${folder}/include`;
+    await writeConfiguration(file, path, { folder, include, ...certificates?.files }, ports);
     await using process = start(who, path);
     await process.waitForLine(/version \S+ running$/);
     const endpoints = protocols.map((protocol, index) => {
-      return { port: ports[index] ?? 0, protocol, caCert: certificates?.caCert };
+      return { port: ports[index] ?? 0, protocol, path: `${folder}/mqtt.sock`, caCert: certificates?.caCert };
     });
     await using conversation = new Conversation(endpoints, first, certificates?.clients ?? {});
     await script(conversation);
@@ -90,13 +96,26 @@ async function answers(
   }
 }
 
-/** The text of a file with this run's ports and files in it. */
-async function configuration(
+/** Writes a file with this run's ports and files in it, and if a folder goes with it, the files there as well. */
+async function writeConfiguration(
   file: string,
+  path: string,
   values: Readonly<Record<string, string>>,
   ports: readonly number[],
-): Promise<string> {
+): Promise<void> {
   const text = await Deno.readTextFile(new URL(file, FILES));
+  await Deno.writeTextFile(path, filledIn(text, values, ports));
+  const { include = "" } = values;
+  if (!text.includes("{include}")) return;
+  const folder = file.replace(/conf$/, "d");
+  await Deno.mkdir(include);
+  for await (const { name } of Deno.readDir(new URL(folder, FILES))) {
+    const included = await Deno.readTextFile(new URL(`${folder}/${name}`, FILES));
+    await Deno.writeTextFile(`${include}/${name}`, filledIn(included, values, ports));
+  }
+}
+
+function filledIn(text: string, values: Readonly<Record<string, string>>, ports: readonly number[]): string {
   const files = decodeURIComponent(FILES.pathname).replace(/\/$/, "");
   return text
     .replaceAll(/\{port(\d)\}/g, (_, index: string) => String(ports[Number(index) - 1]))

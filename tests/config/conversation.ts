@@ -18,7 +18,9 @@ const PINGREQ = new Uint8Array([0xc0, 0x00]);
 /** A listener of the broker. */
 export interface Endpoint {
   readonly port: number;
-  readonly protocol: "tcp" | "tls" | "ws";
+  readonly protocol: "tcp" | "tcp6" | "tls" | "ws" | "wss" | "unix";
+  /** Path of the Unix socket. */
+  readonly path: string;
   /** PEM of the authority of the server's certificate. */
   readonly caCert?: string;
 }
@@ -83,29 +85,38 @@ export class Conversation implements AsyncDisposable {
   }
 }
 
-async function openLink({ port, protocol, caCert }: Endpoint, certificate?: ClientCertificate): Promise<Link> {
+async function openLink(endpoint: Endpoint, certificate?: ClientCertificate): Promise<Link> {
+  const { port, protocol, path, caCert } = endpoint;
+  const caCerts = caCert === undefined ? [] : [caCert];
   switch (protocol) {
-    case "tcp": {
-      const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    case "tcp":
+    case "tcp6": {
+      const connection = await Deno.connect({ hostname: protocol === "tcp" ? "127.0.0.1" : "::1", port });
       connection.setNoDelay(true);
       return tcpLink(connection);
     }
-    case "tls": {
-      const caCerts = caCert === undefined ? [] : [caCert];
+    case "unix":
+      return tcpLink(await Deno.connect({ transport: "unix", path }));
+    case "tls":
       return tcpLink(await Deno.connectTls({ hostname: "localhost", port, caCerts, ...certificate }));
-    }
     case "ws":
       return await webSocketLink(`ws://127.0.0.1:${port}/mqtt`);
+    case "wss":
+      return await webSocketLink(`wss://localhost:${port}/mqtt`, Deno.createHttpClient({ caCerts }));
   }
 }
 
-async function webSocketLink(url: string): Promise<Link> {
-  const socket = new WebSocket(url, "mqtt");
+async function webSocketLink(url: string, client?: Deno.HttpClient): Promise<Link> {
+  const socket = new WebSocket(url, { protocols: ["mqtt"], client });
   socket.binaryType = "arraybuffer";
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 1_000 });
   const writer = writable.getWriter();
   const reader = readable.getReader();
-  const end = () => void writer.close().catch(() => {});
+  const end = () => {
+    client?.close();
+    client = undefined;
+    writer.close().catch(() => {});
+  };
   socket.onmessage = ({ data }) => void writer.write(new Uint8Array(data)).catch(() => {});
   socket.onclose = end;
   const opened = Promise.withResolvers<void>();

@@ -4,24 +4,10 @@
  * @module
  */
 
-import type { Packet, QoS } from "../../codec/packets.ts";
 import type { PublishProperties } from "../../codec/properties.ts";
-import { encodeUtf8 } from "../../codec/bytes.ts";
 import { connectPacket } from "../support/raw_packets.ts";
 import type { Script } from "./both.ts";
-
-function publish(
-  topic: string,
-  payload: string,
-  options: { qos?: QoS; packetId?: number; retain?: boolean; dup?: boolean; properties?: PublishProperties } = {},
-): Packet {
-  const { qos = 0, packetId, retain = false, dup = false, properties } = options;
-  return { type: "publish", topic, payload: encodeUtf8(payload), qos, retain, dup, packetId, properties };
-}
-
-function subscribe(packetId: number, ...filters: readonly (readonly [filter: string, qos: QoS])[]): Packet {
-  return { type: "subscribe", packetId, subscriptions: filters.map(([filter, qos]) => ({ filter, qos })) };
-}
+import { publish, subscribe } from "./packets.ts";
 
 /** CONNECT in all versions, accepted and refused. */
 export const connecting: Script = async (conversation) => {
