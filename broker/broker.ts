@@ -14,9 +14,12 @@ import { Connection } from "./connection.ts";
 import { BrokerCore } from "./core.ts";
 import type { ListenerPolicy } from "./listener_policy.ts";
 import type { ClientInfo } from "./hooks.ts";
+import type { BrokerInspection } from "./inspection.ts";
+import { Inspector } from "./inspector.ts";
 import type { DenialCounts, DropCounts } from "./metrics.ts";
 import { type BrokerOptions, resolveOptions } from "./options.ts";
 import { publicationOf } from "./publication.ts";
+import { Observers, type PublishObserver } from "./observers.ts";
 import { recover } from "./recovery.ts";
 import { ServerProtocol } from "./server_protocol.ts";
 import { type SessionStatus, sessionStatusOf } from "./session_status.ts";
@@ -78,6 +81,9 @@ export interface BrokerCounts {
 export class Broker implements AsyncDisposable {
   readonly #core: BrokerCore;
   readonly #sys: SysTopics;
+  readonly #observers: Observers;
+  /** A look into it, for reading. */
+  readonly inspection: BrokerInspection;
   readonly #connections = new Map<
     ServerProtocol,
     { readonly listener: ListenerPolicy; readonly ended: Promise<void> }
@@ -93,6 +99,8 @@ export class Broker implements AsyncDisposable {
     this.#core = new BrokerCore(resolveOptions(options));
     this.#recover();
     this.#sys = new SysTopics(this.#core);
+    this.#observers = new Observers(this.#core);
+    this.inspection = new Inspector(this.#core);
   }
 
   #recover(): void {
@@ -200,6 +208,43 @@ export class Broker implements AsyncDisposable {
   session(clientId: string): SessionStatus | undefined {
     const session = this.#core.sessions.get(clientId);
     return session && sessionStatusOf(session);
+  }
+
+  /**
+   * Ends the session of a client for good: its connection, if there is one, with this reason code; its subscriptions,
+   * and what waits for it. Returns whether there was a session.
+   */
+  endSession(clientId: string, reasonCode: number = ReasonCode.AdministrativeAction): boolean {
+    const { sessions } = this.#core;
+    const session = sessions.get(clientId);
+    if (session === undefined) return false;
+    sessions.holderOf(session)?.disconnect(reasonCode);
+    sessions.end(session);
+    return true;
+  }
+
+  /**
+   * Has `observer` called with every message that is published, by clients, by the application and by the broker
+   * itself, before it is handed out; nobody has to subscribe to it. It runs in the way of the messages: it must be fast,
+   * and copy what it keeps. One that throws is not called again, and the log says so. Returns a function that ends it.
+   *
+   * @example Count messages by the first level of their topics
+   * ```ts
+   * import { Broker } from "@x/mqtt/broker";
+   *
+   * await using broker = new Broker({ sysInterval: 0 });
+   * const counts = new Map<string, number>();
+   * const stop = broker.onPublish((topic) => {
+   *   const level = topic.split("/", 1)[0] ?? "";
+   *   counts.set(level, (counts.get(level) ?? 0) + 1);
+   * });
+   * broker.publish({ topic: "home/kitchen", payload: "21.5" });
+   * stop();
+   * console.log(counts.get("home")); // 1
+   * ```
+   */
+  onPublish(observer: PublishObserver): () => void {
+    return this.#observers.add(observer);
   }
 
   /** Has `task` called when the broker closes, e.g. to stop listening. Returns a function that takes it back. */

@@ -57,6 +57,11 @@ export class Connection implements OutputOwner {
     this.#lastArrival = core.clock.now();
   }
 
+  /** When the peer's last bytes came, by the broker's clock. */
+  get lastArrival(): number {
+    return this.#lastArrival;
+  }
+
   /** Runs `protocol` until the connection is gone. Never rejects. */
   async run(protocol: Protocol): Promise<void> {
     this.#protocol = protocol;

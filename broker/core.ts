@@ -59,6 +59,9 @@ export class BrokerCore {
   readonly incoming = new Publication();
   readonly publishForm = new PublishForm();
 
+  /** Told of every message before it is handed out; undefined as long as nobody wants to know. */
+  observe: ((publication: Publication) => void) | undefined;
+
   constructor(options: ResolvedOptions) {
     this.options = options;
     this.clock = options.clock;
@@ -96,6 +99,7 @@ export class BrokerCore {
     source: SessionAccess | undefined = from?.access,
   ): PublishOutcome {
     if (publication.retain && !this.#retain(publication, source) && strict) return "quota-exceeded";
+    this.observe?.(publication);
     this.pressure.publisher = from;
     return this.router.publish(publication, from) ? "delivered" : "no-subscribers";
   }

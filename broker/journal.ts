@@ -222,7 +222,9 @@ export class Journal {
       this.#onFailure(error instanceof Error ? error : new Error(String(error)));
       return false;
     }
-    this.#patience = Math.min(Math.max(2 * (performance.now() - begun), PATIENCE.least), PATIENCE.most);
+    const taken = performance.now() - begun;
+    if (writes.length > 0) this.#metrics.committed(taken);
+    this.#patience = Math.min(Math.max(2 * taken, PATIENCE.least), PATIENCE.most);
     const recovered = this.#state === "failing";
     if (recovered) this.#state = "working";
     this.#settle();

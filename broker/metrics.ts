@@ -36,6 +36,91 @@ export interface DenialCounts {
   notLogged: number;
 }
 
+/** Messages and the bytes of their payloads, by QoS 0, 1 and 2. */
+export interface FlowState {
+  /** PUBLISH packets. */
+  readonly messages: readonly [qos0: number, qos1: number, qos2: number];
+  /** Bytes of their payloads. */
+  readonly payloadBytes: readonly [qos0: number, qos1: number, qos2: number];
+  /** Packets of all kinds. */
+  readonly packets: number;
+  /** Bytes of all packets. */
+  readonly bytes: number;
+}
+
+/** What a broker has counted since its start. */
+export interface MetricsState {
+  /** From clients. */
+  readonly received: FlowState;
+  /** To clients. */
+  readonly sent: FlowState;
+  /** Connections that were accepted by the network. */
+  readonly connectionsOpened: number;
+  /** Connections that were closed at once because there were too many, or by a listener. */
+  readonly connectionsRefused: number;
+  /** CONNECT packets that were accepted. */
+  readonly connectsAccepted: number;
+  /** The most clients that were connected at one time. */
+  readonly clientsMaximum: number;
+  /** Sessions that ended because their expiry interval had passed. */
+  readonly sessionsExpired: number;
+  /** Messages whose receivers were remembered from an earlier one on the same topic, and those for which they were not. */
+  readonly routes: { readonly hits: number; readonly misses: number };
+  /** Commits of the store. */
+  readonly commits: CommitState;
+  /** Commits and reads of the store that failed. */
+  readonly storeFailures: number;
+}
+
+/** How long commits of the store took. */
+export interface CommitState {
+  /** How many there were. */
+  readonly count: number;
+  /** All together, in milliseconds. */
+  readonly milliseconds: number;
+  /** How many took no longer than each of {@linkcode COMMIT_BOUNDS}, those before included. */
+  readonly within: readonly number[];
+}
+
+/** Milliseconds that commits of the store are told apart by. */
+export const COMMIT_BOUNDS: readonly number[] = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500];
+
+/** The share of QoS 1 and 2 in what was counted; the rest of the whole is QoS 0, which so costs nothing. */
+class AcknowledgedFlow {
+  messages1 = 0;
+  messages2 = 0;
+  bytes1 = 0;
+  bytes2 = 0;
+
+  /** Counts a message of QoS 1 or 2 and the bytes of its payload. */
+  add(qos: number, bytes: number): void {
+    if (qos === 1) {
+      this.messages1++;
+      this.bytes1 += bytes;
+    } else {
+      this.messages2++;
+      this.bytes2 += bytes;
+    }
+  }
+
+  /** By QoS, of so many in all. */
+  state(messages: number, payloadBytes: number, packets: number, bytes: number): FlowState {
+    const { messages1, messages2, bytes1, bytes2 } = this;
+    return {
+      messages: [messages - messages1 - messages2, messages1, messages2],
+      payloadBytes: [payloadBytes - bytes1 - bytes2, bytes1, bytes2],
+      packets,
+      bytes,
+    };
+  }
+}
+
+/** How often the receivers of a message were remembered. */
+export interface RouteCounter {
+  readonly routed: number;
+  readonly routesFound: number;
+}
+
 /** Counters since the start of a broker. */
 export class Metrics {
   bytesReceived = 0;
@@ -57,8 +142,14 @@ export class Metrics {
   sessionsExpired = 0;
   /** The most clients that were connected at one time. */
   clientsMaximum = 0;
+  /** PUBLISH packets of QoS 1 and 2 among those above. */
+  readonly acknowledgedReceived = new AcknowledgedFlow();
+  readonly acknowledgedSent = new AcknowledgedFlow();
   /** Commits and reads of the store that failed. */
   storeFailures = 0;
+  #commits = 0;
+  #commitTime = 0;
+  readonly #commitTimes: number[] = COMMIT_BOUNDS.map(() => 0);
   readonly refused: DenialCounts = { connections: 0, publications: 0, subscriptions: 0, notLogged: 0 };
   readonly dropped: DropCounts = {
     queueFull: 0,
@@ -70,6 +161,36 @@ export class Metrics {
     storeFailed: 0,
     memoryFull: 0,
   };
+
+  /** Counts a commit of the store and the milliseconds that it took. */
+  committed(milliseconds: number): void {
+    this.#commits++;
+    this.#commitTime += milliseconds;
+    for (let i = COMMIT_BOUNDS.length - 1; i >= 0 && milliseconds <= (COMMIT_BOUNDS[i] ?? 0); i--) {
+      this.#commitTimes[i] = (this.#commitTimes[i] ?? 0) + 1;
+    }
+  }
+
+  /** All of it for those who look from outside. */
+  state({ routed, routesFound }: RouteCounter): MetricsState {
+    return {
+      received: this.acknowledgedReceived.state(
+        this.publishReceived,
+        this.publishBytesReceived,
+        this.packetsReceived,
+        this.bytesReceived,
+      ),
+      sent: this.acknowledgedSent.state(this.publishSent, this.publishBytesSent, this.packetsSent, this.bytesSent),
+      connectionsOpened: this.connectionsOpened,
+      connectionsRefused: this.connectionsRefused,
+      connectsAccepted: this.connectsAccepted,
+      clientsMaximum: this.clientsMaximum,
+      sessionsExpired: this.sessionsExpired,
+      routes: { hits: routed - routesFound, misses: routesFound },
+      commits: { count: this.#commits, milliseconds: this.#commitTime, within: [...this.#commitTimes] },
+      storeFailures: this.storeFailures,
+    };
+  }
 
   /** All dropped messages. */
   get droppedTotal(): number {

@@ -20,6 +20,7 @@
 
 export * from "./auth/mod.ts";
 export { Broker, type BrokerCounts, type BrokerMessage } from "./broker.ts";
+export type * from "./inspection.ts";
 export { listen, type Listener, type ListenerCounts, type ListenerEndpoint } from "./deno/listen.ts";
 export type { CommonListenOptions, ListenOptions, TcpListenOptions, UnixListenOptions } from "./deno/listen_options.ts";
 export { mqttOverWebSocket, type RequestInfo, upgrade } from "./deno/upgrade.ts";
@@ -28,7 +29,8 @@ export type { CertificateFiles, TlsOptions } from "./deno/tls_options.ts";
 export type * from "./hooks.ts";
 export type { ListenerPolicy } from "./listener_policy.ts";
 export type { LogLevel, LogSink } from "./log.ts";
-export type { DenialCounts, DropCounts } from "./metrics.ts";
+export type { CommitState, DenialCounts, DropCounts, FlowState, MetricsState } from "./metrics.ts";
+export type { PublishedMessage, PublishObserver } from "./observers.ts";
 export type { BrokerOptions } from "./options.ts";
 export type { SessionStatus } from "./session_status.ts";
 export { MemoryStore } from "./memory_store.ts";

@@ -65,6 +65,7 @@ export class PublishHandler {
     if (publication.bytes === frame.bytes) publication.isOwned = frame.isOwned;
     core.metrics.publishReceived++;
     core.metrics.publishBytesReceived += view.end - view.payloadStart;
+    if (qos > 0) core.metrics.acknowledgedReceived.add(qos, view.end - view.payloadStart);
     if (core.log.debug) this.#log(publication, view.dup, packetId);
     if (qos > 0 && this.#session.inbound.publish(packetId, qos as 1 | 2) === "duplicate") {
       if (this.#session.journal !== undefined) this.#connection.hold();

@@ -69,6 +69,18 @@ export class RetainedStore {
     return this.#find(filter, clock, this.#kept);
   }
 
+  /** The message of a topic, if it has not expired. */
+  get(topicName: string, clock: Clock): Publication | undefined {
+    const publication = this.#messages.get(topicName);
+    return publication !== undefined && publication.expiresAt > clock.now() ? publication : undefined;
+  }
+
+  /** All messages whose topics match a filter, or all there are, one at a time; expired ones are left out. */
+  *walk(filter: string | undefined, clock: Clock): Generator<Publication, void, undefined> {
+    const found = filter === undefined ? this.#messages.values() : this.#messages.find(filter);
+    for (const publication of found) if (publication.expiresAt > clock.now()) yield publication;
+  }
+
   *#find(filter: string, clock: Clock, kept: number): Generator<Publication, void, undefined> {
     for (const publication of this.#messages.find(filter)) {
       if (publication.retainedAs > kept || this.#isDisowned(publication)) continue;

@@ -57,6 +57,9 @@ export class Router {
   /** Topics whose route is remembered, and the receivers of all these routes. */
   #routed: Topic[] = [];
   #remembered = 0;
+  /** Messages that were handed out, and how often their receivers had to be found. */
+  #lookups = 0;
+  #found = 0;
   #subscriptions = 0;
   #shared = 0;
   /** Encodings of the message that is being routed. */
@@ -74,6 +77,16 @@ export class Router {
   /** Shared subscriptions of all sessions. */
   get sharedSubscriptions(): number {
     return this.#shared;
+  }
+
+  /** Messages that were handed out. */
+  get routed(): number {
+    return this.#lookups;
+  }
+
+  /** How often the receivers of one were not remembered. */
+  get routesFound(): number {
+    return this.#found;
   }
 
   /** Nodes of the topic trie. */
@@ -134,6 +147,7 @@ export class Router {
    */
   publish(publication: Publication, from: Session | undefined): boolean {
     const { topic, qos, retain } = publication;
+    this.#lookups++;
     const route = topic.route ?? this.#route(topic);
     const lowest = this.#options.upgradeOutgoingQoS ? 2 : qos;
     this.variants.begin(publication);
@@ -188,6 +202,7 @@ export class Router {
   }
 
   #route(topic: Topic): Route {
+    this.#found++;
     const route = this.#find(topic);
     const size = 1 + route.targets.length + route.groups.length;
     if (this.#remembered + size > MAX_REMEMBERED) this.forgetRoutes();

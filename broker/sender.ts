@@ -164,6 +164,7 @@ export class Sender implements SessionLink {
     metrics.packetsSent++;
     metrics.publishSent++;
     metrics.publishBytesSent += publication.payloadEnd - publication.payloadStart;
+    if (qos > 0) metrics.acknowledgedSent.add(qos, publication.payloadEnd - publication.payloadStart);
     if (log.debug) this.#logPublish(publication, qos, retain, dup, packetId);
     const own = dup || subscriptionIds !== undefined || this.#aliases !== undefined || this.#mountLength > 0;
     if (own) return this.#encode(publication, qos, retain, dup, packetId, subscriptionIds);

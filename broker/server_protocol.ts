@@ -25,6 +25,8 @@ import {
   willOf,
 } from "./handshake.ts";
 import type { Acceptance, ClientInfo, ConnectRequest } from "./hooks.ts";
+import type { ConnectionState } from "./inspection.ts";
+import { type ConnectRecord, connectRecordOf } from "./inspector.ts";
 import { Sender } from "./sender.ts";
 import { SessionAccess } from "./session_access.ts";
 import type { ConnectionEnd, Holder } from "./sessions.ts";
@@ -35,7 +37,7 @@ type State =
   | { readonly kind: "opening" }
   /** Waits for the client's AUTH. */
   | { readonly kind: "authenticating"; readonly admission: Admission; readonly auth: EnhancedAuth }
-  | { readonly kind: "connected"; readonly active: ConnectedClient }
+  | { readonly kind: "connected"; readonly active: ConnectedClient; readonly record: ConnectRecord }
   /** Nothing is sent or handled any more. */
   | { readonly kind: "ended" };
 
@@ -70,6 +72,18 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
   /** Whether a client was let in and is still there. */
   get isConnected(): boolean {
     return this.#state.kind === "connected";
+  }
+
+  connection(): ConnectionState | undefined {
+    if (this.#state.kind !== "connected") return undefined;
+    const { active: { client, will }, record } = this.#state;
+    return {
+      client,
+      ...record,
+      lastArrivalAt: this.#connection.lastArrival,
+      pendingBytes: this.#connection.output.pending,
+      will: will && { topic: will.topic.name, ...will.message, delay: will.delay },
+    };
   }
 
   /** Options of the broker have changed. */
@@ -204,8 +218,9 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
       Math.min(topicAliasMaximum, this.#policy.maxTopicAlias),
     );
     const request = auth.authenticationMethod === undefined ? undefined : admission.request;
+    const record = connectRecordOf(core.clock.now(), keepAlive, packet.cleanStart, packet.properties ?? {});
     const active = new ConnectedClient(core, this, { request, client, session, policy: this.#policy, will });
-    this.#state = { kind: "connected", active };
+    this.#state = { kind: "connected", active, record };
     active.limitLife(acceptance.expiresAt);
     this.#connection.limitSilence(keepAlive * 1500);
     this.#connection.limitPackets(core.options.maxPacketSize);

@@ -6,6 +6,7 @@
 
 import { TextMap } from "../engine/text_map.ts";
 import type { Timers } from "../engine/timers.ts";
+import type { ConnectionState } from "./inspection.ts";
 import type { Journal } from "./journal.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -28,6 +29,10 @@ export type ConnectionEnd =
 export interface Holder {
   /** Another connection of the client takes over: say so to the client, detach and close. */
   takeOver(cleanStart: boolean): void;
+  /** Ends the connection; 5.0 clients are told why. */
+  disconnect(reasonCode: number): void;
+  /** What is known of the connection; undefined when it is over. */
+  connection(): ConnectionState | undefined;
 }
 
 /** A session that is open, and whether it existed before. */
@@ -83,6 +88,16 @@ export class Sessions {
   /** All sessions. */
   values(): IterableIterator<Session> {
     return this.#sessions.values();
+  }
+
+  /** The sessions that are connected. */
+  held(): IterableIterator<Session> {
+    return this.#holders.keys();
+  }
+
+  /** The connection of a session, if it has one. */
+  holderOf(session: Session): Holder | undefined {
+    return this.#holders.get(session);
   }
 
   /** Whether this user may have the client identifier. */

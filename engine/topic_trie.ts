@@ -199,6 +199,11 @@ export class TopicTrie<V> {
     for (const node of findNodes(this.#root, filter)) yield node.value as V;
   }
 
+  /** All values, those of keys that begin with `$` included, one at a time; as with {@linkcode find}, it may change. */
+  *values(): Generator<V, void, undefined> {
+    for (const node of findNodes(this.#root, "#", ANYTHING)) yield node.value as V;
+  }
+
   /** All keys with their values, in no particular order. The trie must not change meanwhile. */
   *entries(): IterableIterator<[string, V]> {
     let nodes = [this.#root];
@@ -261,10 +266,10 @@ function descend<V>(node: TrieNode<V>, topicName: string, end: number, next: Tri
 const ANYTHING = -1;
 
 /** The nodes with keys that `filter` matches. What is found is decided when its turn comes: the trie may change. */
-function* findNodes<V>(root: TrieNode<V>, filter: string): Generator<TrieNode<V>, void, undefined> {
+function* findNodes<V>(root: TrieNode<V>, filter: string, from: number = 0): Generator<TrieNode<V>, void, undefined> {
   const nodes = [root];
   // For each node, where the filter's level for its children begins.
-  const starts = [0];
+  const starts = [from];
   const children: TrieNode<V>[] = [];
   for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
     const start = starts.pop() ?? ANYTHING;

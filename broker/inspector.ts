@@ -1,0 +1,158 @@
+/**
+ * How the state of a broker is read.
+ *
+ * @module
+ */
+
+import { type ConnectProperties, type PublishProperties, readProperties } from "../codec/properties.ts";
+import { parseSharedFilter } from "../codec/topic.ts";
+import type { BrokerCore } from "./core.ts";
+import type { BrokerInspection, InflightState, MessageState, SessionState, SubscriptionState } from "./inspection.ts";
+import type { MetricsState } from "./metrics.ts";
+import type { Publication } from "./publication.ts";
+import { NEVER_EXPIRES, type Session } from "./session.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Reads what the rooms of a broker hold. */
+export class Inspector implements BrokerInspection {
+  readonly #core: BrokerCore;
+
+  constructor(core: BrokerCore) {
+    this.#core = core;
+  }
+
+  metrics(): MetricsState {
+    return this.#core.metrics.state(this.#core.router);
+  }
+
+  now(): number {
+    return this.#core.clock.now();
+  }
+
+  get retainedBytes(): number {
+    return this.#core.retained.bytes;
+  }
+
+  get sharedSubscriptions(): number {
+    return this.#core.router.sharedSubscriptions;
+  }
+
+  get connected(): number {
+    return this.#core.sessions.connected;
+  }
+
+  get isStoreWritable(): boolean | undefined {
+    const { journal } = this.#core;
+    return journal === undefined ? undefined : !journal.isFailing;
+  }
+
+  *sessions(): Generator<SessionState, void, undefined> {
+    for (const session of this.#core.sessions.values()) yield this.#stateOf(session);
+  }
+
+  *clients(): Generator<SessionState, void, undefined> {
+    for (const session of this.#core.sessions.held()) yield this.#stateOf(session);
+  }
+
+  session(clientId: string): SessionState | undefined {
+    const session = this.#core.sessions.get(clientId);
+    return session && this.#stateOf(session);
+  }
+
+  *subscriptions(clientId?: string): Generator<SubscriptionState, void, undefined> {
+    const { sessions } = this.#core;
+    if (clientId === undefined) {
+      for (const session of sessions.values()) yield* subscriptionsOf(session);
+      return;
+    }
+    const session = sessions.get(clientId);
+    if (session !== undefined) yield* subscriptionsOf(session);
+  }
+
+  *inflight(clientId: string): Generator<InflightState, void, undefined> {
+    const session = this.#core.sessions.get(clientId);
+    if (session === undefined) return;
+    for (const { packetId, qos, phase, message: { publication } } of session.outbound) {
+      const isKept = publication.topic.name !== "";
+      yield { packetId, qos, phase, message: isKept ? messageOf(publication) : undefined };
+    }
+  }
+
+  *retained(filter?: string): Generator<MessageState, void, undefined> {
+    for (const publication of this.#core.retained.walk(filter, this.#core.clock)) yield messageOf(publication);
+  }
+
+  retainedMessage(topic: string): MessageState | undefined {
+    const publication = this.#core.retained.get(topic, this.#core.clock);
+    return publication && messageOf(publication);
+  }
+
+  #stateOf(session: Session): SessionState {
+    const { expiryInterval, expiryTimer } = session;
+    return {
+      clientId: session.clientId,
+      username: session.username,
+      connection: this.#core.sessions.holderOf(session)?.connection(),
+      expiryInterval: expiryInterval === NEVER_EXPIRES ? Infinity : expiryInterval,
+      expiresAt: expiryTimer === undefined ? Infinity : expiryTimer.at,
+      isStored: session.journal !== undefined,
+      subscriptions: session.subscriptions.size,
+      inflight: session.outbound.size,
+      queued: session.queued,
+      queuedBytes: session.queuedBytes,
+      dropped: session.dropped,
+      incoming: session.inbound.size,
+    };
+  }
+}
+
+/** What CONNECT has said about a client, kept for those who look. */
+export interface ConnectRecord {
+  readonly connectedAt: number;
+  readonly keepAlive: number;
+  readonly cleanStart: boolean;
+  readonly receiveMaximum: number;
+  readonly maximumPacketSize: number;
+}
+
+/** The record of a CONNECT. */
+export function connectRecordOf(
+  now: number,
+  keepAlive: number,
+  cleanStart: boolean,
+  { receiveMaximum = 65_535, maximumPacketSize = Infinity }: ConnectProperties,
+): ConnectRecord {
+  return { connectedAt: now, keepAlive, cleanStart, receiveMaximum, maximumPacketSize };
+}
+
+function* subscriptionsOf(session: Session): Generator<SubscriptionState, void, undefined> {
+  for (const subscription of session.subscriptions.values()) yield subscriptionOf(subscription);
+}
+
+function subscriptionOf(subscription: Subscription): SubscriptionState {
+  const { session, key, filter, qos, noLocal, retainAsPublished, retainHandling, identifier } = subscription;
+  return {
+    clientId: session.clientId,
+    filter,
+    share: key === filter ? undefined : parseSharedFilter(key)?.group,
+    qos,
+    noLocal,
+    retainAsPublished,
+    retainHandling,
+    identifier: identifier === 0 ? undefined : identifier,
+  };
+}
+
+function messageOf(publication: Publication): MessageState {
+  return {
+    topic: publication.topic.name,
+    qos: publication.qos,
+    payload: publication.payload,
+    expiresAt: publication.expiresAt,
+    properties: () => propertiesOf(publication),
+  };
+}
+
+function propertiesOf({ bytes, propertiesStart, propertiesEnd }: Publication): PublishProperties {
+  return readProperties(bytes, propertiesStart, propertiesEnd, "publish");
+}
