@@ -3,6 +3,7 @@
  *
  * All sessions outlive their connections. Ours runs without a store and with one at both durabilities, Mosquitto in
  * memory (which loses what came in the last 30 minutes) and with a save of its whole state every 1,000 changes.
+ * `--only TEXT` measures the lines with that text in their titles, `--rounds` and `--seconds` are those of each line.
  *
  * @module
  */
@@ -114,7 +115,7 @@ function medianOf(runs: readonly Metrics[]): Metrics {
 }
 
 async function main(): Promise<void> {
-  const options = parseArgs(Deno.args, { string: ["rounds", "seconds"] });
+  const options = parseArgs(Deno.args, { string: ["rounds", "seconds", "only"] });
   const rounds = Number(options.rounds ?? 3);
   Deno.addSignalListener("SIGINT", () => {
     killAll();
@@ -122,7 +123,9 @@ async function main(): Promise<void> {
   });
   console.log(`| 64 B, sessions that last | ${CANDIDATES.map(({ title }) => title).join(" | ")} |`);
   console.log(`| --- |${" --- |".repeat(CANDIDATES.length)}`);
-  for (const line of lines(Number(options.seconds ?? 2))) {
+  const { only } = options;
+  const chosen = lines(Number(options.seconds ?? 2)).filter(({ title }) => only === undefined || title.includes(only));
+  for (const line of chosen) {
     const cells: string[] = [];
     for (const candidate of CANDIDATES) {
       const runs: Metrics[] = [];
@@ -133,10 +136,14 @@ async function main(): Promise<void> {
     }
     console.log(`| ${line.title} | ${cells.join(" | ")} |`);
   }
+  if (only === undefined) await measureOpening();
+  Deno.exit(0);
+}
+
+async function measureOpening(): Promise<void> {
   const opening = fileURLToPath(new URL("./durable_open.ts", import.meta.url));
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["run", "-A", opening] }).output();
   console.log("\n" + new TextDecoder().decode(stdout));
-  Deno.exit(0);
 }
 
 if (import.meta.main) await main();
