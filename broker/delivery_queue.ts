@@ -44,6 +44,8 @@ interface Batch {
 
 /** Retained messages for a new subscription, turned into deliveries as the client takes them. */
 export class RetainedBatch implements Batch {
+  /** Called when all are on their way. */
+  onEnd: () => void = () => {};
   readonly #publications: Iterator<Publication>;
   #next: Publication | undefined;
   readonly #maxQoS: QoS;
@@ -239,6 +241,7 @@ export class DeliveryQueue {
       if (first instanceof RetainedBatch) {
         this.#length--;
         this.#unordered--;
+        first.onEnd();
       }
       this.#drop();
     }

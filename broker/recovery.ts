@@ -13,6 +13,8 @@ import type { SessionJournal } from "./session_journal.ts";
 import { SessionAccess } from "./session_access.ts";
 import type { Store, StoredAccess, StoredSession, StoredWill } from "./store.ts";
 import { publicationOfStored, topicOf } from "./stored_message.ts";
+import { retainedBatch } from "./subscribe_handler.ts";
+import type { Subscription } from "./subscription.ts";
 import type { WillMessage } from "./will.ts";
 
 /** A session that is being restored. */
@@ -34,9 +36,10 @@ export function recover(core: BrokerCore, journal: Journal, store: Store): void 
     if (stored.access !== undefined) restored.session.access = accesses.of(stored.access);
     sessions.set(stored.id, restored);
   }
-  restoreSubscriptions(core, store, sessions);
+  const unfinished = restoreSubscriptions(core, store, sessions);
   restoreFlows(store, sessions);
   restoreRetained(core, journal, store, accesses, now);
+  for (const subscription of unfinished) sendRetained(core, subscription);
   // Wills and ends of sessions publish messages, so all who may get one must be there.
   for (const will of store.wills()) restoreWill(core, sessions.get(will.session), will, now);
   for (const restored of sessions.values()) settle(core, restored, now);
@@ -51,12 +54,29 @@ function restoreSession(core: BrokerCore, journal: Journal, stored: StoredSessio
   return { session, journal: own, stored, endedAt: stored.endedAt ?? now };
 }
 
-function restoreSubscriptions(core: BrokerCore, store: Store, sessions: ReadonlyMap<number, Restored>): void {
+/** Returns those for which retained messages are still to be sent. */
+function restoreSubscriptions(
+  core: BrokerCore,
+  store: Store,
+  sessions: ReadonlyMap<number, Restored>,
+): Subscription[] {
+  const unfinished: Subscription[] = [];
   for (const subscription of store.subscriptions()) {
     const restored = sessions.get(subscription.session);
     if (restored === undefined) continue;
-    core.router.subscribe(restored.session, subscription, subscription.qos, subscription.identifier);
+    const { qos, identifier, retainedPending } = subscription;
+    const result = core.router.subscribe(restored.session, subscription, qos, identifier);
+    if (retainedPending) unfinished.push(result.subscription);
   }
+  return unfinished;
+}
+
+/** Begins again with the retained messages of a subscription, behind what its session has already. */
+function sendRetained(core: BrokerCore, subscription: Subscription): void {
+  const { session } = subscription;
+  const batch = retainedBatch(core, subscription);
+  session.journal?.subscribed(subscription, batch);
+  if (batch !== undefined) session.deliverRetained(batch);
 }
 
 function restoreFlows(store: Store, sessions: ReadonlyMap<number, Restored>): void {

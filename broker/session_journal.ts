@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Delivery, type QueueReader } from "./delivery_queue.ts";
+import { Delivery, type QueueReader, type RetainedBatch } from "./delivery_queue.ts";
 import type { Journal } from "./journal.ts";
 import type { DeliveryPlace, MessagePlace } from "./pending.ts";
 import { type Publication, publicationOf } from "./publication.ts";
@@ -24,6 +24,8 @@ export class SessionJournal implements QueueReader {
   readonly #exists: boolean;
   readonly #findShareGroup: FindShareGroup;
   #will: WillMessage | undefined;
+  /** Retained messages that are being sent, by the subscription's filter as the client wrote it. */
+  #retained: Map<string, RetainedBatch> | undefined;
   /** Number of the change that adds the session; undefined if it was there before this broker. */
   #added: number | undefined;
 
@@ -52,22 +54,40 @@ export class SessionJournal implements QueueReader {
     this.#journal.write({ kind: "removeSession", session: this.#id });
   }
 
-  /** The client has subscribed, or subscribed again. */
-  subscribed({ key, qos, noLocal, retainAsPublished, retainHandling, identifier }: Subscription): void {
-    const subscription = {
-      session: this.#id,
-      filter: key,
-      qos,
-      noLocal,
-      retainAsPublished,
-      retainHandling,
-      identifier,
+  /**
+   * The client has subscribed, or subscribed again, and is to get these retained messages. A broker that crashes while
+   * it sends them has the next one begin again with those of them that are still there, as for a new subscription: QoS 1
+   * and 2 messages that are pending transmission are session state (MQTT 5.0 section 4.1).
+   */
+  subscribed(subscription: Subscription, retained?: RetainedBatch): void {
+    const { key, qos } = subscription;
+    const isPending = retained !== undefined && qos > 0;
+    const index = this.#putSubscription(subscription, isPending);
+    if (!isPending) return void this.#retained?.delete(key);
+    (this.#retained ??= new Map()).set(key, retained);
+    retained.onEnd = () => {
+      // Meanwhile, the client may have subscribed again, or unsubscribed.
+      if (this.#retained?.get(key) !== retained) return;
+      this.#retained.delete(key);
+      const isWritten = this.#journal.pending(index) === undefined;
+      if (isWritten) this.#putSubscription(subscription, false);
+      else this.#journal.replace(index, this.#subscriptionWrite(subscription, false));
     };
-    this.#journal.write({ kind: "putSubscription", subscription });
+  }
+
+  #putSubscription(subscription: Subscription, retainedPending: boolean): number {
+    return this.#journal.write(this.#subscriptionWrite(subscription, retainedPending));
+  }
+
+  #subscriptionWrite(subscription: Subscription, retainedPending: boolean): StoreWrite {
+    const { key: filter, qos, noLocal, retainAsPublished, retainHandling, identifier } = subscription;
+    const options = { qos, noLocal, retainAsPublished, retainHandling, identifier, retainedPending };
+    return { kind: "putSubscription", subscription: { session: this.#id, filter, ...options } };
   }
 
   /** The client has unsubscribed. */
   unsubscribed(filter: string): void {
+    this.#retained?.delete(filter);
     this.#journal.write({ kind: "removeSubscription", session: this.#id, filter });
   }
 

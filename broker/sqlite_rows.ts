@@ -93,6 +93,7 @@ export function subscriptionOf(row: Row): StoredSubscription {
     retainAsPublished: row.retain_as_published === 1,
     retainHandling: qosOf(row.retain_handling), // 0, 1 or 2 like a QoS
     identifier: Number(row.identifier),
+    retainedPending: row.retained_pending === 1,
   };
 }
 

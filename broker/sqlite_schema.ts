@@ -86,9 +86,11 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   `,
   // Who may do what is asked again after a restart: of those who are away, and of those whose messages are retained.
+  // And retained messages that were being sent to a new subscription are sent by the next broker.
   `
   ALTER TABLE session ADD COLUMN access TEXT;
   ALTER TABLE retained ADD COLUMN access TEXT;
+  ALTER TABLE subscription ADD COLUMN retained_pending INTEGER NOT NULL DEFAULT 0;
   `,
 ];
 

@@ -16,7 +16,7 @@ const SQL = {
   begin: "BEGIN IMMEDIATE",
   commit: "COMMIT",
   putSession: "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?)",
-  putSubscription: "INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?, ?, ?, ?)",
+  putSubscription: "INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
   removeSubscription: "DELETE FROM subscription WHERE session = ? AND filter = ?",
   addMessage: "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
   removeLastMessage: "DELETE FROM message WHERE id = ? AND deliveries = 1",

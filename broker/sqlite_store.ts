@@ -260,6 +260,7 @@ export class SqliteStore implements Store, Disposable {
       subscription.retainAsPublished ? 1 : 0,
       subscription.retainHandling,
       subscription.identifier,
+      subscription.retainedPending ? 1 : 0,
     );
   }
 

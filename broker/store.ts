@@ -55,6 +55,8 @@ export interface StoredSubscription {
   readonly retainHandling: RetainHandling;
   /** Subscription identifier, 0 for none. */
   readonly identifier: number;
+  /** Whether retained messages are still to be sent for it. */
+  readonly retainedPending: boolean;
 }
 
 /** An application message. */

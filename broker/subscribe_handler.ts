@@ -14,6 +14,7 @@ import { RetainedBatch } from "./delivery_queue.ts";
 import type { ClientInfo, MaybePromise, SubscribeRequest } from "./hooks.ts";
 import type { SubscribeResult } from "./router.ts";
 import type { Session } from "./session.ts";
+import type { Subscription } from "./subscription.ts";
 import { levelsOf } from "./topic_cache.ts";
 
 /** A client that subscribes. */
@@ -102,16 +103,24 @@ function apply(
     const granted = code as QoS; // permit() gives a QoS below 0x80
     const result = core.router.subscribe(session, request, granted, identifier);
     if (core.log.subscriptions) core.log.write("subscribe", `${client.clientId} ${granted} ${request.filter}`);
-    session.journal?.subscribed(result.subscription);
     const batch = retainedFor(core, result);
+    session.journal?.subscribed(result.subscription, batch);
     if (batch !== undefined) retained.push(batch);
   });
   return { reasonCodes, retained };
 }
 
 function retainedFor(core: BrokerCore, { subscription, isNew }: SubscribeResult): RetainedBatch | undefined {
-  const { retainHandling, filter, key, qos, identifier } = subscription;
+  const { retainHandling, filter, key } = subscription;
   if (filter !== key || retainHandling === 2 || (retainHandling === 1 && !isNew)) return undefined;
+  return retainedBatch(core, subscription);
+}
+
+/** The retained messages that match a subscription; undefined if there are none. */
+export function retainedBatch(
+  core: BrokerCore,
+  { filter, qos, identifier }: Subscription,
+): RetainedBatch | undefined {
   const messages = core.retained.find(filter, core.clock);
   const identifiers = identifier === 0 ? undefined : [identifier];
   const batch = new RetainedBatch(messages, qos, identifiers, core.options.upgradeOutgoingQoS);

@@ -120,7 +120,7 @@ function sent(packetId: number, order: number): DeliveryState {
 
 function subscription(session: number, filter: string, more: Partial<StoredSubscription> = {}): StoredSubscription {
   const options = { qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0, identifier: 0 } as const;
-  return { session, filter, ...options, ...more };
+  return { session, filter, ...options, retainedPending: false, ...more };
 }
 
 function will(session: number, more: Partial<StoredWill> = {}): StoredWill {
@@ -183,6 +183,7 @@ const CASES: Readonly<Record<string, (shelf: Shelf) => void | Promise<void>>> = 
       retainAsPublished: true,
       retainHandling: 2,
       identifier: 268_435_455,
+      retainedPending: true,
     });
     const put = (subscription: StoredSubscription) => ({ kind: "putSubscription", subscription }) as const;
     shelf.commit(putSession(1), putSession(2), put(subscription(1, "$share/g/a/#")), put(subscription(1, "+")));
