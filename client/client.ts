@@ -17,6 +17,7 @@ import type { Message } from "./message.ts";
 import { type ConnectInit, LARGEST_PACKET, type Platform, type Settings, settingsOf } from "./options.ts";
 import { PayloadKeeper } from "./outbound_payload.ts";
 import { type Payload, payloadAtHand, readPayload } from "./payload.ts";
+import type { Persistence } from "./persistence.ts";
 import { NOT_SENT, Publication, type PublishOptions, type PublishResult } from "./publication.ts";
 import { publishProperties } from "./publish_properties.ts";
 import { Requester, type RequestOptions } from "./request.ts";
@@ -53,19 +54,27 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   #state: ClientState = { kind: "connecting" };
   #closing: Promise<void> | undefined;
 
-  private constructor(settings: Settings) {
+  private constructor(settings: Settings, kept?: Persistence) {
     super();
     this.#settings = settings;
-    this.#session = new Session(settings, (message) => this.#onMessage(message));
+    this.#session = new Session(settings, (message) => this.#onMessage(message), kept);
     this.#lifecycle = new Lifecycle(settings, this.#session, this.#owner());
     this.#requester = new Requester(this, settings.clock);
-    this.#closed = this.#lifecycle.run();
+    kept?.attach(this, this.#lifecycle.firstConnected, settings.clock);
+    this.#closed = this.#lifecycle.run().then(() => kept?.end());
   }
 
   /** What `connect()` does, on a platform that brings its own transport and clock along. */
   static async connect(url: string | URL, init: ConnectInit, platform: Platform): Promise<Client> {
     init.signal?.throwIfAborted();
-    const client = new Client(settingsOf(url, init, platform));
+    const kept = await init.store?.begin(init);
+    let client: Client;
+    try {
+      client = new Client(settingsOf(url, kept?.init ?? init, platform), kept);
+    } catch (error) {
+      await kept?.end();
+      throw error;
+    }
     try {
       await abortable(client.#lifecycle.firstConnected, init.signal);
       return client;
@@ -119,6 +128,15 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   }
 
   /**
+   * Settles when the store of `connect()` has all publications of QoS 1 and 2 that were made until now and are not
+   * complete: then they outlive this process. Rejects when the store cannot take them. Without a store it settles at
+   * once.
+   */
+  get stored(): Promise<void> {
+    return this.#session.kept?.stored ?? Promise.resolve();
+  }
+
+  /**
    * Publishes a message. The promise resolves when the exchange is complete: with QoS 0 when the message was handed to
    * the transport, with QoS 1 and 2 when the server has acknowledged or refused it; look at `ok` or `reasonCode`.
    * Messages to one topic with one QoS arrive in the order of the calls, those that must be read first (`Blob`,
@@ -127,10 +145,14 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
    * Without a connection the message waits for the next one, within the queue's bound. When the server has lost the
    * session meanwhile, messages of QoS 1 in flight are published anew.
    *
+   * With a store, a message of QoS 1 or 2 leaves when the store has it; see `stored`. What is not complete when the
+   * client ends stays there for the next one, whose event `recovered` tells how it ended.
+   *
    * Rejects with
    * - `MqttError` 0x90 for a topic that is no topic name; 0x95, 0x9A, 0x9B for what this server does not take (packet
    *   size, retained messages, QoS); 0x97 when the queue is full;
    * - `MqttError` 0x80 for QoS 2 when the server has lost the session: the message may have arrived or not;
+   * - the error of the store when it cannot take the message;
    * - the signal's reason; an `InvalidStateError` when the client is closed; `TypeError` and `RangeError` for misuse.
    */
   publish(topic: string, payload: Payload, options: PublishOptions = {}): Promise<PublishResult> {

@@ -82,7 +82,7 @@ export class Connection implements OutputOwner {
     this.#session = session;
     this.#version = settings.protocolVersion;
     this.#frames = new FrameReader(transport.readable, settings.maximumPacketSize);
-    this.#output = new Output(transport.writable, this);
+    this.#output = new Output(session.kept?.guard(transport.writable) ?? transport.writable, this);
     this.#authenticator = new Authenticator(settings.authentication);
     this.#ended.promise.catch(() => {}); // looked at while connecting only
   }

@@ -6,6 +6,7 @@
 
 import type { ConnackProperties, DisconnectProperties } from "../codec/properties.ts";
 import type { Message } from "./message.ts";
+import type { RecoveredEvent } from "./recovered_event.ts";
 
 /**
  * The client is connected, for the first time or again.
@@ -118,6 +119,8 @@ export interface ClientEventMap {
   message: MqttMessageEvent;
   /** An attempt has failed, or a connection has ended that should not. */
   error: ClientErrorEvent;
+  /** What an earlier run has published, and left in the store, is complete or has failed. */
+  recovered: RecoveredEvent;
   /** `client.state` is another one. */
   statechange: Event;
 }

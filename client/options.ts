@@ -11,6 +11,7 @@ import { assertTopicName } from "../codec/topic.ts";
 import type { Clock } from "../engine/clock.ts";
 import type { Transport } from "../engine/transport.ts";
 import { ownedBytes, payloadAtHand } from "./payload.ts";
+import type { ClientStore } from "./client_store.ts";
 import { type ReconnectInit, type ReconnectSettings, reconnectSettings } from "./reconnect.ts";
 import { type ServerAddress, serverAddress } from "./server_address.ts";
 import type { TlsInit, TransportOptions } from "./transport_options.ts";
@@ -171,6 +172,15 @@ export interface ConnectInit {
   reconnect?: ReconnectInit | false;
   /** Bounds for publications that are not complete. */
   queue?: QueueInit;
+  /**
+   * Keeps publications of QoS 1 and 2 that are not complete, and what was received of QoS 2, so that the next run of a
+   * script that was killed finishes what this one has begun; that state is then no longer in memory alone. Stores are in
+   * `@x/mqtt/client/sqlite`, `@x/mqtt/client/indexeddb` and, for tests, `@x/mqtt/client/store`.
+   *
+   * It changes defaults: `clientId` is the one of the run before, `cleanStart` is false from the second run on (before
+   * MQTT 5.0 from the first), and `sessionExpiryInterval` is 86,400, a day, which `close()` does not end.
+   */
+  store?: ClientStore;
   /** Ends the wait of `connect()`. It has no effect on a client that is connected. */
   signal?: AbortSignal;
   /** How TLS is spoken with the server. Browsers have no say in that. */

@@ -8,6 +8,7 @@ import { MqttError } from "../codec/errors.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { OutboundFlow } from "../engine/outbound_flow.ts";
 import type { QueueInit } from "./options.ts";
+import type { Persistence } from "./persistence.ts";
 import { DROPPED, type Publication, PublicationQueue, SUCCESS } from "./publication.ts";
 
 /** With the policy `wait`, the line behind a full queue may be as long again. */
@@ -18,11 +19,11 @@ const READY: Promise<void> = Promise.resolve();
 /** What waits to be sent and what is under way, within one bound, over all connections of a session. */
 export class Outbox {
   /** What was sent with QoS 1 and 2. */
-  readonly flow: OutboundFlow<Publication> = new OutboundFlow();
+  readonly flow: OutboundFlow<Publication>;
   /** QoS 0, waiting for a connection that takes it. */
   readonly waitingQoS0: PublicationQueue = new PublicationQueue();
   /** QoS 1 and 2, waiting for a connection and quota. */
-  readonly waiting: PublicationQueue = new PublicationQueue();
+  readonly waiting: PublicationQueue;
   readonly #limits: Readonly<Required<QueueInit>>;
   readonly #onSettled = (publication: Publication): void => this.#settled(publication);
   #messages = 0;
@@ -30,8 +31,12 @@ export class Outbox {
   #room: PromiseWithResolvers<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
 
-  constructor(limits: Readonly<Required<QueueInit>>) {
+  /** `kept`: the state of a store, with what an earlier run has left open. */
+  constructor(limits: Readonly<Required<QueueInit>>, kept?: Persistence) {
     this.#limits = limits;
+    this.flow = kept?.flow ?? new OutboundFlow();
+    this.waiting = kept?.waiting ?? new PublicationQueue();
+    for (const publication of kept?.recovered ?? []) this.#count(publication);
   }
 
   /** How many publications are open. */
@@ -65,9 +70,7 @@ export class Outbox {
   /** Takes a publication in, or settles it at once by the overflow policy. */
   add(publication: Publication): void {
     if (this.#isFull && !this.#makeRoom(publication)) return;
-    publication.onSettled = this.#onSettled;
-    this.#messages++;
-    this.#bytes += publication.size;
+    this.#count(publication);
     this.#queueOf(publication).push(publication);
   }
 
@@ -101,6 +104,12 @@ export class Outbox {
       for (let first = queue.first; first !== undefined; first = queue.first) this.abort(first, error);
     }
     for (const publication of this.flow.clear()) publication.fail(error);
+  }
+
+  #count(publication: Publication): void {
+    publication.onSettled = this.#onSettled;
+    this.#messages++;
+    this.#bytes += publication.size;
   }
 
   #queueOf(publication: Publication): PublicationQueue {

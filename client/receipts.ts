@@ -6,6 +6,7 @@
 
 import { InboundFlow } from "../engine/inbound_flow.ts";
 import { Fifo } from "./fifo.ts";
+import type { Persistence } from "./persistence.ts";
 
 /** Sends PUBACK (QoS 1) or PUBREC (QoS 2). */
 export type Acknowledge = (packetId: number, qos: 1 | 2, reasonCode: number) => void;
@@ -55,16 +56,19 @@ export class Receipt {
 export class Receipts {
   readonly #flow: InboundFlow;
   readonly #mayRefuse: boolean;
+  readonly #kept: Persistence["received"] | undefined;
   /** Of this connection, in the order of receipt. */
   readonly #queue = new Fifo<Receipt>();
   /** Of earlier connections, by packet identifier: the server will send these messages again. */
   readonly #earlier = new Map<number, Receipt>();
   #acknowledge: Acknowledge | undefined;
 
-  /** `mayRefuse`: acknowledgements have reason codes, as from MQTT 5.0 on. */
-  constructor(receiveMaximum: number, mayRefuse: boolean) {
+  /** `mayRefuse`: acknowledgements have reason codes, as from MQTT 5.0 on. `kept`: what a store has of QoS 2. */
+  constructor(receiveMaximum: number, mayRefuse: boolean, kept?: Persistence["received"]) {
     this.#flow = new InboundFlow(receiveMaximum);
     this.#mayRefuse = mayRefuse;
+    this.#kept = kept;
+    for (const packetId of kept ?? []) this.#flow.restore(packetId);
   }
 
   /** How many acknowledgements are owed. */
@@ -77,6 +81,7 @@ export class Receipts {
     if (!sessionPresent) {
       this.#flow.clear();
       this.#earlier.clear();
+      this.#kept?.clear();
     }
     this.#flow.resume(receiveMaximum);
     this.#acknowledge = acknowledge;
@@ -119,6 +124,7 @@ export class Receipts {
 
   /** PUBREL came; whether it was expected. */
   release(packetId: number): boolean {
+    this.#kept?.delete(packetId);
     return this.#flow.pubrel(packetId);
   }
 
@@ -129,8 +135,10 @@ export class Receipts {
     for (let first = this.#queue.first; first !== undefined && first.isDue; first = this.#queue.first) {
       this.#queue.shift();
       const reasonCode = this.#mayRefuse ? first.reasonCode : 0;
+      const isAccepted = first.qos === 2 && reasonCode === 0;
+      if (isAccepted) this.#kept?.add(first.packetId);
       acknowledge(first.packetId, first.qos, reasonCode);
-      if (first.qos === 1 || reasonCode !== 0) this.#flow.acknowledged(first.packetId, first.qos);
+      if (!isAccepted) this.#flow.acknowledged(first.packetId, first.qos);
     }
   }
 }

@@ -8,6 +8,7 @@ import { Crowding } from "./crowding.ts";
 import type { Message } from "./message.ts";
 import { Outbox } from "./outbox.ts";
 import type { Settings } from "./options.ts";
+import type { Persistence } from "./persistence.ts";
 import { OutboundTopics } from "./publish_writer.ts";
 import { Receipts } from "./receipts.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -23,14 +24,17 @@ export class Session {
   readonly outboundTopics: OutboundTopics = new OutboundTopics();
   /** Sees every message that is new. */
   readonly onMessage: (message: Message) => void;
+  /** What a store makes of all that, if there is one. */
+  readonly kept: Persistence | undefined;
   /** The client identifier: the one that was asked for, then the one that the server has assigned. */
   clientId: string;
   readonly #settings: Settings;
   #hasConnected = false;
 
-  constructor(settings: Settings, onMessage: (message: Message) => void) {
-    this.outbox = new Outbox(settings.queue);
-    this.receipts = new Receipts(settings.receiveMaximum, settings.protocolVersion === 5);
+  constructor(settings: Settings, onMessage: (message: Message) => void, kept?: Persistence) {
+    this.kept = kept;
+    this.outbox = new Outbox(settings.queue, kept);
+    this.receipts = new Receipts(settings.receiveMaximum, settings.protocolVersion === 5, kept?.received);
     this.onMessage = onMessage;
     this.clientId = settings.clientId;
     this.#settings = settings;
@@ -46,6 +50,7 @@ export class Session {
   /** The server has accepted. `isResumed`: it has the session of before. */
   connected(isResumed: boolean): void {
     this.#hasConnected = true;
+    this.kept?.connected(this.clientId);
     if (!isResumed) this.outbox.sessionLost();
   }
 
@@ -57,6 +62,8 @@ export class Session {
 
   /** Nothing comes after this. `error`: why, unless the client was closed by its owner. */
   end(error: Error | undefined): void {
+    // What the store has is for the next client.
+    void this.kept?.end();
     this.suspend();
     this.subscriptions.end(error);
     this.outbox.fail(error ?? new Error("Cannot complete the publication: the client was closed before"));
