@@ -15,14 +15,9 @@ import type { LoadedDelivery, Store, StoreWrite } from "./store.ts";
 import { storedMessageOf } from "./stored_message.ts";
 import { nextTurn } from "./turns.ts";
 
-/**
- * How soon a commit comes, in milliseconds. When as many wait as the last time, and not for what is over by itself, it
- * comes at once.
- */
+/** How soon a commit comes when nobody waits for it, in milliseconds. */
 const Delay = {
-  /** Some wait, and there were more of them the last time. */
-  Gather: 1,
-  /** Nobody waits. */
+  /** To share it with others. */
   Lazy: 20,
   /** The last commit failed. */
   Retry: 500,
@@ -32,6 +27,8 @@ const Delay = {
  * has ended, all that came meanwhile has still to be handled.
  */
 const PATIENCE = { least: 2, most: 20 };
+/** Milliseconds in which a commit that is waited for gathers others, as long as each turn brings some. */
+const GATHERING = 1;
 /** With this many changes, or bytes of messages, a commit comes at once. */
 const MAX_WRITES = 8_192;
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -191,8 +188,7 @@ export class Journal {
     else if (!held.hold()) return;
     this.#held.set(held, end);
     if (this.#fixed <= this.#first) this.#schedule(this.#patience);
-    else if (this.#held.size >= this.#expected) this.#hurry();
-    else this.#schedule(Delay.Gather);
+    else this.#hurry();
   }
 
   /** The first deliveries that wait for a session from `position` on. */
@@ -312,11 +308,20 @@ export class Journal {
     else this.commit();
   }
 
-  /** Not at once: a packet that is being handled may bring changes that must not be torn apart. */
+  /**
+   * Commits at the end of the turn, as a packet that is being handled may bring changes that must not be torn apart; or
+   * of a later one, when fewer wait than the last time and more come with each turn. No timer is as quick as a turn.
+   */
   #hurry(): void {
     if (this.#state !== "working" || this.#hurries) return;
     this.#hurries = true;
+    this.#gather(this.#version, performance.now() + GATHERING);
+  }
+
+  #gather(version: number, until: number): void {
     nextTurn().then(() => {
+      const isGrowing = this.#version !== version && this.#held.size < this.#expected;
+      if (isGrowing && performance.now() < until) return this.#gather(this.#version, until);
       this.#hurries = false;
       if (this.#state === "working") this.commit();
     });
