@@ -40,7 +40,7 @@ export { ReasonCode } from "../codec/reason_codes.ts";
 export type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
 export type { ConnectProperties, Properties, PublishProperties, UserProperties } from "../codec/properties.ts";
 export type { Clock } from "../engine/clock.ts";
-export type { Peer, PeerCertificate, Transport } from "../engine/transport.ts";
+export type { Channel, Peer, PeerCertificate, Transport } from "../engine/transport.ts";
 
 if (import.meta.main) {
   const { main } = await import("./deno/cli.ts");

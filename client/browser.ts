@@ -22,7 +22,7 @@
  */
 
 import { Client } from "./client.ts";
-import type { ConnectInit } from "./options.ts";
+import type { ConnectInit, ServerUrl } from "./options.ts";
 import { systemClock } from "./system_clock.ts";
 import { openWebSocket } from "./websocket.ts";
 
@@ -38,7 +38,7 @@ import { openWebSocket } from "./websocket.ts";
  * await client.publish("page/7/state", "on", { qos: 1, retain: true });
  * ```
  */
-export function connect(url: string | URL, init: ConnectInit = {}): Promise<Client> {
+export function connect(url: ServerUrl | readonly ServerUrl[], init: ConnectInit = {}): Promise<Client> {
   return Client.connect(url, init, { open: openWebSocket, clock: systemClock });
 }
 

@@ -22,8 +22,7 @@ const ACKNOWLEDGEMENT_CODES: readonly number[] = [0, 0x80, 0x83, 0x87, 0x90, 0x9
 /** Throws `RangeError` for a reason code that does not go with a received message. */
 export function assertAcknowledgementCode(reasonCode: number): void {
   if (ACKNOWLEDGEMENT_CODES.includes(reasonCode)) return;
-  const allowed = ACKNOWLEDGEMENT_CODES.map((code) => `0x${code.toString(16)}`).join(", ");
-  throw new RangeError(`Cannot acknowledge: reasonCode must be one of ${allowed}, received ${reasonCode}`);
+  throw new RangeError(`Cannot acknowledge: reasonCode must be one of PUBACK, received ${reasonCode}`);
 }
 
 /** Throws for filters that cannot be subscribed to: `TypeError`, `RangeError`, `MqttError` 0x8F and 0x82. */

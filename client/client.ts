@@ -8,13 +8,14 @@ import { MqttError } from "../codec/errors.ts";
 import type { ConnackPacket } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { type CloseOptions, disconnectProperties } from "./closing.ts";
+import { LARGEST_PACKET } from "./connect_packet.ts";
 import type { ConnectionEnd } from "./connection.ts";
 import { asError } from "./errors.ts";
 import { ClientEventTarget } from "./event_target.ts";
 import { ClientErrorEvent, ConnectEvent, DisconnectEvent, MqttMessageEvent } from "./events.ts";
 import { Lifecycle, type LifecycleOwner } from "./lifecycle.ts";
 import type { Message } from "./message.ts";
-import { type ConnectInit, LARGEST_PACKET, type Platform, type Settings, settingsOf } from "./options.ts";
+import { type ConnectInit, type Platform, type ServerUrl, type Settings, settingsOf } from "./options.ts";
 import { PayloadKeeper } from "./outbound_payload.ts";
 import { type Payload, payloadAtHand, readPayload } from "./payload.ts";
 import type { Persistence } from "./persistence.ts";
@@ -22,6 +23,7 @@ import { NOT_SENT, Publication, type PublishOptions, type PublishResult } from "
 import { publishProperties } from "./publish_properties.ts";
 import { Requester, type RequestOptions } from "./request.ts";
 import { type RequestHandler, respond, type Responder, type RespondOptions } from "./respond.ts";
+import { shownUrl } from "./server_address.ts";
 import { Session } from "./session.ts";
 import type { ClientState } from "./state.ts";
 import { subscribe } from "./subscribe.ts";
@@ -51,12 +53,13 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   readonly #closed: Promise<void>;
   readonly #payloads = new PayloadKeeper();
   readonly #requester: Requester;
-  #state: ClientState = { kind: "connecting" };
+  #state: ClientState;
   #closing: Promise<void> | undefined;
 
   private constructor(settings: Settings, kept?: Persistence) {
     super();
     this.#settings = settings;
+    this.#state = { kind: "connecting", server: shownUrl(settings.server.url) };
     this.#session = new Session(settings, (message) => this.#onMessage(message), kept);
     this.#lifecycle = new Lifecycle(settings, this.#session, this.#owner());
     this.#requester = new Requester(this, settings.clock);
@@ -65,7 +68,7 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   }
 
   /** What `connect()` does, on a platform that brings its own transport and clock along. */
-  static async connect(url: string | URL, init: ConnectInit, platform: Platform): Promise<Client> {
+  static async connect(url: ServerUrl | readonly ServerUrl[], init: ConnectInit, platform: Platform): Promise<Client> {
     init.signal?.throwIfAborted();
     const kept = await init.store?.begin(init);
     let client: Client;
@@ -364,18 +367,18 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   #owner(): LifecycleOwner {
     return {
       onState: (state) => this.#setState(state),
-      onConnected: ({ sessionPresent, properties = {} }: ConnackPacket) => {
-        this.dispatchEvent(new ConnectEvent(sessionPresent, properties));
+      onConnected: ({ sessionPresent, properties = {} }: ConnackPacket, server) => {
+        this.dispatchEvent(new ConnectEvent(sessionPresent, properties, server));
       },
-      onDisconnected: ({ error, properties }: ConnectionEnd, reconnecting) => {
+      onDisconnected: ({ error, properties }: ConnectionEnd, reconnecting, server) => {
         const reasonCode = error === undefined
           ? ReasonCode.NormalDisconnection
           : error instanceof MqttError
           ? error.reasonCode
           : ReasonCode.UnspecifiedError;
-        this.dispatchEvent(new DisconnectEvent({ reasonCode, properties, error, reconnecting }));
+        this.dispatchEvent(new DisconnectEvent({ reasonCode, properties, error, reconnecting, server }));
       },
-      onError: (error) => void this.dispatchEvent(new ClientErrorEvent(error)),
+      onError: (error, server) => void this.dispatchEvent(new ClientErrorEvent(error, server)),
       onEnded: (error) => this.#ended(error),
     };
   }

@@ -9,7 +9,7 @@ export type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
 export type * from "../codec/property_types.ts";
 export { ReasonCode, reasonCodeName } from "../codec/reason_codes.ts";
 export type { Clock } from "../engine/clock.ts";
-export type { Peer, PeerCertificate, Transport } from "../engine/transport.ts";
+export type { Channel, Peer, PeerCertificate, Transport } from "../engine/transport.ts";
 export { Client } from "./client.ts";
 export type { ClientStore } from "./client_store.ts";
 export type { CloseOptions } from "./closing.ts";
@@ -33,6 +33,7 @@ export type {
   Platform,
   QueueInit,
   QueueOverflow,
+  ServerUrl,
   TransportOpener,
   WillInit,
 } from "./options.ts";
@@ -40,6 +41,7 @@ export { json, type Payload } from "./payload.ts";
 export type { PublishOptions, PublishResult } from "./publication.ts";
 export type { ReconnectInit } from "./reconnect.ts";
 export type { RecoveredEvent } from "./recovered_event.ts";
+export type { ConnectAttempt, Refresh, Refreshed } from "./refresh.ts";
 export { scram, type ScramInit } from "./scram.ts";
 export { RequestError, type RequestOptions } from "./request.ts";
 export type { Reply, RequestHandler, Responder, RespondOptions } from "./respond.ts";

@@ -24,10 +24,13 @@ export class ConnectEvent extends Event {
   readonly sessionPresent: boolean;
   /** What the server said in its CONNACK; empty before MQTT 5.0. */
   readonly properties: ConnackProperties;
+  /** The server's URL without credentials and query. */
+  readonly server: string;
 
   /** Made by the client. */
-  constructor(sessionPresent: boolean, properties: ConnackProperties) {
+  constructor(sessionPresent: boolean, properties: ConnackProperties, server: string) {
     super("connect");
+    this.server = server;
     this.sessionPresent = sessionPresent;
     this.properties = properties;
   }
@@ -43,6 +46,8 @@ export interface DisconnectDetail {
   readonly error: Error | undefined;
   /** Whether the client tries to connect again. */
   readonly reconnecting: boolean;
+  /** The server's URL without credentials and query. */
+  readonly server: string;
 }
 
 /**
@@ -63,6 +68,7 @@ export class DisconnectEvent extends Event implements DisconnectDetail {
   readonly properties: DisconnectProperties;
   readonly error: Error | undefined;
   readonly reconnecting: boolean;
+  readonly server: string;
 
   /** Made by the client. */
   constructor(detail: DisconnectDetail) {
@@ -71,6 +77,7 @@ export class DisconnectEvent extends Event implements DisconnectDetail {
     this.properties = detail.properties;
     this.error = detail.error;
     this.reconnecting = detail.reconnecting;
+    this.server = detail.server;
   }
 }
 
@@ -97,14 +104,28 @@ export class MqttMessageEvent extends Event {
   }
 }
 
-/** An attempt to connect has failed, or a connection has ended that should not. */
+/**
+ * An attempt to connect has failed, a connection has ended that should not, or something that nobody waits for: the
+ * function of a subscription or responder has thrown, or the server has refused its filter.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * client.addEventListener("error", ({ error, server }) => console.error(server ?? "", error.message));
+ * ```
+ */
 export class ClientErrorEvent extends Event {
   /** What has happened. */
   readonly error: Error;
+  /** The URL, without credentials and query, of the server that it is about; undefined if it is about none. */
+  readonly server: string | undefined;
 
   /** Made by the client. */
-  constructor(error: Error) {
+  constructor(error: Error, server?: string) {
     super("error");
+    this.server = server;
     this.error = error;
   }
 }
@@ -117,7 +138,7 @@ export interface ClientEventMap {
   disconnect: DisconnectEvent;
   /** A message has come. */
   message: MqttMessageEvent;
-  /** An attempt has failed, or a connection has ended that should not. */
+  /** An attempt has failed, a connection has ended that should not, or something that nobody waits for. */
   error: ClientErrorEvent;
   /** What an earlier run has published, and left in the store, is complete or has failed. */
   recovered: RecoveredEvent;

@@ -5,12 +5,13 @@
  */
 
 import type { ConnackPacket } from "../codec/packets.ts";
-import { ReasonCode } from "../codec/reason_codes.ts";
 import type { Transport } from "../engine/transport.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
-import { asError, ServerError } from "./errors.ts";
-import type { Settings } from "./options.ts";
-import { Backoff } from "./reconnect.ts";
+import { asError } from "./errors.ts";
+import { type Settings, settingsFor } from "./options.ts";
+import type { ConnectAttempt, Refresh, Refreshed } from "./refresh.ts";
+import { Retry, type Wait } from "./retry.ts";
+import { type ServerAddress, shownUrl } from "./server_address.ts";
 import type { Session } from "./session.ts";
 import type { ClientState } from "./state.ts";
 import { abortable, delay, nextTurn } from "./waiting.ts";
@@ -18,30 +19,28 @@ import { abortable, delay, nextTurn } from "./waiting.ts";
 /** What a lifecycle tells its owner. */
 export interface LifecycleOwner {
   onState(state: ClientState): void;
-  onConnected(connack: ConnackPacket): void;
-  onDisconnected(end: ConnectionEnd, reconnecting: boolean): void;
-  onError(error: Error): void;
+  onConnected(connack: ConnackPacket, server: string): void;
+  onDisconnected(end: ConnectionEnd, reconnecting: boolean, server: string): void;
+  onError(error: Error, server: string): void;
   /** There will be no other connection. `error`: why, unless it was stopped. */
   onEnded(error: Error | undefined): void;
 }
 
-/** Refusals that trying again does not change. */
-const FINAL_CODES: ReadonlySet<number> = new Set([
-  ReasonCode.UnsupportedProtocolVersion,
-  ReasonCode.ClientIdentifierNotValid,
-  ReasonCode.BadUserNameOrPassword,
-  ReasonCode.BadAuthenticationMethod,
-  ReasonCode.ServerMoved,
-  // Somebody else has our client identifier: to take it back would begin a fight without end.
-  ReasonCode.SessionTakenOver,
-]);
+/** How an attempt, or the connection that it led to, has ended. */
+interface Failure {
+  readonly error: Error;
+  /** The server that was tried. */
+  readonly server: ServerAddress;
+  /** Undefined if there was no connection. */
+  readonly connection: { readonly end: ConnectionEnd; readonly milliseconds: number } | undefined;
+}
 
 /** Connects, waits for the end, waits, and connects again. */
 export class Lifecycle {
   readonly #settings: Settings;
   readonly #session: Session;
   readonly #owner: LifecycleOwner;
-  readonly #backoff: Backoff | undefined;
+  readonly #retry: Retry;
   readonly #stop = new AbortController();
   readonly #first = Promise.withResolvers<void>();
   #isFirst = true;
@@ -52,7 +51,7 @@ export class Lifecycle {
     this.#settings = settings;
     this.#session = session;
     this.#owner = owner;
-    this.#backoff = settings.reconnect && new Backoff(settings.reconnect, settings.random);
+    this.#retry = new Retry(settings);
     // Whoever gives up waiting for the first connection is not told how it ends.
     this.#first.promise.catch(() => {});
   }
@@ -74,45 +73,64 @@ export class Lifecycle {
 
   /** Runs to the end of the client; never rejects. */
   async run(): Promise<void> {
+    let last: Error | undefined;
     for (;;) {
-      const { error, end } = await this.#connectOnce();
+      const failure = await this.#connectOnce(last);
+      last = failure.error;
       const isStopped = this.#stop.signal.aborted;
-      const wait = isStopped ? undefined : this.#nextWait(error);
-      if (wait === undefined) this.#owner.onEnded(isStopped ? undefined : error);
-      else this.#owner.onState({ kind: "waiting", retryAt: this.#settings.clock.now() + wait, error });
+      const wait = isStopped ? undefined : this.#waitAfter(failure);
       // The state is the new one when events tell what has happened.
-      if (end !== undefined) this.#owner.onDisconnected(end, wait !== undefined);
-      if (!isStopped) this.#owner.onError(error);
-      if (wait === undefined) return this.#first.reject(isStopped ? this.#stop.signal.reason : error);
+      if (wait === undefined) this.#owner.onEnded(isStopped ? undefined : last);
+      else if (wait === "none") this.#connecting();
+      else this.#owner.onState({ kind: "waiting", retryAt: this.#settings.clock.now() + wait, error: last });
+      this.#tell(failure, isStopped, wait !== undefined);
+      if (wait === undefined) return this.#first.reject(isStopped ? this.#stop.signal.reason : last);
+      if (wait === "none") continue;
       await delay(this.#settings.clock, wait, this.#stop.signal).catch(() => {});
+      this.#connecting();
     }
   }
 
-  /** One connection from its attempt to its end, and why it ended; `end` is undefined if there was none. */
-  async #connectOnce(): Promise<{ error: Error; end?: ConnectionEnd }> {
-    if (this.#stop.signal.aborted) return { error: asError(this.#stop.signal.reason) };
-    this.#owner.onState({ kind: "connecting" });
+  #connecting(): void {
+    this.#owner.onState({ kind: "connecting", server: shownUrl(this.#retry.server.url) });
+  }
+
+  #waitAfter({ error, server, connection }: Failure): Wait {
+    if (connection === undefined) return this.#retry.attemptFailed(error, server);
+    return this.#retry.connectionEnded(error, server, connection.milliseconds);
+  }
+
+  #tell({ error, server, connection }: Failure, isStopped: boolean, reconnecting: boolean): void {
+    const url = shownUrl(server.url);
+    if (connection !== undefined) this.#owner.onDisconnected(connection.end, reconnecting, url);
+    if (!isStopped) this.#owner.onError(error, url);
+  }
+
+  /** One connection from its attempt to its end. `last`: why the one before has ended. */
+  async #connectOnce(last: Error | undefined): Promise<Failure> {
+    let { server } = this.#retry;
     let connected: { connection: Connection; connack: ConnackPacket };
     try {
-      connected = await this.#attempt();
+      connected = await this.#attempt(last, (refreshed) => server = refreshed);
     } catch (error) {
-      this.#backoff?.attemptFailed();
-      return { error: asError(error) };
+      return { error: asError(error), server, connection: undefined };
     }
+    const { clock } = this.#settings;
     const { connection, connack } = connected;
-    const since = this.#settings.clock.now();
+    const since = clock.now();
     this.#connection = connection;
-    await this.#announce(connection, connack);
+    this.#retry.connected();
+    await this.#announce(connection, connack, shownUrl(server.url));
     const end = await connection.run();
     this.#connection = undefined;
-    this.#backoff?.connectionEnded(this.#settings.clock.now() - since);
-    return { error: end.error ?? new Error("Connection closed"), end };
+    const error = end.error ?? new Error("Connection closed");
+    return { error, server, connection: { end, milliseconds: clock.now() - since } };
   }
 
-  async #announce(connection: Connection, connack: ConnackPacket): Promise<void> {
+  async #announce(connection: Connection, connack: ConnackPacket, server: string): Promise<void> {
     const { limits } = connection;
     const { sessionPresent, properties = {} } = connack;
-    if (limits !== undefined) this.#owner.onState({ kind: "connected", sessionPresent, limits, properties });
+    if (limits !== undefined) this.#owner.onState({ kind: "connected", server, sessionPresent, limits, properties });
     if (this.#isFirst) {
       this.#isFirst = false;
       this.#first.resolve();
@@ -120,10 +138,13 @@ export class Lifecycle {
       // of before has in store, and to listen to events.
       await nextTurn();
     }
-    this.#owner.onConnected(connack);
+    this.#owner.onConnected(connack, server);
   }
 
-  async #attempt(): Promise<{ connection: Connection; connack: ConnackPacket }> {
+  async #attempt(
+    last: Error | undefined,
+    onServer: (server: ServerAddress) => void,
+  ): Promise<{ connection: Connection; connack: ConnackPacket }> {
     const { clock, connectTimeout } = this.#settings;
     const attempt = new AbortController();
     const cancelTimeout = clock.schedule(connectTimeout, () => attempt.abort(timeoutError(connectTimeout)));
@@ -132,7 +153,10 @@ export class Lifecycle {
     const onAbort = () => connection?.abort(asError(signal.reason));
     signal.addEventListener("abort", onAbort, { once: true });
     try {
-      connection = new Connection(await this.#openTransport(signal), this.#settings, this.#session);
+      signal.throwIfAborted();
+      const settings = await this.#refresh(last, signal);
+      onServer(settings.server);
+      connection = new Connection(await openTransport(settings, signal), settings, this.#session);
       return { connection, connack: await connection.connect() };
     } finally {
       cancelTimeout();
@@ -140,33 +164,38 @@ export class Lifecycle {
     }
   }
 
-  async #openTransport(signal: AbortSignal): Promise<Transport> {
-    signal.throwIfAborted();
-    const { open, server, transport } = this.#settings;
-    const opening = open(server.url, { ...transport, signal });
-    try {
-      return await abortable(opening, signal);
-    } catch (error) {
-      // An opener that does not heed the signal may still come up with a transport.
-      opening.then((transport) => transport.writable.abort()).catch(() => {});
-      throw error;
-    }
+  /** The settings for an attempt. */
+  async #refresh(error: Error | undefined, signal: AbortSignal): Promise<Settings> {
+    const { server, attempt } = this.#retry;
+    const { refresh } = this.#settings;
+    if (refresh === undefined) return settingsFor(this.#settings, server);
+    const shown = shownUrl(server.url);
+    const refreshed = await abortable(refreshing(refresh, { server: shown, attempt, error, signal }), signal);
+    const settings = settingsFor(this.#settings, server, refreshed ?? {});
+    const used = shownUrl(settings.server.url);
+    if (used !== shown) this.#owner.onState({ kind: "connecting", server: used });
+    return settings;
   }
+}
 
-  #mayRetry(error: Error): boolean {
-    if (this.#settings.reconnect === undefined) return false;
-    if (this.#isFirst && !this.#settings.reconnect.initial) return false;
-    // Misuse, such as a scheme that the opener does not know.
-    if (error instanceof TypeError || error instanceof RangeError) return false;
-    if (!(error instanceof ServerError)) return true;
-    // In MQTT 3.1 and 3.1.1 "not authorized" is for good.
-    if (this.#settings.protocolVersion < 5 && error.reasonCode === ReasonCode.NotAuthorized) return false;
-    return !FINAL_CODES.has(error.reasonCode);
+/** A failure of the caller's function is one of the attempt, even a `TypeError`, as that of `fetch` without a network. */
+async function refreshing(refresh: Refresh, attempt: ConnectAttempt): Promise<Refreshed | void> {
+  try {
+    return await refresh(attempt);
+  } catch (cause) {
+    throw new Error(`Cannot connect: refresh has failed: ${asError(cause).message}`, { cause });
   }
+}
 
-  /** How many milliseconds to wait for the next attempt; undefined if there is to be none. */
-  #nextWait(error: Error): number | undefined {
-    return this.#mayRetry(error) ? this.#backoff?.next() : undefined;
+/** Leaves nothing open when it is given up. */
+async function openTransport({ open, server, transport }: Settings, signal: AbortSignal): Promise<Transport> {
+  const opening = open(server.url, { ...transport, signal });
+  try {
+    return await abortable(opening, signal);
+  } catch (error) {
+    // An opener that does not heed the signal may still come up with a transport.
+    opening.then((transport) => transport.writable.abort()).catch(() => {});
+    throw error;
   }
 }
 

@@ -23,7 +23,7 @@
 import { Client } from "./client.ts";
 import type { Message } from "./message.ts";
 import { type PublishInit, publishOnce, type SubscribeInit, subscribeOnce } from "./one_shot.ts";
-import type { ConnectInit, Platform } from "./options.ts";
+import type { ConnectInit, Platform, ServerUrl } from "./options.ts";
 import type { Payload } from "./payload.ts";
 import type { PublishResult } from "./publication.ts";
 import { systemClock } from "./system_clock.ts";
@@ -37,6 +37,9 @@ const PLATFORM: Platform = { open: openTransport, clock: systemClock };
  *
  * The scheme chooses the transport: `mqtt:` TCP (port 1883), `mqtts:` TLS (port 8883), `ws:` and `wss:` WebSocket,
  * `mqtt+unix:///path` a Unix socket.
+ *
+ * Several URLs are several servers, to be tried in their order, one at once after the other; when all have failed it
+ * waits, and begins again with the first. After a connection was lost its server comes first, which has the session.
  *
  * Rejects when the first attempt fails, unless `reconnect.initial` is true: with the error of the network; with
  * {@linkcode ServerError} when the server refuses, whose `reasonCode` says why; with a `TimeoutError`; with the reason of
@@ -54,8 +57,16 @@ const PLATFORM: Platform = { open: openTransport, clock: systemClock };
  * });
  * await client.publish("gateway/7/state", "on", { qos: 1, retain: true });
  * ```
+ *
+ * @example The first of several servers that answers
+ * ```ts
+ * import { connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect(["mqtt://127.0.0.1:1", "mqtt://127.0.0.1:1883"]);
+ * if (client.state.kind === "connected") console.log("connected to", client.state.server);
+ * ```
  */
-export function connect(url: string | URL, init: ConnectInit = {}): Promise<Client> {
+export function connect(url: ServerUrl | readonly ServerUrl[], init: ConnectInit = {}): Promise<Client> {
   return Client.connect(url, init, PLATFORM);
 }
 

@@ -25,7 +25,7 @@
 import "./node_shims.ts"; // before all that needs them
 import { Client } from "./client.ts";
 import { openNodeTransport } from "./node_transports.ts";
-import type { ConnectInit } from "./options.ts";
+import type { ConnectInit, ServerUrl } from "./options.ts";
 import { systemClock } from "./system_clock.ts";
 
 /**
@@ -42,7 +42,7 @@ import { systemClock } from "./system_clock.ts";
  * await client.close();
  * ```
  */
-export function connect(url: string | URL, init: ConnectInit = {}): Promise<Client> {
+export function connect(url: ServerUrl | readonly ServerUrl[], init: ConnectInit = {}): Promise<Client> {
   return Client.connect(url, init, { open: openNodeTransport, clock: systemClock });
 }
 

@@ -5,15 +5,18 @@
  */
 
 import { encodePacket } from "../codec/encode.ts";
-import type { ConnectPacket, ProtocolVersion, QoS, Will } from "../codec/packets.ts";
+import type { ProtocolVersion, QoS, Will } from "../codec/packets.ts";
 import type { ConnectProperties, WillProperties } from "../codec/properties.ts";
 import { assertTopicName } from "../codec/topic.ts";
 import type { Clock } from "../engine/clock.ts";
 import type { Transport } from "../engine/transport.ts";
+import { connectPacket, LARGEST_PACKET } from "./connect_packet.ts";
 import { ownedBytes, payloadAtHand } from "./payload.ts";
 import type { ClientStore } from "./client_store.ts";
 import { type ReconnectInit, type ReconnectSettings, reconnectSettings } from "./reconnect.ts";
+import type { Refresh, Refreshed } from "./refresh.ts";
 import { type ServerAddress, serverAddress } from "./server_address.ts";
+import type { Servers } from "./servers.ts";
 import type { TlsInit, TransportOptions } from "./transport_options.ts";
 
 /**
@@ -170,6 +173,18 @@ export interface ConnectInit {
   connectTimeout?: number;
   /** How to get back to the server; false: never. */
   reconnect?: ReconnectInit | false;
+  /**
+   * Called before each attempt to connect, with credentials and URLs that do not last in mind: what it returns is used
+   * for that attempt. It has `connectTimeout` for it; the attempt fails if it throws. With it, a server that refuses the
+   * credentials does not end all attempts.
+   */
+  refresh?: Refresh;
+  /**
+   * How many times in a row a server may send this client to another one (reason codes 0x9C, use another server, and
+   * 0x9D, server moved), which it then tries at once, with the same credentials and transport; MQTT 5.0 only. Connections
+   * that last for `reconnect.stableAfter` begin a new row. Default 0: redirections are not followed.
+   */
+  maximumRedirects?: number;
   /** Bounds for publications that are not complete. */
   queue?: QueueInit;
   /**
@@ -197,7 +212,11 @@ export interface ConnectInit {
 
 /** {@linkcode ConnectInit} with nothing left open. */
 export interface Settings {
+  readonly servers: Servers;
+  /** The one of this attempt. */
   readonly server: ServerAddress;
+  /** What `connect()` was told, which goes before what stands in a URL. */
+  readonly given: { readonly username: string | undefined; readonly password: Uint8Array | undefined };
   readonly protocolVersion: ProtocolVersion;
   readonly clientId: string;
   readonly username: string | undefined;
@@ -216,15 +235,14 @@ export interface Settings {
   readonly authentication: Authentication | undefined;
   readonly connectTimeout: number;
   readonly reconnect: ReconnectSettings | undefined;
+  readonly refresh: Refresh | undefined;
+  readonly maximumRedirects: number;
   readonly queue: Readonly<Required<QueueInit>>;
   readonly open: TransportOpener;
   readonly transport: Omit<TransportOptions, "signal">;
   readonly clock: Clock;
   readonly random: () => number;
 }
-
-/** The protocol's limit for a packet, in bytes. */
-export const LARGEST_PACKET = 268_435_460;
 
 /** What the entry for a runtime brings along. */
 export interface Platform {
@@ -234,20 +252,25 @@ export interface Platform {
   readonly clock: Clock;
 }
 
+/** Where a server is, e.g. `mqtts://user:password@host:8883`. */
+export type ServerUrl = string | URL;
+
 /** Fills in the defaults and checks everything; `TypeError`, `RangeError` and `MqttError` for what cannot be. */
-export function settingsOf(url: string | URL, init: ConnectInit, platform: Platform): Settings {
+export function settingsOf(url: ServerUrl | readonly ServerUrl[], init: ConnectInit, platform: Platform): Settings {
   const protocolVersion = init.protocolVersion ?? 5;
   if (protocolVersion !== 3 && protocolVersion !== 4 && protocolVersion !== 5) {
     throw new RangeError(`Cannot connect: protocolVersion must be 3, 4 or 5, received ${protocolVersion}`);
   }
-  const server = serverAddress(url);
+  const servers = serversOf(url);
   const reconnect = init.reconnect === false ? undefined : reconnectSettings(init.reconnect);
   const settings: Settings = {
-    server,
+    servers,
+    server: servers[0],
+    given: { username: init.username, password: init.password === undefined ? undefined : bytesOf(init.password) },
     protocolVersion,
     clientId: init.clientId ?? randomClientId(),
-    username: init.username ?? server.username,
-    password: init.password === undefined ? server.password : bytesOf(init.password),
+    username: undefined,
+    password: undefined,
     keepAlive: init.keepAlive ?? 60,
     pingTimeout: init.pingTimeout,
     cleanStart: init.cleanStart ?? true,
@@ -261,14 +284,38 @@ export function settingsOf(url: string | URL, init: ConnectInit, platform: Platf
     authentication: init.authentication,
     connectTimeout: init.connectTimeout ?? 30_000,
     reconnect,
+    refresh: init.refresh,
+    maximumRedirects: init.maximumRedirects ?? 0,
     queue: { messages: 65_536, bytes: 67_108_864, overflow: "wait", qos0: true, ...init.queue },
     open: init.transport ?? platform.open,
     transport: { tls: init.tls, headers: init.headers },
     clock: init.clock ?? platform.clock,
     random: init.random ?? Math.random,
   };
-  check(settings);
-  return settings;
+  for (const server of servers) check(settingsFor(settings, server));
+  return settingsFor(settings, servers[0]);
+}
+
+/** The settings for one attempt; throws as {@linkcode settingsOf} for what is refreshed. */
+export function settingsFor(settings: Settings, server: ServerAddress, refreshed?: Refreshed): Settings {
+  const { given, transport } = settings;
+  const { url, username, password, headers, tls } = refreshed ?? {};
+  const fresh = url === undefined ? undefined : serverAddress(url);
+  const result: Settings = {
+    ...settings,
+    server: fresh ?? server,
+    username: username ?? fresh?.username ?? given.username ?? server.username,
+    password: (password === undefined ? fresh?.password : bytesOf(password)) ?? given.password ?? server.password,
+    transport: { tls: tls ?? transport.tls, headers: headers ?? transport.headers },
+  };
+  if (refreshed !== undefined) check(result);
+  return result;
+}
+
+function serversOf(url: ServerUrl | readonly ServerUrl[]): Servers {
+  const [first, ...others] = typeof url === "string" || url instanceof URL ? [url] : url;
+  if (first === undefined) throw new TypeError("Cannot connect: there must be a URL, received an empty list");
+  return [serverAddress(first), ...others.map(serverAddress)];
 }
 
 function check(settings: Settings): void {
@@ -290,6 +337,7 @@ function check(settings: Settings): void {
   between("topicAliasMaximum", settings.topicAliasMaximum, 0, 65_535);
   between("queue.messages", queue.messages, 1, Number.MAX_SAFE_INTEGER);
   between("queue.bytes", queue.bytes, 1, Number.MAX_SAFE_INTEGER);
+  between("maximumRedirects", settings.maximumRedirects, 0, Number.MAX_SAFE_INTEGER);
   between("connectTimeout", settings.connectTimeout, 1, 2_147_483_647);
   between("pingTimeout", settings.pingTimeout ?? 1, 1, 2_147_483_647);
   // The codec knows the rules for all that goes on the wire; better here than at each attempt.
@@ -301,33 +349,6 @@ function between(name: string, value: number, minimum: number, maximum: number):
   throw new RangeError(
     `Cannot connect: ${name} must be an integer from ${minimum} to ${maximum}, received ${value}`,
   );
-}
-
-/** The CONNECT for one attempt. */
-export function connectPacket(
-  settings: Settings,
-  clientId: string,
-  cleanStart: boolean,
-  authenticationData?: Uint8Array,
-): ConnectPacket {
-  const { protocolVersion, keepAlive, will, username, password } = settings;
-  const packet: ConnectPacket = { type: "connect", protocolVersion, clientId, cleanStart, keepAlive };
-  if (will !== undefined) packet.will = will;
-  if (username !== undefined) packet.username = username;
-  if (password !== undefined) packet.password = password;
-  if (protocolVersion === 5) packet.properties = connectProperties(settings, authenticationData);
-  return packet;
-}
-
-function connectProperties(settings: Settings, authenticationData: Uint8Array | undefined): ConnectProperties {
-  const { sessionExpiryInterval, maximumPacketSize, topicAliasMaximum, authentication } = settings;
-  const properties: ConnectProperties = { ...settings.properties, receiveMaximum: settings.receiveMaximum };
-  if (sessionExpiryInterval !== 0) properties.sessionExpiryInterval = sessionExpiryInterval;
-  if (maximumPacketSize < LARGEST_PACKET) properties.maximumPacketSize = maximumPacketSize;
-  if (topicAliasMaximum !== 0) properties.topicAliasMaximum = topicAliasMaximum;
-  if (authentication !== undefined) properties.authenticationMethod = authentication.method;
-  if (authenticationData !== undefined) properties.authenticationData = authenticationData;
-  return properties;
 }
 
 function willOf(init: WillInit): Will {

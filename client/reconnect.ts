@@ -9,7 +9,8 @@
  *
  * Some answers of a server end all attempts, since trying again would not change them: in MQTT 5.0 the reason codes
  * 0x84, 0x85, 0x86, 0x8C and 0x9D, and 0x8E (session taken over), after which two clients would throw each other out
- * for ever; in MQTT 3.1 and 3.1.1 the return codes 1, 2, 4 and 5.
+ * for ever; in MQTT 3.1 and 3.1.1 the return codes 1, 2, 4 and 5. With several servers all of them must have refused the
+ * attempt in such a way; with `refresh`, refused credentials (0x86; 4 and 5) are no such answer.
  *
  * @example
  * ```ts
@@ -24,7 +25,7 @@
  */
 export interface ReconnectInit {
   /**
-   * Whether `connect()` itself goes on trying when the first attempt fails. Default false: it rejects, so that a wrong
+   * Whether `connect()` itself goes on trying when the first attempt (with each server) fails. Default false: it rejects, so that a wrong
    * address is noticed.
    */
   initial?: boolean;
@@ -34,7 +35,10 @@ export interface ReconnectInit {
   maximumDelay?: number;
   /** A connection that has held for so long starts the waits afresh. Default 30,000. */
   stableAfter?: number;
-  /** How many attempts may fail in a row before the client gives up. Default: no limit. */
+  /**
+   * How many attempts may fail in a row before the client gives up; with several servers, how many rounds through all of
+   * them. Default: no limit.
+   */
   maximumAttempts?: number;
 }
 

@@ -27,6 +27,11 @@ export function serverAddress(url: string | URL): ServerAddress {
   };
 }
 
+/** A URL as it may be shown: without credentials, and without a query, which may hold some. */
+export function shownUrl({ protocol, host, pathname }: URL): string {
+  return `${protocol}//${host}${pathname}`;
+}
+
 /** The host of a URL as sockets take it: an IPv6 address without its brackets. */
 export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, "$1");

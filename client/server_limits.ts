@@ -8,7 +8,7 @@ import { variableByteIntegerLength } from "../codec/bytes.ts";
 import { MqttError } from "../codec/errors.ts";
 import type { ConnackPacket, QoS } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
-import { LARGEST_PACKET } from "./options.ts";
+import { LARGEST_PACKET } from "./connect_packet.ts";
 
 /**
  * The server's limits for one connection; the standard's defaults stand for what it did not say.

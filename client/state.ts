@@ -23,11 +23,13 @@ import type { ServerLimits } from "./server_limits.ts";
  * ```
  */
 export type ClientState =
-  /** An attempt is under way. */
-  | { readonly kind: "connecting" }
+  /** An attempt is under way, to `server`: its URL without credentials and query. */
+  | { readonly kind: "connecting"; readonly server: string }
   /** All is well. */
   | {
     readonly kind: "connected";
+    /** The server's URL without credentials and query. */
+    readonly server: string;
     /** Whether the server goes on from the session of an earlier connection. */
     readonly sessionPresent: boolean;
     /** What the server allows. */

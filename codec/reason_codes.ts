@@ -174,22 +174,26 @@ export const ConnectReturnCode: {
   NotAuthorized: 5,
 };
 
-const returnCodes: ReadonlyMap<number, number> = new Map([
-  [0x00, ConnectReturnCode.Accepted],
-  [0x84, ConnectReturnCode.UnacceptableProtocolVersion],
-  [0x85, ConnectReturnCode.IdentifierRejected],
-  [0x86, ConnectReturnCode.BadUserNameOrPassword],
-  [0x87, ConnectReturnCode.NotAuthorized],
-  [0x88, ConnectReturnCode.ServerUnavailable],
-  [0x89, ConnectReturnCode.ServerUnavailable],
-  [0x8a, ConnectReturnCode.NotAuthorized],
-  [0x8c, ConnectReturnCode.NotAuthorized],
-]);
-
 /**
  * The return code with which a CONNACK of MQTT 3.1 or 3.1.1 says what `reasonCode` says in 5.0; undefined if there
  * is none, in which case the server closes without a CONNACK [MQTT-3.2.2-6 of 3.1.1].
  */
 export function connectReturnCode(reasonCode: number): number | undefined {
-  return returnCodes.get(reasonCode);
+  switch (reasonCode) {
+    case ReasonCode.Success:
+      return ConnectReturnCode.Accepted;
+    case ReasonCode.UnsupportedProtocolVersion:
+      return ConnectReturnCode.UnacceptableProtocolVersion;
+    case ReasonCode.ClientIdentifierNotValid:
+      return ConnectReturnCode.IdentifierRejected;
+    case ReasonCode.BadUserNameOrPassword:
+      return ConnectReturnCode.BadUserNameOrPassword;
+    case ReasonCode.ServerUnavailable:
+    case ReasonCode.ServerBusy:
+      return ConnectReturnCode.ServerUnavailable;
+    case ReasonCode.NotAuthorized:
+    case ReasonCode.Banned:
+    case ReasonCode.BadAuthenticationMethod:
+      return ConnectReturnCode.NotAuthorized;
+  }
 }
