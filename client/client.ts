@@ -29,7 +29,7 @@ import type { ClientState } from "./state.ts";
 import { subscribe } from "./subscribe.ts";
 import type { SubscribeOptions, Subscription } from "./subscription.ts";
 import { assertQoS } from "./checks.ts";
-import { abortable } from "./waiting.ts";
+import { abortable, settledWithin } from "./waiting.ts";
 
 const DEFAULT_CLOSE_TIMEOUT = 10_000;
 
@@ -338,18 +338,12 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
     this.#setState({ kind: "closing" });
     // No connection after the one that is open.
     this.#lifecycle.stop(invalidState("Cannot connect: client must be open, received one that is closing"));
-    if (!force && this.#lifecycle.connection !== undefined) await this.#inFlight(timeout, signal);
+    if (!force && this.#lifecycle.connection !== undefined) {
+      const idle = Promise.race([this.#session.outbox.idle, this.#closed]);
+      await settledWithin(this.#settings.clock, timeout, idle, signal);
+    }
     this.#lifecycle.connection?.disconnect(reasonCode, disconnectProperties(options, this.#settings));
     await this.#closed;
-  }
-
-  /** Settles when all publications are complete, or need not be waited for any longer. */
-  async #inFlight(timeout: number, signal: AbortSignal | undefined): Promise<void> {
-    const enough = Promise.withResolvers<void>();
-    const cancel = this.#settings.clock.schedule(timeout, enough.resolve);
-    const idle = this.#session.outbox.idle;
-    await abortable(Promise.race([idle, enough.promise, this.#closed]), signal).catch(() => {});
-    cancel();
   }
 
   #ended(error: Error | undefined): void {

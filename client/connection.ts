@@ -4,7 +4,7 @@
  * @module
  */
 
-import { decodePacket } from "../codec/decode.ts";
+import { decodeServerPacket } from "../codec/decode.ts";
 import { encodePacketWithin } from "../codec/encode.ts";
 import { MqttError } from "../codec/errors.ts";
 import type { Framer } from "../codec/framer.ts";
@@ -178,8 +178,8 @@ export class Connection implements OutputOwner {
     this.#send(connectPacket(this.#settings, clientId, cleanStart, data));
     while (await this.#frames.next()) {
       const { framer } = this.#frames;
-      if (this.#version === 5 && isOlderConnack(framer)) throw this.#refused(decodePacket(framer, 4), 4);
-      const packet = decodePacket(framer, this.#version);
+      if (this.#version === 5 && isOlderConnack(framer)) throw this.#refused(decodeServerPacket(framer, 4), 4);
+      const packet = decodeServerPacket(framer, this.#version);
       if (packet.type === "auth") await this.#authenticate(packet);
       else if (packet.type === "connack") return await this.#accept(packet, cleanStart);
       else throw protocolError(`the server must send CONNACK first, received ${packet.type.toUpperCase()}`);
@@ -274,7 +274,7 @@ export class Connection implements OutputOwner {
       const isPlain = end - bodyStart === 2 || reasonCode === ReasonCode.NoMatchingSubscribers && this.#version === 5;
       if (packetId !== 0 && isPlain) return sender.puback(packetId, end - bodyStart === 2 ? 0 : reasonCode);
     }
-    this.#handlePacket(decodePacket(framer, this.#version), this.#state.accepted);
+    this.#handlePacket(decodeServerPacket(framer, this.#version), this.#state.accepted);
   }
 
   #handlePacket(packet: Packet, { sender, receiver, requests }: Accepted): void {

@@ -24,6 +24,19 @@ export function delay(clock: Clock, milliseconds: number, signal: AbortSignal): 
   return abortable(passed, signal).finally(() => cancel());
 }
 
+/** Settles with `promise`, after so many milliseconds, or when the signal is aborted, whichever comes first. */
+export async function settledWithin(
+  clock: Clock,
+  milliseconds: number,
+  promise: Promise<unknown>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const enough = Promise.withResolvers<void>();
+  const cancel = clock.schedule(milliseconds, enough.resolve);
+  await abortable(Promise.race([promise, enough.promise]), signal).catch(() => {});
+  cancel();
+}
+
 /**
  * Lets everything else run that can: promises, and one turn of the event loop. It is about order, not about time, hence
  * no clock.

@@ -52,10 +52,18 @@ import { excerpt } from "./topic.ts";
  * QoS, the first byte of CONNACK); there they are ignored. Its CONNECT may end before the user name that it announces.
  */
 export function decodePacket(frame: Frame, version: ProtocolVersion): Packet {
+  const isConnect = (frame.bytes[frame.start] ?? 0) >> 4 === PACKET_TYPES.connect;
+  return isConnect ? decodeConnect(frame) : decodeServerPacket(frame, version);
+}
+
+/** As {@linkcode decodePacket}, for a client: a CONNECT is a protocol error, so that nothing is needed to read one. */
+export function decodeServerPacket(frame: Frame, version: ProtocolVersion): Packet {
   const first = frame.bytes[frame.start] ?? 0;
   const type = first >> 4;
   if (type === PACKET_TYPES.publish) return decodePublish(frame, version);
-  if (type === PACKET_TYPES.connect) return decodeConnect(frame);
+  if (type === PACKET_TYPES.connect) {
+    throw new MqttError("Cannot decode CONNECT: no server must send it", ReasonCode.ProtocolError);
+  }
   checkFlags(type, first & 0x0f, version);
   const reader = new Reader(frame.bytes, frame.bodyStart, frame.end, type);
   const packet = decodeBody(reader, version);
