@@ -9,7 +9,8 @@ import { ClientStore } from "./client_store.ts";
 import { explain, migrateSchema, schemaVersionOf } from "./sqlite_schema.ts";
 import type { ClientStoreWrite, StoredPhase, StoredPublication, StoredState } from "./stored.ts";
 
-export type * from "./common.ts";
+export type { QoS } from "../codec/packets.ts";
+export type * from "./stored.ts";
 export type { ClientStore };
 
 /** How a {@linkcode SqliteStore} is opened. */

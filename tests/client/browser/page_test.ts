@@ -3,11 +3,8 @@
 import { assertEquals } from "@std/assert";
 import { Broker, listen } from "../../../broker/mod.ts";
 import { bounded } from "../../support/broker.ts";
-import { hasProgram } from "../../support/mosquitto.ts";
-import { RunningProcess } from "../../support/process.ts";
 import { bundle } from "../bundle.ts";
-
-const CHROMIUM = "chromium";
+import { hasChromium, showPage } from "./chromium.ts";
 
 /** Longest that the test may take, in milliseconds: a browser is slow to start beside other tests. */
 const WATCHDOG = 90_000;
@@ -73,19 +70,6 @@ class Site implements AsyncDisposable {
   }
 }
 
-/** A browser without a window that shows the page, and nothing that it would do besides. */
-function startChromium(folder: string, url: string): RunningProcess {
-  return new RunningProcess(CHROMIUM, [
-    ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"],
-    ...["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    ...["--disable-extensions", "--disable-default-apps", "--proxy-server=direct://"],
-    `--user-data-dir=${folder}`,
-    // Keeps it running until it is stopped.
-    "--remote-debugging-port=0",
-    url,
-  ]);
-}
-
 function expected(version: number) {
   const lines = [0, 1, 2].map((qos) => `page/${version}/${qos} ${qos} QoS ${qos}`);
   lines.push(`page/${version}/large 2 1000000 bytes`);
@@ -98,25 +82,18 @@ function expected(version: number) {
   };
 }
 
-// To run it, install Debian's `chromium`.
 Deno.test(
   "client: a page in Chromium, served by the broker's listener, publishes, subscribes and survives a restart of the broker",
   {
-    ignore: !hasProgram(CHROMIUM),
+    ignore: !hasChromium,
   },
   () =>
     bounded(async () => {
-      const folder = await Deno.makeTempDir({ prefix: "chromium-" });
+      const folder = await Deno.makeTempDir({ prefix: "page-" });
       try {
-        const [profile, files] = [`${folder}/profile`, `${folder}/files`];
-        await Deno.mkdir(files);
-        await using site = await Site.start(files);
-        await using chromium = startChromium(profile, site.url);
-        const ended = chromium.ended(WATCHDOG).then(({ stderr }) => ({ error: `Chromium has ended\n${stderr}` }));
-        const result = await Promise.race([site.result.promise, ended]);
+        await using site = await Site.start(folder);
+        const result = await showPage(site.url, site.result.promise, WATCHDOG);
         assertEquals(result, { versions: [expected(5), expected(4), expected(3)] });
-        await chromium.stop();
-        await ended;
       } finally {
         await Deno.remove(folder, { recursive: true });
       }
