@@ -159,8 +159,10 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
 
   #afterSubscribe({ packetId }: SubscribePacket, outcome: SubscribeOutcome): void {
     if (this.#isGone) return;
-    this.promise();
-    this.#sender.send({ type: "suback", packetId, reasonCodes: outcome.reasonCodes });
+    const { reasonCodes } = outcome;
+    // A refusal promises nothing.
+    if (reasonCodes.some((code) => code < 0x80)) this.promise();
+    this.#sender.send({ type: "suback", packetId, reasonCodes });
     for (const batch of outcome.retained) this.session.deliverRetained(batch);
   }
 

@@ -164,8 +164,8 @@ function acceptanceOf(decision: ConnectDecision): Acceptance {
   throw new MqttError(decision.reasonString ?? "Cannot connect: refused", decision.reasonCode);
 }
 
-/** Checks what only the moment of acceptance can tell. */
-export function assertMayOpen(core: BrokerCore, client: ClientInfo): void {
+/** Checks what only the moment of acceptance can tell. `lasts`: a new session will outlive its connection. */
+export function assertMayOpen(core: BrokerCore, client: ClientInfo, lasts: boolean): void {
   const { clientId, username } = client;
   if (!core.sessions.mayOpen(clientId, username)) {
     throw new MqttError(
@@ -175,6 +175,9 @@ export function assertMayOpen(core: BrokerCore, client: ClientInfo): void {
   }
   if (core.memory.isFull) {
     throw new MqttError("Cannot connect: memory_limit is reached", ReasonCode.QuotaExceeded);
+  }
+  if (lasts && core.journal?.isFailing && !core.sessions.isStored(clientId)) {
+    throw new MqttError("Cannot connect: the store must be writable", ReasonCode.ServerUnavailable);
   }
   if (core.sessions.hasRoomFor(clientId)) return;
   throw new MqttError(

@@ -19,6 +19,8 @@ import { nextTurn } from "./turns.ts";
 const Delay = {
   /** To share it with others. */
   Lazy: 20,
+  /** The last commit has worked, and there is more of the same. */
+  Soon: 1,
   /** The last commit failed. */
   Retry: 500,
 } as const;
@@ -67,7 +69,7 @@ export class Journal {
   #frozen = 0;
   /** The end of the changes that will not be over by themselves. */
   #fixed = 0;
-  /** Places of changes that later ones of the same key replace: retained messages by topic, sessions by id. */
+  /** Places of changes that later ones of the same key replace: retained messages by topic, sessions and wills by id. */
   readonly #latest = new Map<string | number, number>();
   /** Who waits, with the end of the changes that each waits for, which rises. */
   readonly #held = new Map<Held, number>();
@@ -215,7 +217,7 @@ export class Journal {
       if (writes.length > 0) this.#store.commit(writes);
     } catch (error) {
       writes.length -= this.#live;
-      this.#onFailure(error instanceof Error ? error : new Error(String(error)));
+      this.#onFailure(error);
       return false;
     }
     const taken = performance.now() - begun;
@@ -233,6 +235,18 @@ export class Journal {
     this.commit();
     this.#state = "closed";
     this.#cancelTimer();
+  }
+
+  /** While nothing could be written, clients may have taken a great many messages: they go a part at a time. */
+  #makeRoom(): void {
+    try {
+      this.#store.commit(this.#removals.slice(0, MAX_WRITES));
+    } catch (error) {
+      return this.#onFailure(error);
+    }
+    this.#removals.splice(0, MAX_WRITES);
+    this.#delay = Delay.Soon;
+    this.#timer = setTimeout(() => this.#onTime(), Delay.Soon);
   }
 
   /** All changes are committed. */
@@ -272,7 +286,8 @@ export class Journal {
     }
   }
 
-  #onFailure(error: Error): void {
+  #onFailure(cause: unknown): void {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
     this.#metrics.storeFailures++;
     if (this.#state === "working") {
       this.#state = "failing";
@@ -303,6 +318,7 @@ export class Journal {
   #onTime(): void {
     this.#timer = undefined;
     // What has been waited for all the time is over: those who came later wait their own time.
+    if (this.#state === "failing" && this.#removals.length > MAX_WRITES) return this.#makeRoom();
     const isOver = this.#state === "working" && this.#held.size > 0 && this.#first >= this.#timedEnd;
     if (isOver) this.#schedule(this.#patience);
     else this.commit();

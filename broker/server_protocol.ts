@@ -197,7 +197,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
       peer,
     };
     const { username } = client;
-    assertMayOpen(core, client);
+    assertMayOpen(core, client, admission.sessionExpiryInterval > 0);
     assertNotExpired(core, acceptance);
     const access = new SessionAccess(core.accessWatch, client, this.#policy, acceptance.permissions);
     const will = willOf(core, this.#policy, packet, client, access);

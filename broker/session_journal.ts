@@ -189,12 +189,18 @@ export class SessionJournal implements QueueReader {
     const { delay, client, topic, message: values } = will;
     const message = storedMessageOf(publicationOf(topic, values, 0));
     const { protocolVersion, peer } = client;
-    this.#journal.write({ kind: "putWill", will: { session: this.#id, dueAt, delay, message, protocolVersion, peer } });
+    const record = { session: this.#id, dueAt, delay, message, protocolVersion, peer };
+    this.#journal.writeLatest(this.#willKey, { kind: "putWill", will: record }, message.payload.length);
   }
 
   #removeWill(): void {
     this.#will = undefined;
-    this.#journal.write({ kind: "removeWill", session: this.#id });
+    this.#journal.writeLatest(this.#willKey, { kind: "removeWill", session: this.#id });
+  }
+
+  /** Apart from the key of the session, and from topic names. */
+  get #willKey(): number {
+    return -this.#id;
   }
 
   /** `isBrief`: one PUBACK, and it is over. */

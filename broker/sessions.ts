@@ -107,6 +107,11 @@ export class Sessions {
     return session === undefined || session.username === username;
   }
 
+  /** Whether the session of a client is in the store. */
+  isStored(clientId: string): boolean {
+    return this.#sessions.get(clientId)?.journal?.isStored === true;
+  }
+
   /** Whether one more session fits. */
   hasRoomFor(clientId: string): boolean {
     return this.#sessions.has(clientId) || this.#sessions.size < this.#options.maxSessions;

@@ -36,6 +36,7 @@ export function subscribe(
   subscriber: Subscriber,
   packet: SubscribePacket,
 ): MaybePromise<SubscribeOutcome> {
+  assertStorable(core, subscriber);
   const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0;
   const requests = mounted(subscriber.policy, packet.subscriptions);
   const permissions = requests.map((request) => permit(core, subscriber, request));
@@ -44,6 +45,17 @@ export function subscribe(
     return apply(core, subscriber, requests, permissions as number[], identifier);
   }
   return Promise.all(permissions).then((codes) => apply(core, subscriber, requests, codes, identifier));
+}
+
+/** MQTT 3.1 has no answer that says that a subscription is refused. */
+function assertStorable(core: BrokerCore, { session, client }: Subscriber): void {
+  if (client.protocolVersion !== 3 || !isUnstorable(core, session)) return;
+  throw new MqttError("Cannot subscribe: the store must be writable", ReasonCode.QuotaExceeded);
+}
+
+/** Whether nothing new can be promised to the session: what it asked for would only pile up. */
+function isUnstorable({ journal }: BrokerCore, session: Session): boolean {
+  return session.journal !== undefined && journal?.isFailing === true;
 }
 
 /** The same with the mount point before each filter. */
@@ -61,6 +73,7 @@ function permit(
   const { filter, qos } = request;
   if (!isTopicFilter(filter)) return refuseFilter(client, filter);
   if (levelsOf(filter) > core.options.maxTopicLevels) return ReasonCode.TopicFilterInvalid;
+  if (isUnstorable(core, session)) return ReasonCode.QuotaExceeded;
   const shared = parseSharedFilter(filter);
   if (shared !== undefined && request.noLocal === true) {
     throw new MqttError("Cannot subscribe: no local must be 0 in a shared subscription", ReasonCode.ProtocolError);

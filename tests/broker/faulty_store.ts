@@ -18,6 +18,10 @@ export class FaultyStore implements Store {
   commits = 0;
   /** Commits that have failed. */
   failures = 0;
+  /** Changes of the largest commit that has failed. */
+  largestFailure = 0;
+  /** Changes of the largest commit that has worked. */
+  largestCommit = 0;
   /** Changes of the commits that have worked. */
   readonly writes: StoreWrite[] = [];
   /** Limits of the parts of queues that were read. */
@@ -33,10 +37,12 @@ export class FaultyStore implements Store {
     if (fate === "crashed") return;
     if (fate === "fails") {
       this.failures++;
+      this.largestFailure = Math.max(this.largestFailure, writes.length);
       throw new Error("Cannot write to store: its disk must have room, received a test");
     }
     this.#store.commit(writes);
     this.commits++;
+    this.largestCommit = Math.max(this.largestCommit, writes.length);
     this.writes.push(...writes);
   }
 
