@@ -7,17 +7,16 @@
 import { reasonCodeName } from "../codec/reason_codes.ts";
 import type { Clock } from "../engine/clock.ts";
 import type { ClientInfo } from "./hooks.ts";
+import type { LimitCounts, LimitName } from "./limits.ts";
 import type { LogSink } from "./log.ts";
-import type { DenialCounts } from "./metrics.ts";
-
-/** What can be refused. */
-export type RefusalKind = "connections" | "publications" | "subscriptions";
+import type { DenialCounts, DropCounts } from "./metrics.ts";
+import { TokenBucket } from "./token_bucket.ts";
 
 /** What the audit works with. */
 export interface AuditEnvironment {
   readonly log: LogSink;
   readonly clock: Clock;
-  readonly metrics: { readonly refused: DenialCounts };
+  readonly metrics: { readonly refused: DenialCounts; readonly limits: LimitCounts };
 }
 
 /** Lines of one kind that are written at once before any is left out. */
@@ -29,71 +28,89 @@ const SUMMARY_INTERVAL = 10_000;
 /** Characters of a text from a client in a line. */
 const MAX_SHOWN = 200;
 
-/** The refusals of one broker. */
+/** What the lines that were left out would have told. */
+type LeftOut = "connections" | "publications" | "subscriptions" | "others";
+
+/** What was refused by one broker. */
 export class Audit {
   readonly #environment: AuditEnvironment;
-  /** One for each kind, so that a flood of one hides none of the others. */
-  readonly #budgets: Record<RefusalKind, Budget>;
-  #leftOut: Record<RefusalKind, number> = { connections: 0, publications: 0, subscriptions: 0 };
+  /** One for each kind of refusal and each limit, so that a flood of one hides none of the others. */
+  readonly #budgets = new Map<string, TokenBucket>();
+  #leftOut: Record<LeftOut, number> = { connections: 0, publications: 0, subscriptions: 0, others: 0 };
   #summarizedAt = -Infinity;
 
   constructor(environment: AuditEnvironment) {
     this.#environment = environment;
-    const { clock } = environment;
-    this.#budgets = {
-      connections: new Budget(clock),
-      publications: new Budget(clock),
-      subscriptions: new Budget(clock),
-    };
+  }
+
+  /** A limit was met; `line` says by whom. */
+  limit(name: LimitName, line: () => string): void {
+    this.#environment.metrics.limits[name]++;
+    this.notice(name, line);
+  }
+
+  /** Says what has been counted already. */
+  notice(kind: LimitName | keyof DropCounts, line: () => string): void {
+    if (this.#isToBeWritten(kind, "others")) this.#write(line());
+  }
+
+  /** A connection was closed before it came to a CONNECT. */
+  handshake(line: string): void {
+    this.#environment.metrics.refused.handshakes++;
+    if (this.#isToBeWritten("handshakes", "others")) this.#write(line);
   }
 
   /** A CONNECT was refused. Client identifier and user name are what the client claims, if it came so far. */
   connection(address: string, claimed: Pick<ClientInfo, "clientId" | "username"> | undefined, reason: string): void {
-    if (!this.#isToBeWritten("connections")) return;
+    this.#environment.metrics.refused.connections++;
+    if (!this.#isToBeWritten("connections", "connections")) return;
     const who = claimed === undefined ? "" : ` (${describe(claimed)})`;
     this.#write(`Client ${address} refused: ${shown(reason)}${who}`);
   }
 
   /** A message was refused. */
   publication(client: ClientInfo, topic: string): void {
-    if (!this.#isToBeWritten("publications")) return;
+    this.#environment.metrics.refused.publications++;
+    if (!this.#isToBeWritten("publications", "publications")) return;
     this.#write(`Denied PUBLISH from ${client.peer.address} (${describe(client)}) to ${quoted(topic)}: not authorized`);
   }
 
   /** A will was refused when it was due. */
   will(client: ClientInfo, topic: string): void {
-    if (!this.#isToBeWritten("publications")) return;
+    this.#environment.metrics.refused.publications++;
+    if (!this.#isToBeWritten("publications", "publications")) return;
     this.#write(`Denied will from ${client.peer.address} (${describe(client)}) to ${quoted(topic)}: not authorized`);
   }
 
   /** A filter was refused. */
   subscription(client: ClientInfo, filter: string, reasonCode: number): void {
-    if (!this.#isToBeWritten("subscriptions")) return;
+    this.#environment.metrics.refused.subscriptions++;
+    if (!this.#isToBeWritten("subscriptions", "subscriptions")) return;
     const reason = reasonCodeName(reasonCode).toLowerCase();
     this.#write(`Denied SUBSCRIBE from ${client.peer.address} (${describe(client)}) to ${quoted(filter)}: ${reason}`);
   }
 
-  #isToBeWritten(kind: RefusalKind): boolean {
-    const { metrics } = this.#environment;
-    metrics.refused[kind]++;
-    if (this.#budgets[kind].take()) {
-      if (this.#environment.clock.now() - this.#summarizedAt >= SUMMARY_INTERVAL) this.summarize();
+  #isToBeWritten(kind: string, leftOut: LeftOut): boolean {
+    const { metrics, clock } = this.#environment;
+    const now = clock.now();
+    let budget = this.#budgets.get(kind);
+    if (budget === undefined) this.#budgets.set(kind, budget = new TokenBucket(RATE, BURST, now));
+    if (budget.take(1, now)) {
+      if (now - this.#summarizedAt >= SUMMARY_INTERVAL) this.summarize();
       return true;
     }
     metrics.refused.notLogged++;
-    this.#leftOut[kind]++;
+    this.#leftOut[leftOut]++;
     return false;
   }
 
   /** Writes how many refusals were left out since the last time, if any were. */
   summarize(): void {
-    const { connections, publications, subscriptions } = this.#leftOut;
-    if (connections + publications + subscriptions === 0) return;
+    const counts = Object.entries(this.#leftOut);
+    if (counts.every(([, count]) => count === 0)) return;
     this.#summarizedAt = this.#environment.clock.now();
-    this.#leftOut = { connections: 0, publications: 0, subscriptions: 0 };
-    this.#write(
-      `Refusals that were not logged: ${connections} connections, ${publications} publications, ${subscriptions} subscriptions`,
-    );
+    this.#leftOut = { connections: 0, publications: 0, subscriptions: 0, others: 0 };
+    this.#write(`Refusals that were not logged: ${counts.map(([kind, count]) => `${count} ${kind}`).join(", ")}`);
   }
 
   #write(line: string): void {
@@ -101,33 +118,13 @@ export class Audit {
   }
 }
 
-/** Lines that may be written now, a few more with each second. */
-class Budget {
-  readonly #clock: Clock;
-  #left = BURST;
-  #at: number;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#at = clock.now();
-  }
-
-  take(): boolean {
-    const now = this.#clock.now();
-    this.#left = Math.min(BURST, this.#left + (now - this.#at) / 1000 * RATE);
-    this.#at = now;
-    if (this.#left < 1) return false;
-    this.#left--;
-    return true;
-  }
-}
-
-function describe({ clientId, username }: Pick<ClientInfo, "clientId" | "username">): string {
+/** Client identifier and user name, as they may stand in a line. */
+export function describe({ clientId, username }: Pick<ClientInfo, "clientId" | "username">): string {
   return `client ${quoted(clientId)}, ${username === undefined ? "no user" : `user ${quoted(username)}`}`;
 }
 
 /** A text from a client, which must not look like another line, nor do anything to a terminal. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return `"${shown(text).replaceAll('"', '\\"')}"`;
 }
 

@@ -16,6 +16,7 @@ import type { ListenerPolicy } from "./listener_policy.ts";
 import type { ClientInfo } from "./hooks.ts";
 import type { BrokerInspection } from "./inspection.ts";
 import { Inspector } from "./inspector.ts";
+import type { LimitCounts, LimitName } from "./limits.ts";
 import type { DenialCounts, DropCounts } from "./metrics.ts";
 import { type BrokerOptions, resolveOptions } from "./options.ts";
 import { publicationOf } from "./publication.ts";
@@ -62,6 +63,8 @@ export interface BrokerCounts {
   readonly dropped: Readonly<DropCounts>;
   /** What was refused to clients since the start. */
   readonly refused: Readonly<DenialCounts>;
+  /** How often each limit was met since the start. */
+  readonly limits: Readonly<LimitCounts>;
 }
 
 /**
@@ -120,9 +123,10 @@ export class Broker implements AsyncDisposable {
   serve(transport: Transport, listener: ListenerPolicy = NO_POLICY): Promise<void> {
     const { metrics, options, log } = this.#core;
     const policy = this.#core.policies.of(listener);
-    if (this.#closed !== undefined || this.#connections.size >= options.maxConnections || !policy.hasRoom) {
-      metrics.connectionsRefused++;
-      log.write("notice", `Client connection from ${transport.peer.address} denied: maxConnections exceeded.`);
+    const isFull = this.#connections.size >= options.maxConnections || !policy.hasRoom;
+    if (isFull || this.#closed !== undefined) {
+      const { address } = transport.peer;
+      if (isFull) this.refuse(`Client connection from ${address} denied: maxConnections exceeded.`, "maxConnections");
       channelOf(transport).abort();
       return Promise.resolve();
     }
@@ -139,10 +143,20 @@ export class Broker implements AsyncDisposable {
     return ended;
   }
 
-  /** For listeners: counts a connection that they close before it can be served, and logs why. */
-  refuse(reason: string): void {
-    this.#core.metrics.connectionsRefused++;
-    this.#core.log.write("notice", reason);
+  /**
+   * For listeners: counts a connection that they close before it can be served, and logs why. `limit` is the one that
+   * was met; absent: the handshake of the peer was wrong.
+   */
+  refuse(reason: string, limit?: LimitName): void {
+    const { metrics, audit } = this.#core;
+    metrics.connectionsRefused++;
+    if (limit === undefined) audit.handshake(reason);
+    else audit.limit(limit, () => reason);
+  }
+
+  /** For listeners: counts that a limit was met, and logs it, though nothing was refused. */
+  note(line: string, limit: LimitName): void {
+    this.#core.audit.limit(limit, () => line);
   }
 
   /**
@@ -201,6 +215,7 @@ export class Broker implements AsyncDisposable {
       timers: timers.size,
       dropped: { ...metrics.dropped },
       refused: { ...metrics.refused },
+      limits: { ...metrics.limits },
     };
   }
 

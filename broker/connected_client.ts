@@ -10,13 +10,25 @@ import type { Frame } from "../codec/framer.ts";
 import type { AuthPacket, DisconnectPacket, Packet, SubscribePacket } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import type { Timer } from "../engine/timers.ts";
+import { describe } from "./audit.ts";
 import { logPassage, logReceived } from "./connection_log.ts";
 import type { ConnectionPolicy } from "./connection_policy.ts";
 import type { BrokerCore } from "./core.ts";
 import { assertAuth, type AuthOutcome, beginEnhancedAuth, type EnhancedAuth, sendAuth } from "./enhanced_auth.ts";
 import { assertNotExpired, longestSession } from "./handshake.ts";
 import type { Acceptance, ClientInfo, ConnectRequest } from "./hooks.ts";
+import { hasMoreFilters, SUBSCRIBE, UNSUBSCRIBE } from "./filter_count.ts";
+import { LimitError } from "./limits.ts";
 import { type PublishAnswerer, PublishHandler } from "./publish_handler.ts";
+import {
+  assertPublishRate,
+  isLimited,
+  PacedPublishes,
+  type Pausable,
+  type PublishRateLimit,
+  publishRateOf,
+  type PublishTaker,
+} from "./publish_rate.ts";
 import { ResponseHandler } from "./response_handler.ts";
 import type { Sender } from "./sender.ts";
 import type { Session } from "./session.ts";
@@ -30,16 +42,23 @@ export interface ClientState extends Subscriber {
   /** What it asked for, kept for a re-authentication; undefined if it used no authentication method. */
   readonly request: ConnectRequest | undefined;
   readonly will: WillMessage | undefined;
+  /** How fast it may publish, whatever its listener says. */
+  readonly limits: Acceptance["limits"];
 }
 
 /** The connection of a client, as the client's packets need it. */
 export interface ClientConnection {
   readonly sender: Sender;
+  /** What is read from. */
+  readonly source: Pausable;
   /** Ends it from this side; 5.0 clients are told why. */
   disconnect(reasonCode: number): void;
   /** Ends it; says nothing. */
   leave(end: ConnectionEnd): void;
 }
+
+/** Milliseconds between two lines about a client that publishes too fast. */
+const QUIET = 60_000;
 
 /** Handles the packets of one connected client. */
 export class ConnectedClient implements PublishAnswerer, Subscriber {
@@ -51,11 +70,16 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
   readonly #connection: ClientConnection;
   readonly #sender: Sender;
   readonly #request: ConnectRequest | undefined;
-  readonly #publishes: PublishHandler;
+  #publishes: PublishTaker;
+  /** Only for a client that has, or had, a rate. */
+  #pace: PacedPublishes | undefined;
   readonly #responses: ResponseHandler;
+  #limits: Acceptance["limits"];
   #reauthentication: EnhancedAuth | undefined;
   #life: Timer | undefined;
   #isGone = false;
+  /** Until then nothing is said about its pauses. */
+  #quietUntil = 0;
 
   constructor(core: BrokerCore, connection: ClientConnection, state: ClientState) {
     this.#core = core;
@@ -67,6 +91,8 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
     this.policy = state.policy;
     this.will = state.will;
     this.#publishes = new PublishHandler(core, state.session, this, state.policy);
+    this.#limits = state.limits;
+    this.limitRate();
     this.#responses = new ResponseHandler(core, state.session, connection.sender);
   }
 
@@ -78,8 +104,18 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
   handle(frame: Frame): Promise<void> | undefined {
     const first = frame.bytes[frame.start] ?? 0;
     if (first >> 4 === 3) return this.#publishes.handle(frame);
+    if (first === SUBSCRIBE || first === UNSUBSCRIBE) this.#assertFilters(first, frame);
     if (frame.end - frame.bodyStart === 2 && this.#responses.handleShort(first, frame)) return undefined;
     return this.#handlePacket(decodePacket(frame, this.client.protocolVersion));
+  }
+
+  /** Sets how fast the client may publish, as its own limits and those of its listener are now. */
+  limitRate(): void {
+    const rate = publishRateOf(this.#limits, this.policy);
+    if (this.#pace !== undefined) return this.#pace.limit(rate);
+    if (!isLimited(rate)) return;
+    this.#pace = new PacedPublishes(this.#publishes, this.#connection.source, rate, (limit) => this.#onPause(limit));
+    this.#publishes = this.#pace;
   }
 
   /** The connection has ended: what the application still decides has no effect. */
@@ -99,6 +135,17 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
       logPassage(this.#core, `Client ${this.client.clientId} was authenticated until now, disconnecting.`);
       this.#connection.disconnect(ReasonCode.MaximumConnectTime);
     });
+  }
+
+  /** Before they are decoded, as each costs more memory than its bytes. */
+  #assertFilters(first: number, frame: Frame): void {
+    const { maxFiltersPerPacket } = this.policy;
+    if (!hasMoreFilters(first, frame, this.v5, maxFiltersPerPacket)) return;
+    throw new LimitError(
+      "maxFiltersPerPacket",
+      `Cannot take packet: it must have at most ${maxFiltersPerPacket} topic filters, received more`,
+      ReasonCode.QuotaExceeded,
+    );
   }
 
   #handlePacket(packet: Packet): Promise<void> | undefined {
@@ -150,6 +197,15 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
     if (this.session.journal !== undefined) this.#sender.hold();
   }
 
+  #onPause(limit: PublishRateLimit): void {
+    const { audit, clock } = this.#core;
+    this.#core.metrics.limits[limit]++;
+    if (clock.now() < this.#quietUntil) return;
+    this.#quietUntil = clock.now() + QUIET;
+    const { client } = this;
+    audit.notice(limit, () => `Client ${client.peer.address} (${describe(client)}) has to wait: it passes ${limit}`);
+  }
+
   #onSubscribe(packet: SubscribePacket): Promise<void> | undefined {
     const outcome = subscribe(this.#core, this, packet);
     if (outcome instanceof Promise) return outcome.then((result) => this.#afterSubscribe(packet, result));
@@ -194,14 +250,17 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
   }
 
   /** The client is still who it was, and may do what it has shown now. */
-  #renew({ username, expiresAt, permissions }: Acceptance): void {
+  #renew({ username, expiresAt, permissions, limits }: Acceptance): void {
     const { client, session, policy } = this;
     if (username !== undefined && username !== client.username) {
       throw new MqttError("Cannot re-authenticate: the user must stay the same", ReasonCode.NotAuthorized);
     }
     assertNotExpired(this.#core, { expiresAt });
+    assertPublishRate(limits);
     this.#core.grant(session, new SessionAccess(this.#core.accessWatch, client, policy, permissions));
     this.limitLife(expiresAt);
+    this.#limits = limits;
+    this.limitRate();
   }
 
   #onDisconnect(packet: DisconnectPacket): void {

@@ -11,9 +11,8 @@ import type { Timer } from "../engine/timers.ts";
 import type { Channel, Peer, Transport } from "../engine/transport.ts";
 import type { BrokerCore } from "./core.ts";
 import { Output, type OutputOwner } from "./output.ts";
+import type { Pausable } from "./publish_rate.ts";
 
-/** Bytes of the largest packet from a client that has not been let in: strangers get little memory. */
-const LARGEST_CONNECT = 524_288;
 /** Milliseconds that a closing connection has for its last bytes and for the peer to close. */
 const LINGER = 2_000;
 
@@ -32,7 +31,7 @@ export interface Protocol {
 }
 
 /** A transport in use by the broker. */
-export class Connection implements OutputOwner {
+export class Connection implements OutputOwner, Pausable {
   readonly peer: Peer;
   readonly output: Output;
   readonly #core: BrokerCore;
@@ -45,6 +44,7 @@ export class Connection implements OutputOwner {
   #watchdog: Timer | undefined;
   #wakeReader: (() => void) | undefined;
   #stopWaiting: (() => void) | undefined;
+  #endPause: (() => void) | undefined;
   readonly #onAdmitted: (() => void) | undefined;
 
   constructor(core: BrokerCore, transport: Transport) {
@@ -53,13 +53,17 @@ export class Connection implements OutputOwner {
     this.#onAdmitted = transport.onAdmitted;
     this.#channel = channelOf(transport);
     this.output = new Output(this.#channel, core.pool, core.flushQueue, this, core.metrics);
-    this.#framer = new Framer({ maximumPacketSize: Math.min(LARGEST_CONNECT, core.options.maxPacketSize) });
+    this.#framer = new Framer();
     this.#lastArrival = core.clock.now();
   }
 
   /** When the peer's last bytes came, by the broker's clock. */
   get lastArrival(): number {
     return this.#lastArrival;
+  }
+
+  get isClosing(): boolean {
+    return this.#closing;
   }
 
   /** Runs `protocol` until the connection is gone. Never rejects. */
@@ -105,10 +109,30 @@ export class Connection implements OutputOwner {
     this.#watchdog = this.#core.timers.schedule(this.#core.clock.now() + milliseconds, onTimeout);
   }
 
+  pause(milliseconds: number): Promise<void> {
+    const { timers, clock } = this.#core;
+    return new Promise((resolve) => {
+      const timer = timers.schedule(clock.now() + milliseconds, () => this.resume());
+      this.#endPause = () => {
+        timers.cancel(timer);
+        // The peer may have spoken all the time, and nobody has listened.
+        this.#lastArrival = clock.now();
+        resolve();
+      };
+    });
+  }
+
+  resume(): void {
+    const end = this.#endPause;
+    this.#endPause = undefined;
+    end?.();
+  }
+
   /** Sends what was appended, then closes. Nothing that still comes in is handled. */
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
+    this.resume();
     this.#wakeReader?.();
     this.output.end();
     this.limitTime(LINGER, () => this.abort());
@@ -118,6 +142,7 @@ export class Connection implements OutputOwner {
   abort(): void {
     this.#closing = true;
     this.#stopWatchdog();
+    this.resume();
     this.#stopWaiting?.();
     this.#wakeReader?.();
     this.#break();
@@ -204,7 +229,8 @@ export class Connection implements OutputOwner {
         this.#deciding = true;
         await pending;
         this.#deciding = false;
-        pending = this.#handleFrames(protocol);
+        // What was handled late may have found slow subscribers, too.
+        pending = this.#core.pressure.isOn ? this.#core.pressure.wait() : this.#handleFrames(protocol);
       }
     } catch (error) {
       protocol.onError(error);

@@ -9,6 +9,7 @@ import { parseSharedFilter } from "../codec/topic.ts";
 import type { BrokerHooks } from "./hooks.ts";
 import type { ListenerPolicy } from "./listener_policy.ts";
 import type { ResolvedOptions } from "./options.ts";
+import type { PublishRate } from "./publish_rate.ts";
 import type { SessionQueuePolicy } from "./session.ts";
 import type { Topic, TopicCache } from "./topic_cache.ts";
 
@@ -16,7 +17,7 @@ const ENCODER = new TextEncoder();
 const NO_BYTES = new Uint8Array(0);
 
 /** One object for all connections of a listener; always up to date with what it is made of. */
-export class ConnectionPolicy implements BrokerHooks {
+export class ConnectionPolicy implements BrokerHooks, Readonly<PublishRate> {
   /** Connections now. */
   connections = 0;
   /** Whether clients see only a part of the topics. */
@@ -92,6 +93,42 @@ export class ConnectionPolicy implements BrokerHooks {
       queueOverflow,
       queueQoS0Messages: queueQoS0Messages ?? options.queueQoS0Messages,
     };
+  }
+
+  get connectTimeout(): number {
+    return this.#listener.connectTimeout ?? this.#options.connectTimeout;
+  }
+
+  get maxPacketSize(): number {
+    return this.#listener.maxPacketSize ?? this.#options.maxPacketSize;
+  }
+
+  get messageSizeLimit(): number {
+    return this.#listener.messageSizeLimit ?? this.#options.messageSizeLimit;
+  }
+
+  get maxSubscriptions(): number {
+    return this.#listener.maxSubscriptions ?? this.#options.maxSubscriptions;
+  }
+
+  get maxFiltersPerPacket(): number {
+    return this.#listener.maxFiltersPerPacket ?? this.#options.maxFiltersPerPacket;
+  }
+
+  get maxPublishRate(): number | undefined {
+    return this.#listener.maxPublishRate ?? this.#options.maxPublishRate;
+  }
+
+  get maxPublishBurst(): number | undefined {
+    return this.#listener.maxPublishBurst ?? this.#options.maxPublishBurst;
+  }
+
+  get maxPublishBytesRate(): number | undefined {
+    return this.#listener.maxPublishBytesRate ?? this.#options.maxPublishBytesRate;
+  }
+
+  get maxPublishBytesBurst(): number | undefined {
+    return this.#listener.maxPublishBytesBurst ?? this.#options.maxPublishBytesBurst;
   }
 
   /** Whether one more connection fits. */

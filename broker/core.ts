@@ -8,7 +8,7 @@ import { PublishPropertiesView, PublishView } from "../codec/publish_view.ts";
 import type { Clock } from "../engine/clock.ts";
 import { Timers } from "../engine/timers.ts";
 import type { MaybePromise } from "./hooks.ts";
-import { Audit } from "./audit.ts";
+import { Audit, quoted } from "./audit.ts";
 import { BackPressure } from "./back_pressure.ts";
 import { Slab } from "./slab.ts";
 import { systemClock } from "./system_clock.ts";
@@ -113,6 +113,7 @@ export class BrokerCore {
     }
     if (!this.retained.hasRoomFor(publication)) {
       this.metrics.dropped.retainedFull++;
+      this.audit.notice("retainedFull", () => `No room to retain the message on ${quoted(publication.topic.name)}`);
       return false;
     }
     const kept = publication.keep();

@@ -12,9 +12,10 @@ import type { Peer } from "../engine/transport.ts";
 import type { ConnectionPolicy } from "./connection_policy.ts";
 import type { BrokerCore } from "./core.ts";
 import type { Acceptance, ClientInfo, ConnectDecision, ConnectRequest, MaybePromise } from "./hooks.ts";
+import { LimitError } from "./limits.ts";
 import { NEVER_EXPIRES } from "./session.ts";
 import type { SessionAccess } from "./session_access.ts";
-import { assertTopicLevels } from "./topic_cache.ts";
+import { assertTopicLimits } from "./topic_cache.ts";
 import type { WillMessage } from "./will.ts";
 
 /** A CONNECT that is well-formed and within what this broker supports; who it is has still to be shown. */
@@ -49,7 +50,8 @@ export function admit(core: BrokerCore, policy: ConnectionPolicy, packet: Connec
   const { maxKeepAlive } = options;
   const tooLong = packet.keepAlive > maxKeepAlive || (packet.keepAlive === 0 && maxKeepAlive < 65_535);
   if (tooLong && !v5) {
-    throw new MqttError(
+    throw new LimitError(
+      "maxKeepAlive",
       `Cannot connect: keep alive must be 1 to ${maxKeepAlive} seconds, received ${packet.keepAlive}`,
       ReasonCode.ClientIdentifierNotValid,
     );
@@ -131,7 +133,7 @@ function assertWillSupported(core: BrokerCore, policy: ConnectionPolicy, packet:
   if (will.retain && !retainAvailable) {
     throw new MqttError("Cannot connect: the will must not be retained here", ReasonCode.RetainNotSupported);
   }
-  assertTopicLevels(will.topic, core.options);
+  assertTopicLimits(will.topic, core.options);
 }
 
 function sessionExpiryOf(packet: ConnectPacket): number {
@@ -174,13 +176,14 @@ export function assertMayOpen(core: BrokerCore, client: ClientInfo, lasts: boole
     );
   }
   if (core.memory.isFull) {
-    throw new MqttError("Cannot connect: memory_limit is reached", ReasonCode.QuotaExceeded);
+    throw new LimitError("memoryLimit", "Cannot connect: memory_limit is reached", ReasonCode.QuotaExceeded);
   }
   if (lasts && core.journal?.isFailing && !core.sessions.isStored(clientId)) {
     throw new MqttError("Cannot connect: the store must be writable", ReasonCode.ServerUnavailable);
   }
   if (core.sessions.hasRoomFor(clientId)) return;
-  throw new MqttError(
+  throw new LimitError(
+    "maxSessions",
     `Cannot connect: there must be at most ${core.options.maxSessions} sessions`,
     ReasonCode.QuotaExceeded,
   );
@@ -245,7 +248,7 @@ function announced(core: BrokerCore, policy: ConnectionPolicy, admission: Admiss
   if (admission.keepAlive !== packet.keepAlive) properties.serverKeepAlive = admission.keepAlive;
   if (admission.assigned) properties.assignedClientIdentifier = request.clientId;
   if (!options.retainAvailable) properties.retainAvailable = 0;
-  if (options.maxPacketSize < LARGEST_PACKET) properties.maximumPacketSize = options.maxPacketSize;
+  if (policy.maxPacketSize < LARGEST_PACKET) properties.maximumPacketSize = policy.maxPacketSize;
   if (options.receiveMaximum < RECEIVE_MAXIMUM) properties.receiveMaximum = options.receiveMaximum;
   if (policy.maximumQoS < 2) properties.maximumQoS = policy.maximumQoS === 0 ? 0 : 1;
   if (sessionExpiryInterval !== sessionExpiryOf(packet)) properties.sessionExpiryInterval = sessionExpiryInterval;

@@ -33,6 +33,7 @@
 import type { ProtocolVersion, QoS } from "../codec/packets.ts";
 import type { ConnectProperties } from "../codec/properties.ts";
 import type { Peer } from "../engine/transport.ts";
+import type { PublishRate } from "./publish_rate.ts";
 
 /** A value now or later. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -78,6 +79,8 @@ export interface Acceptance {
   readonly expiresAt?: number;
   /** What it may do at most; all other rules hold besides. Absent: what the other rules allow. */
   readonly permissions?: Permissions;
+  /** How fast it may publish. What is absent is as the listener, or the broker, has it; `Infinity` lifts a limit. */
+  readonly limits?: Readonly<PublishRate>;
 }
 
 /**

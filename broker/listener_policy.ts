@@ -6,12 +6,13 @@
 
 import type { QoS } from "../codec/packets.ts";
 import type { BrokerHooks } from "./hooks.ts";
+import type { PublishRate } from "./publish_rate.ts";
 
 /**
  * Settings of one listener. What is absent is as the broker's own options say; a hook that is given takes the place of
  * the broker's. The broker looks at them whenever they matter, so whoever owns the object may change it at any time.
  */
-export interface ListenerPolicy extends BrokerHooks {
+export interface ListenerPolicy extends BrokerHooks, PublishRate {
   /**
    * Stands for the listener in the store: with it among the broker's `listeners`, its access rules go on to hold for its
    * clients after a restart. Must stay the same. Default: none, and then the broker's own rules do.
@@ -25,6 +26,28 @@ export interface ListenerPolicy extends BrokerHooks {
   autoIdPrefix?: string;
   /** Connections of this listener at one time; more are closed at once. Default no limit but the broker's. */
   maxConnections?: number;
+  /** Connections a second, 1 or more, and as many at once; more wait to be accepted. Default no limit. */
+  maxConnectionRate?: number;
+  /**
+   * Connections at one time, 1 or more, whose handshakes (PROXY, TLS, HTTP, CONNECT) are not finished. For one more, the
+   * oldest is closed as soon as it has had a second. Default 1,000.
+   */
+  maxHandshakes?: number;
+  /**
+   * Milliseconds, 1 to 3,600,000, from the connection to the end of its PROXY, TLS and HTTP handshakes; `connectTimeout`
+   * begins after them. Default 10,000.
+   */
+  handshakeTimeout?: number;
+  /** Milliseconds, 1 to 3,600,000, to the end of CONNECT and authentication. */
+  connectTimeout?: number;
+  /** Bytes of the largest packet that is received, 20 to 268,435,460. */
+  maxPacketSize?: number;
+  /** Bytes of the largest payload; a larger one is dropped, and acknowledged with 0x83. */
+  messageSizeLimit?: number;
+  /** Subscriptions of one client. */
+  maxSubscriptions?: number;
+  /** Topic filters of one SUBSCRIBE or UNSUBSCRIBE. */
+  maxFiltersPerPacket?: number;
   /** Highest QoS that clients may publish with. */
   maximumQoS?: QoS;
   /** Highest topic alias in each direction, 0 to 65,535. */

@@ -13,6 +13,8 @@ export interface LogSink {
   readonly debug: boolean;
   /** Whether lines of level `subscribe` and `unsubscribe`, one a subscription, are wanted. Default false. */
   readonly subscriptions?: boolean;
+  /** Lines that could not be written since the start, for `$SYS/broker/log/dropped`. Absent: there is no such topic. */
+  readonly dropped?: number;
   /** Takes one line, without line end. Must not throw and must not block. */
   write(level: LogLevel, line: string): void;
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { LimitCounts } from "./limits.ts";
+
 /** Why messages were dropped. */
 export interface DropCounts {
   /** The queue of a client was full. */
@@ -32,7 +34,9 @@ export interface DenialCounts {
   publications: number;
   /** Topic filters of SUBSCRIBE packets, for whatever reason. */
   subscriptions: number;
-  /** Those of all these that have no line in the log, as there were too many. */
+  /** Connections whose PROXY, TLS or HTTP handshake failed, or that broke the rules of WebSockets. */
+  handshakes: number;
+  /** Those of all these, of the limits that were met and of the drops that began, that have no line in the log, as there were too many. */
   notLogged: number;
 }
 
@@ -150,7 +154,28 @@ export class Metrics {
   #commits = 0;
   #commitTime = 0;
   readonly #commitTimes: number[] = COMMIT_BOUNDS.map(() => 0);
-  readonly refused: DenialCounts = { connections: 0, publications: 0, subscriptions: 0, notLogged: 0 };
+  readonly refused: DenialCounts = { connections: 0, publications: 0, subscriptions: 0, handshakes: 0, notLogged: 0 };
+  readonly limits: LimitCounts = {
+    maxConnections: 0,
+    maxConnectionRate: 0,
+    maxHandshakes: 0,
+    handshakeTimeout: 0,
+    connectTimeout: 0,
+    maxSessions: 0,
+    maxKeepAlive: 0,
+    maxPacketSize: 0,
+    messageSizeLimit: 0,
+    maximumQoS: 0,
+    maxTopicAlias: 0,
+    receiveMaximum: 0,
+    maxTopicLevels: 0,
+    maxTopicLength: 0,
+    maxSubscriptions: 0,
+    maxFiltersPerPacket: 0,
+    maxPublishRate: 0,
+    maxPublishBytesRate: 0,
+    memoryLimit: 0,
+  };
   readonly dropped: DropCounts = {
     queueFull: 0,
     outputFull: 0,

@@ -9,11 +9,13 @@ import type { Clock } from "../engine/clock.ts";
 import type { BrokerHooks } from "./hooks.ts";
 import type { ListenerPolicy } from "./listener_policy.ts";
 import type { LogSink } from "./log.ts";
+import { PUBLISH_RATE_RANGES, type PublishRate } from "./publish_rate.ts";
+import { assertRanges, type Range } from "./ranges.ts";
 import type { Store } from "./store.ts";
 import { systemClock } from "./system_clock.ts";
 
 /** Options of a `Broker`. Names and defaults are Mosquitto's where it has the option. */
-export interface BrokerOptions extends BrokerHooks {
+export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
   /** Receives log lines; nothing is logged without it. */
   readonly log?: LogSink;
   /** Bytes of memory in use, for `$SYS/broker/heap` and `memoryLimit`. Absent: there are neither. */
@@ -105,8 +107,15 @@ export interface BrokerOptions extends BrokerHooks {
   readonly maxRetainedBytes?: number;
   /** Levels of a topic name or filter, 1 to 65,536. Default 128. */
   readonly maxTopicLevels?: number;
+  /** Bytes of a topic name or filter, 1 to 65,535. A longer name ends the connection with 0x90. Default 65,535. */
+  readonly maxTopicLength?: number;
   /** Subscriptions of one client; more get 0x97 in the SUBACK. Default 100,000. */
   readonly maxSubscriptions?: number;
+  /**
+   * Topic filters of one SUBSCRIBE or UNSUBSCRIBE, 1 to 10,000,000; a packet with more ends the connection with 0x97.
+   * Default 10,000.
+   */
+  readonly maxFiltersPerPacket?: number;
   /** Whether connections and their ends are logged. Default true. */
   readonly connectionMessages?: boolean;
   /** Seconds between publications of `$SYS` topics; 0 turns them off. Default 10. */
@@ -115,11 +124,12 @@ export interface BrokerOptions extends BrokerHooks {
 
 /** Options with all defaults filled in. */
 export type ResolvedOptions =
-  & Required<Omit<BrokerOptions, keyof BrokerHooks | "log" | "heapUsed" | "store">>
+  & Required<Omit<BrokerOptions, keyof BrokerHooks | keyof PublishRate | "log" | "heapUsed" | "store">>
   & BrokerHooks
+  & PublishRate
   & Pick<BrokerOptions, "log" | "heapUsed" | "store">;
 
-const RANGES: readonly (readonly [name: keyof BrokerOptions, from: number, to: number])[] = [
+const RANGES: readonly Range<keyof BrokerOptions>[] = [
   ["connectTimeout", 1, 3_600_000],
   ["maxConnections", 1, 10_000_000],
   ["maxSessions", 1, 100_000_000],
@@ -139,21 +149,16 @@ const RANGES: readonly (readonly [name: keyof BrokerOptions, from: number, to: n
   ["maxRetainedMessages", 0, 100_000_000],
   ["maxRetainedBytes", 0, Number.MAX_SAFE_INTEGER],
   ["maxTopicLevels", 1, 65_536],
+  ["maxTopicLength", 1, 65_535],
   ["maxSubscriptions", 1, 10_000_000],
+  ["maxFiltersPerPacket", 1, 10_000_000],
   ["sysInterval", 0, 65_535],
+  ...PUBLISH_RATE_RANGES,
 ];
 
 /** Fills in the defaults. Throws `RangeError` for a number out of its range. */
 export function resolveOptions(options: BrokerOptions): ResolvedOptions {
-  for (const [name, from, to] of RANGES) {
-    const value = options[name];
-    if (value === undefined) continue;
-    const isWhole = Number.isInteger(value) || value === Infinity;
-    if (typeof value === "number" && isWhole && value >= from && value <= to) continue;
-    throw new RangeError(
-      `Cannot use option ${name}: it must be a whole number from ${from} to ${to}, received ${value}`,
-    );
-  }
+  assertRanges(options, RANGES, "Cannot use these options: option ");
   return {
     listeners: [],
     clock: systemClock,
@@ -186,7 +191,13 @@ export function resolveOptions(options: BrokerOptions): ResolvedOptions {
     maxRetainedMessages: 1_000_000,
     maxRetainedBytes: 1024 * 1024 * 1024,
     maxTopicLevels: 128,
+    maxTopicLength: 65_535,
     maxSubscriptions: 100_000,
+    maxFiltersPerPacket: 10_000,
+    maxPublishRate: Infinity,
+    maxPublishBurst: undefined,
+    maxPublishBytesRate: Infinity,
+    maxPublishBytesBurst: undefined,
     sysInterval: 10,
     ...withoutUndefined(options),
   };

@@ -9,6 +9,7 @@ import type { Frame } from "../codec/framer.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { InboundTopicAliases } from "../engine/topic_aliases.ts";
 import type { ConnectionPolicy } from "./connection_policy.ts";
+import { describe } from "./audit.ts";
 import type { BrokerCore } from "./core.ts";
 import type { ClientInfo } from "./hooks.ts";
 import type { Publication } from "./publication.ts";
@@ -24,6 +25,8 @@ export interface PublishAnswerer {
   /** Lets nothing leave before all that was written down so far is committed. */
   hold(): void;
 }
+
+const MEMORY_FULL = "memory_limit is reached";
 
 /** Takes the PUBLISH packets of one connection. */
 export class PublishHandler {
@@ -185,26 +188,30 @@ export class PublishHandler {
   }
 
   #refuseForMemory(publication: Publication, packetId: number): undefined {
-    this.#core.metrics.dropped.memoryFull++;
+    const { metrics, audit } = this.#core;
+    metrics.dropped.memoryFull++;
+    const { client } = this.#connection;
+    audit.limit(
+      "memoryLimit",
+      () => `Denied PUBLISH from ${client.peer.address} (${describe(client)}): ${MEMORY_FULL}`,
+    );
     if (this.#connection.v5 || publication.qos === 0) {
       return this.#answer(publication, packetId, ReasonCode.QuotaExceeded);
     }
     // Before 5.0 there is no other answer than to close.
     this.#forget(publication, packetId);
-    throw new MqttError("Cannot publish: memory_limit is reached", ReasonCode.QuotaExceeded);
+    throw new MqttError(`Cannot publish: ${MEMORY_FULL}`, ReasonCode.QuotaExceeded);
   }
 
   #isTooLong({ payloadStart, payloadEnd }: Publication): boolean {
-    return payloadEnd - payloadStart > this.#core.options.messageSizeLimit;
+    return payloadEnd - payloadStart > this.#policy.messageSizeLimit;
   }
 
   #refuseForSize(publication: Publication, packetId: number): undefined {
-    const { log, metrics } = this.#core;
+    const { audit, metrics } = this.#core;
     metrics.dropped.tooLarge++;
-    if (log.debug) {
-      const { clientId } = this.#connection.client;
-      log.write("debug", `Dropped too large PUBLISH from ${clientId} ('${publication.topic.name}')`);
-    }
+    const { client } = this.#connection;
+    audit.limit("messageSizeLimit", () => `Dropped too large PUBLISH from ${describe(client)}`);
     this.#answer(publication, packetId, ReasonCode.ImplementationSpecificError);
   }
 

@@ -128,17 +128,18 @@ export class Sender implements SessionLink {
     return this.#shape(publication, qos, false, false, 0, subscriptionIds) <= maximumPacketSize;
   }
 
-  sendQoS0(publication: Publication, retain: boolean, subscriptionIds: readonly number[] | undefined): void {
+  sendQoS0(publication: Publication, retain: boolean, subscriptionIds: readonly number[] | undefined): boolean {
     const { metrics, options } = this.#core;
     if (this.#output.pending >= options.maxOutputBytes) {
       metrics.dropped.outputFull++;
-      return;
+      return false;
     }
     if (!this.accepts(publication, 0, subscriptionIds)) {
       metrics.dropped.tooLarge++;
-      return;
+      return true;
     }
     this.#publish(publication, 0, retain, false, 0, subscriptionIds);
+    return true;
   }
 
   sendDelivery(

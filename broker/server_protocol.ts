@@ -27,6 +27,8 @@ import {
 import type { Acceptance, ClientInfo, ConnectRequest } from "./hooks.ts";
 import type { ConnectionState } from "./inspection.ts";
 import { type ConnectRecord, connectRecordOf } from "./inspector.ts";
+import { limitOf } from "./limits.ts";
+import { assertPublishRate } from "./publish_rate.ts";
 import { Sender } from "./sender.ts";
 import { SessionAccess } from "./session_access.ts";
 import type { ConnectionEnd, Holder } from "./sessions.ts";
@@ -41,10 +43,13 @@ type State =
   /** Nothing is sent or handled any more. */
   | { readonly kind: "ended" };
 
+/** Bytes of the largest packet from a client that has not been let in: strangers get little memory. */
+const LARGEST_CONNECT = 524_288;
+
 /** Speaks MQTT with one client over one connection. */
 export class ServerProtocol implements Protocol, ClientConnection, Holder {
   readonly #core: BrokerCore;
-  readonly #connection: Connection;
+  readonly source: Connection;
   readonly #policy: ConnectionPolicy;
   readonly sender: Sender;
   #state: State = { kind: "opening" };
@@ -53,11 +58,12 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
 
   constructor(core: BrokerCore, connection: Connection, policy: ConnectionPolicy) {
     this.#core = core;
-    this.#connection = connection;
+    this.source = connection;
     this.#policy = policy;
     this.sender = new Sender(core, connection.output);
-    connection.limitTime(core.options.connectTimeout, () => {
-      logPassage(this.#core, `Client ${connection.peer.address} sent no CONNECT in time, closing.`);
+    connection.limitPackets(Math.min(LARGEST_CONNECT, policy.maxPacketSize));
+    connection.limitTime(policy.connectTimeout, () => {
+      core.audit.limit("connectTimeout", () => `Client ${connection.peer.address} sent no CONNECT in time, closing.`);
       // First of all for us, so that a decision of the application that comes later opens no session.
       this.leave({ kind: "failure" });
       connection.abort();
@@ -80,15 +86,17 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     return {
       client,
       ...record,
-      lastArrivalAt: this.#connection.lastArrival,
-      pendingBytes: this.#connection.output.pending,
+      lastArrivalAt: this.source.lastArrival,
+      pendingBytes: this.source.output.pending,
       will: will && { topic: will.topic.name, ...will.message, delay: will.delay },
     };
   }
 
   /** Options of the broker have changed. */
   onOptions(): void {
-    if (this.isConnected) this.#connection.limitPackets(this.#core.options.maxPacketSize);
+    if (this.#state.kind !== "connected") return;
+    this.source.limitPackets(this.#policy.maxPacketSize);
+    this.#state.active.limitRate();
   }
 
   handle(frame: Frame): Promise<void> | undefined {
@@ -111,7 +119,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     // The answer to a CONNECT that cannot be decoded has the form that its sender understands.
     const version = connackVersion(frame);
     if (version === undefined) {
-      logPassage(this.#core, `Client ${this.#connection.peer.address} sent something else than CONNECT, closing.`);
+      logPassage(this.#core, `Client ${this.source.peer.address} sent something else than CONNECT, closing.`);
       this.leave({ kind: "failure" });
       return undefined;
     }
@@ -124,7 +132,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
       packet.properties?.maximumPacketSize ?? Infinity,
       Math.min(packet.properties?.topicAliasMaximum ?? 0, this.#policy.maxTopicAlias),
     );
-    const admission = admit(this.#core, this.#policy, packet, this.#connection.peer);
+    const admission = admit(this.#core, this.#policy, packet, this.source.peer);
     this.#claimed = admission.request;
     const method = packet.properties?.authenticationMethod;
     if (method !== undefined) {
@@ -199,6 +207,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     const { username } = client;
     assertMayOpen(core, client, admission.sessionExpiryInterval > 0);
     assertNotExpired(core, acceptance);
+    assertPublishRate(acceptance.limits);
     const access = new SessionAccess(core.accessWatch, client, this.#policy, acceptance.permissions);
     const will = willOf(core, this.#policy, packet, client, access);
     const { session, present } = core.sessions.open(
@@ -219,14 +228,21 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     );
     const request = auth.authenticationMethod === undefined ? undefined : admission.request;
     const record = connectRecordOf(core.clock.now(), keepAlive, packet.cleanStart, packet.properties ?? {});
-    const active = new ConnectedClient(core, this, { request, client, session, policy: this.#policy, will });
+    const active = new ConnectedClient(core, this, {
+      request,
+      client,
+      session,
+      policy: this.#policy,
+      will,
+      limits: acceptance.limits,
+    });
     this.#state = { kind: "connected", active, record };
     active.limitLife(acceptance.expiresAt);
-    this.#connection.limitSilence(keepAlive * 1500);
-    this.#connection.limitPackets(core.options.maxPacketSize);
+    this.source.limitSilence(keepAlive * 1500);
+    this.source.limitPackets(this.#policy.maxPacketSize);
     core.metrics.connectsAccepted++;
     this.#claimed = undefined;
-    this.#connection.admitted();
+    this.source.admitted();
     if (core.options.connectionMessages) logConnected(core.log, admission, client);
     session.journal?.will(will);
     // What is stored is no promise: when nothing can be written, messages must be able to leave, to make room.
@@ -260,7 +276,9 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
 
   onError(error: unknown): void {
     const { log } = this.#core;
-    const { peer } = this.#connection;
+    const { peer } = this.source;
+    const limit = limitOf(error);
+    if (limit !== undefined) this.#core.metrics.limits[limit]++;
     if (!(error instanceof MqttError)) log.write("error", `Handling a packet of ${peer.address} failed: ${error}`);
     switch (this.#state.kind) {
       case "connected": {
@@ -303,7 +321,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     const state = this.#state;
     if (state.kind === "ended") return;
     this.#state = { kind: "ended" };
-    this.#connection.close();
+    this.source.close();
     if (state.kind !== "connected") return;
     state.active.end();
     const { session, will } = state.active;

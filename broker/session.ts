@@ -12,6 +12,7 @@ import { TextMap } from "../engine/text_map.ts";
 import type { Timer } from "../engine/timers.ts";
 import type { Clock } from "../engine/clock.ts";
 import { systemClock } from "./system_clock.ts";
+import { type Audit, quoted } from "./audit.ts";
 import { type BackPressure, Pace } from "./back_pressure.ts";
 import { Delivery, DeliveryQueue, type QueueLimits, type RetainedBatch } from "./delivery_queue.ts";
 import type { Metrics } from "./metrics.ts";
@@ -36,8 +37,8 @@ export interface SessionLink {
   readonly isFilling: boolean;
   /** Whether the client takes a packet of that size. */
   accepts(publication: Publication, qos: QoS, subscriptionIds: readonly number[] | undefined): boolean;
-  /** Sends a QoS 0 message, or drops it when too much waits already. */
-  sendQoS0(publication: Publication, retain: boolean, subscriptionIds: readonly number[] | undefined): void;
+  /** Sends a QoS 0 message. False: it was dropped, as too much waits already. */
+  sendQoS0(publication: Publication, retain: boolean, subscriptionIds: readonly number[] | undefined): boolean;
   /** Sends a QoS 1 or 2 message. */
   sendDelivery(
     publication: Publication,
@@ -76,6 +77,7 @@ export interface SessionEnvironment {
   readonly clock: Clock;
   readonly pressure: BackPressure;
   readonly slab: Slab;
+  readonly audit: Pick<Audit, "notice">;
 }
 
 /** After so many messages out of a long queue, or of all retained ones, other clients have their turn. */
@@ -101,12 +103,14 @@ export class Session {
   readonly #clock: Clock;
   readonly #pressure: BackPressure;
   readonly #slab: Slab;
+  readonly #audit: Pick<Audit, "notice">;
   readonly #settings: SessionSettings;
   readonly #limits: SessionEnvironment["options"];
   /** Only for a subscriber that ever fell behind. */
   #pace: Pace | undefined;
   #policy: SessionQueuePolicy;
   #dropped = 0;
+  #isDropping = false;
   /** Messages out of the queue since others had their turn. */
   #sentInARow = 0;
   #isResting = false;
@@ -128,6 +132,7 @@ export class Session {
     this.#clock = environment.clock;
     this.#pressure = environment.pressure;
     this.#slab = environment.slab;
+    this.#audit = environment.audit;
     this.#settings = environment.options;
   }
 
@@ -205,7 +210,7 @@ export class Session {
     if (qos === 0) {
       if (link === undefined && !this.#keepsQoS0) return;
       if (link !== undefined && !this.#queue.holdsQoS0) {
-        link.sendQoS0(publication, retain, subscriptionIds);
+        if (!link.sendQoS0(publication, retain, subscriptionIds)) this.#sayThatItDrops("outputFull");
         if (link.isFilling) this.#fallBehind();
         return;
       }
@@ -217,8 +222,17 @@ export class Session {
     } else {
       this.#dropped++;
       this.#metrics.dropped.queueFull++;
+      this.#sayThatItDrops("queueFull");
     }
     if (link !== undefined && this.#queue.isFilling) this.#fallBehind();
+  }
+
+  /** Once, until the client has caught up. */
+  #sayThatItDrops(reason: "queueFull" | "outputFull"): void {
+    if (this.#isDropping) return;
+    this.#isDropping = true;
+    const { clientId } = this;
+    this.#audit.notice(reason, () => `Outgoing messages are being dropped for client ${quoted(clientId)}: ${reason}`);
   }
 
   /** Lets the oldest messages give way, if that is the policy. False: there is no room. */
@@ -229,6 +243,7 @@ export class Session {
       if (oldest === undefined) return false;
       this.#dropped++;
       this.#metrics.dropped.queueFull++;
+      this.#sayThatItDrops("queueFull");
       this.#journal?.finished(oldest);
     }
     return true;
@@ -257,6 +272,7 @@ export class Session {
     subscriptionIds: readonly number[] | undefined,
     share: ShareGroup | undefined,
   ): void {
+    if (this.#queue.length === 0) this.#isDropping = false;
     const lasts = this.#link === undefined || this.#journal !== undefined;
     const { maxQueuedAge } = this.#policy;
     if (maxQueuedAge !== undefined) this.#dropExpired();
@@ -327,7 +343,9 @@ export class Session {
 
   #catchUp(link: SessionLink, pace: Pace): void {
     if (pace.isAwaited && this.#queue.hasRoom && !link.isFilling) pace.relieve();
-    if (this.#queue.length === 0 && !link.congested) pace.reset();
+    if (this.#queue.length > 0 || link.congested) return;
+    pace.reset();
+    this.#isDropping = false;
   }
 
   /** Ends the session. Returns the messages of share groups that another member can still have. */
@@ -393,7 +411,7 @@ export class Session {
       this.#journal?.finished(delivery);
       return;
     }
-    if (qos === 0) return link.sendQoS0(publication, retain, subscriptionIds);
+    if (qos === 0) return void link.sendQoS0(publication, retain, subscriptionIds);
     this.#begin(link, publication, qos, retain, subscriptionIds, share, delivery);
   }
 

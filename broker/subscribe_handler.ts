@@ -15,7 +15,7 @@ import type { ClientInfo, MaybePromise, SubscribeRequest } from "./hooks.ts";
 import type { SubscribeResult } from "./router.ts";
 import type { Session } from "./session.ts";
 import type { Subscription } from "./subscription.ts";
-import { levelsOf } from "./topic_cache.ts";
+import { topicLimitOf } from "./topic_cache.ts";
 
 /** A client that subscribes. */
 export interface Subscriber {
@@ -67,20 +67,23 @@ function mounted(policy: ConnectionPolicy, requests: readonly SubscriptionReques
 /** The reason code of a refusal, or the QoS that may be granted. */
 function permit(
   core: BrokerCore,
-  { session, client, policy }: Subscriber,
+  subscriber: Subscriber,
   request: SubscriptionRequest,
 ): MaybePromise<number> {
+  const { session, client, policy } = subscriber;
   const { filter, qos } = request;
   if (!isTopicFilter(filter)) return refuseFilter(client, filter);
-  if (levelsOf(filter) > core.options.maxTopicLevels) return ReasonCode.TopicFilterInvalid;
+  const limit = topicLimitOf(filter, core.options);
+  if (limit !== undefined) {
+    core.metrics.limits[limit]++;
+    return ReasonCode.TopicFilterInvalid;
+  }
   if (isUnstorable(core, session)) return ReasonCode.QuotaExceeded;
   const shared = parseSharedFilter(filter);
   if (shared !== undefined && request.noLocal === true) {
     throw new MqttError("Cannot subscribe: no local must be 0 in a shared subscription", ReasonCode.ProtocolError);
   }
-  if (session.subscriptions.size >= core.options.maxSubscriptions && !session.subscriptions.has(filter)) {
-    return ReasonCode.QuotaExceeded;
-  }
+  if (isOneTooMany(core, subscriber, filter)) return ReasonCode.QuotaExceeded;
   const asked: SubscribeRequest = { filter: shared?.filter ?? filter, share: shared?.group, qos };
   if (!session.access.maySubscribe(asked)) return ReasonCode.NotAuthorized;
   const hook = policy.authorizeSubscribe;
@@ -88,6 +91,14 @@ function permit(
   const allowed = hook(client, asked);
   if (allowed instanceof Promise) return allowed.then((yes) => yes ? qos : ReasonCode.NotAuthorized);
   return allowed ? qos : ReasonCode.NotAuthorized;
+}
+
+/** Whether the client would have more subscriptions than it may. */
+function isOneTooMany(core: BrokerCore, { session, policy }: Subscriber, filter: string): boolean {
+  const { subscriptions } = session;
+  if (subscriptions.size < policy.maxSubscriptions || subscriptions.has(filter)) return false;
+  core.metrics.limits.maxSubscriptions++;
+  return true;
 }
 
 /** 5.0 has a reason code for an invalid filter; before, it is a violation that ends the connection [MQTT-4.8.0-1]. */
@@ -98,17 +109,17 @@ function refuseFilter({ protocolVersion }: ClientInfo, filter: string): number {
 
 function apply(
   core: BrokerCore,
-  { session, client }: Subscriber,
+  subscriber: Subscriber,
   requests: readonly SubscriptionRequest[],
   codes: readonly number[],
   identifier: number,
 ): SubscribeOutcome {
+  const { session, client } = subscriber;
   const reasonCodes: number[] = [];
   const retained: RetainedBatch[] = [];
   requests.forEach((request, index) => {
     let code = codes[index] ?? ReasonCode.UnspecifiedError;
-    const isFull = session.subscriptions.size >= core.options.maxSubscriptions;
-    if (isFull && code < 0x80 && !session.subscriptions.has(request.filter)) code = ReasonCode.QuotaExceeded;
+    if (code < 0x80 && isOneTooMany(core, subscriber, request.filter)) code = ReasonCode.QuotaExceeded;
     // MQTT 3.1 knows no failure: as with Mosquitto, the client is told its QoS and gets nothing.
     reasonCodes.push(code >= 0x80 && client.protocolVersion === 3 ? request.qos : code);
     if (core.log.debug) core.log.write("debug", `\t${request.filter} (QoS ${request.qos})`);

@@ -6,6 +6,7 @@
 
 import type { Timer } from "../engine/timers.ts";
 import type { BrokerCore } from "./core.ts";
+import { LIMIT_NAMES, type LimitName } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
 import { publicationOf } from "./publication.ts";
 import { VERSION } from "./version.ts";
@@ -80,6 +81,7 @@ export class SysTopics {
     this.#publish("uptime", `${Math.floor((clock.now() - this.#startedAt) / 1000)} seconds`);
     this.#publishClients();
     this.#publishMessages();
+    this.#publishRefusals();
     this.#core.audit.summarize();
     this.#publishLoads(options.sysInterval);
     this.#timer = timers.schedule(clock.now() + options.sysInterval * 1000, () => this.#publishAll());
@@ -127,6 +129,19 @@ export class SysTopics {
     this.#publish("heap/maximum", this.#heapMaximum);
   }
 
+  /** What was refused and dropped, and why; Mosquitto has only the sum of the drops. */
+  #publishRefusals(): void {
+    const { metrics, log } = this.#core;
+    for (const [reason, count] of Object.entries(metrics.dropped)) {
+      this.#publish(`publish/messages/dropped/${wordsOf(reason)}`, count);
+    }
+    for (const [kind, count] of Object.entries(metrics.refused)) this.#publish(`refused/${wordsOf(kind)}/count`, count);
+    for (const [name, topic] of Object.entries(LIMIT_NAMES)) {
+      this.#publish(`limits/${topic}/count`, metrics.limits[name as LimitName]); // the keys of the record are the names
+    }
+    if (log.dropped !== undefined) this.#publish("log/dropped", log.dropped);
+  }
+
   #publishLoads(seconds: number): void {
     for (const { topic, count, averages } of this.#loads) {
       const value = count(this.#core.metrics);
@@ -146,4 +161,9 @@ export class SysTopics {
     const core = this.#core;
     core.publish(publicationOf(core.topics.of(topic), message, core.clock.now()), undefined, false);
   }
+}
+
+/** `queueFull` as it stands in a topic: `queue_full`. */
+function wordsOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

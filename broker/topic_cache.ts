@@ -5,9 +5,9 @@
  */
 
 import { decodeUtf8, encodeUtf8 } from "../codec/bytes.ts";
-import { MqttError } from "../codec/errors.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { assertTopicName } from "../codec/topic.ts";
+import { LimitError } from "./limits.ts";
 import type { Route } from "./router.ts";
 
 /** A topic name in use, with what the broker knows about it. */
@@ -24,25 +24,40 @@ export interface Topic {
 /** What a topic may be. */
 export interface TopicLimits {
   readonly maxTopicLevels: number;
+  /** Bytes. */
+  readonly maxTopicLength: number;
 }
 
 /** How many levels a topic name or filter has. */
-export function levelsOf(topic: string): number {
+function levelsOf(topic: string): number {
   let levels = 1;
   for (let at = topic.indexOf("/"); at >= 0; at = topic.indexOf("/", at + 1)) levels++;
   return levels;
 }
 
-/** Throws {@linkcode MqttError} 0x90 when `topic` has more levels than `limits` allow. */
-export function assertTopicLevels(topic: string, limits: TopicLimits): void {
-  const levels = levelsOf(topic);
-  if (levels <= limits.maxTopicLevels) return;
-  throw new MqttError(
-    `Cannot use topic: it must have at most ${limits.maxTopicLevels} levels, received ${levels}`,
+/** Which limit a topic name or filter goes beyond, if any. */
+export function topicLimitOf(topic: string, limits: TopicLimits): "maxTopicLevels" | "maxTopicLength" | undefined {
+  if (levelsOf(topic) > limits.maxTopicLevels) return "maxTopicLevels";
+  // A character has three bytes at most, so that few have to be counted.
+  const mayBeLong = 3 * topic.length > limits.maxTopicLength && limits.maxTopicLength < LONGEST_TOPIC;
+  return mayBeLong && encodeUtf8(topic).length > limits.maxTopicLength ? "maxTopicLength" : undefined;
+}
+
+/** Throws {@linkcode LimitError} 0x90 when a topic name goes beyond `limits`. */
+export function assertTopicLimits(topic: string, limits: TopicLimits): void {
+  const limit = topicLimitOf(topic, limits);
+  if (limit === undefined) return;
+  const unit = limit === "maxTopicLevels" ? "levels" : "bytes";
+  const received = limit === "maxTopicLevels" ? levelsOf(topic) : encodeUtf8(topic).length;
+  throw new LimitError(
+    limit,
+    `Cannot use topic: it must have at most ${limits[limit]} ${unit}, received ${received}`,
     ReasonCode.TopicNameInvalid,
   );
 }
 
+/** Bytes that the standard allows. */
+const LONGEST_TOPIC = 65_535;
 /** Topics kept in each of the two generations; a full one becomes the old one, and the old one is forgotten. */
 const GENERATION_SIZE = 32_768;
 /** Hashes of topics that were seen once, by their low bits; a power of two. */
@@ -87,7 +102,7 @@ export class TopicCache {
     const name = decodeUtf8(bytes, start, end);
     assertTopicName(name);
     // The limit is for clients; the broker's own topics are as deep as they are.
-    if (!name.startsWith("$SYS/")) assertTopicLevels(name, this.#limits);
+    if (!name.startsWith("$SYS/")) assertTopicLimits(name, this.#limits);
     const topic = { name, bytes: bytes.slice(start, end), isSys: name.startsWith("$SYS"), route: undefined };
     const place = hash & (DOORKEEPER_SIZE - 1);
     if (this.#seenOnce[place] === hash) return this.#add(hash, topic);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ListenerPolicy } from "../listener_policy.ts";
 import { ConfigurationError, type Place, type Remark } from "./errors.ts";
 import type { BridgeDraft, GeneralDraft, ListenerDraft, SecurityDraft } from "./option.ts";
 
@@ -17,6 +18,8 @@ export class Draft {
   };
   /** For all listeners, unless each has its own. */
   readonly security: SecurityDraft = {};
+  /** For all listeners, where they say nothing else. */
+  readonly limits: ListenerPolicy = {};
   readonly defaultListener: ListenerDraft = newListener(undefined);
   readonly listeners: ListenerDraft[] = [];
   readonly bridges: BridgeDraft[] = [];

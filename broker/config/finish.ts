@@ -143,6 +143,7 @@ function finishListener(draft: Draft, listener: ListenerDraft, file: string): Li
     httpDir,
     tls: tlsOf(draft, listener, place),
     policy: {
+      ...draft.limits,
       ...listener.policy,
       allowAnonymous,
       allowZeroLengthClientId,

@@ -82,6 +82,8 @@ export type Scope =
   | "general"
   /** After `listener`, for that one; before the first one, for the default listener. */
   | "listener"
+  /** After `listener`, for that one; before the first one, for all listeners. */
+  | "limit"
   /** As `listener` with `per_listener_settings true`, else as `general`. */
   | "security"
   /** After `connection`. */
@@ -93,6 +95,7 @@ export type Effect =
   | { readonly kind: "structure" }
   | { readonly kind: "general"; apply(draft: GeneralDraft, line: ConfigurationLine): void }
   | { readonly kind: "listener"; apply(draft: ListenerDraft, line: ConfigurationLine): void }
+  | { readonly kind: "limit"; apply(limits: ListenerPolicy, line: ConfigurationLine): void }
   | { readonly kind: "security"; apply(draft: SecurityDraft, line: ConfigurationLine): void }
   /** Kept as it is for whoever runs the connection. */
   | { readonly kind: "bridge"; check(line: ConfigurationLine): void }
@@ -152,6 +155,21 @@ export function listener<T>(
     expected: kind.expected,
     once: isOnce(kind),
     effect: { kind: "listener", apply: (draft, line) => apply(draft, valueOf(line, kind), line) },
+  };
+}
+
+/** A limit, of one listener or all of them. */
+export function listenerLimit(
+  name: string,
+  kind: ValueKind<number>,
+  apply: (limits: ListenerPolicy, value: number) => void,
+): Option {
+  return {
+    name,
+    scope: "limit",
+    expected: kind.expected,
+    once: false,
+    effect: { kind: "limit", apply: (limits, line) => apply(limits, valueOf(line, kind)) },
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * All options of Mosquitto 2.0's `mosquitto.conf`: name, where it may stand, kind of value, and what it does or why it
+ * All options of Mosquitto 2.0's `mosquitto.conf`, and limits of our own: name, where it may stand, kind of value, and what it does or why it
  * does nothing.
  *
  * @module
@@ -8,6 +8,7 @@
 import { BRIDGE_OPTIONS } from "./bridge_options.ts";
 import { PLUGIN_OPTIONS, PROCESS_OPTIONS, PROTOCOL_OPTIONS, STRUCTURE_OPTIONS } from "./general_options.ts";
 import { LISTENER_OPTIONS, SECURITY_OPTIONS, TLS_OPTIONS } from "./listener_options.ts";
+import { LIMIT_OPTIONS } from "./limit_options.ts";
 import type { Option } from "./option.ts";
 
 /** The table. A name that ends with `*` stands for all names that begin so. */
@@ -20,6 +21,7 @@ export const OPTION_TABLE: readonly Option[] = [
   ...PROCESS_OPTIONS,
   ...PLUGIN_OPTIONS,
   ...BRIDGE_OPTIONS,
+  ...LIMIT_OPTIONS,
 ];
 
 const BY_NAME: ReadonlyMap<string, Option> = new Map(OPTION_TABLE.map((option) => [option.name, option]));

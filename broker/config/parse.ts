@@ -124,6 +124,10 @@ class FileReader {
         return effect.apply(this.#draft.general, line);
       case "listener":
         return this.#takeListenerOption(option, line);
+      case "limit": {
+        const isForAll = this.#listener === this.#draft.defaultListener;
+        return effect.apply(isForAll ? this.#draft.limits : this.#listener.policy, line);
+      }
       case "security": {
         this.#draft.firstSecurity ??= line;
         const own = this.#draft.perListenerSettings;

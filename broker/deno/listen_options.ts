@@ -5,6 +5,8 @@
  */
 
 import type { ListenerPolicy } from "../listener_policy.ts";
+import { PUBLISH_RATE_RANGES } from "../publish_rate.ts";
+import { assertRanges, type Range } from "../ranges.ts";
 import type { TlsOptions } from "./tls_options.ts";
 
 /** What applies unless `maxHandshakes` says otherwise. */
@@ -14,7 +16,10 @@ export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000;
 
 /** What all listeners have in common. Names are Mosquitto's, where it has the option. */
 export interface CommonListenOptions {
-  /** What holds for its connections. Default: the broker's own options. */
+  /**
+   * What holds for its connections. Default: the broker's own options. Of the limits below, those that are in here, too,
+   * go first, and may be changed while it listens.
+   */
   readonly policy?: ListenerPolicy;
   /** What runs over the connections: MQTT itself, or MQTT over WebSockets. Default `mqtt`. */
   readonly protocol?: "mqtt" | "websockets";
@@ -79,21 +84,35 @@ export interface UnixListenOptions extends CommonListenOptions {
 /** Where and how to listen. */
 export type ListenOptions = TcpListenOptions | UnixListenOptions;
 
-const RANGES: readonly (readonly [name: keyof CommonListenOptions, from: number, to: number])[] = [
+const RANGES: readonly Range<keyof CommonListenOptions>[] = [
   ["maxConnections", 1, 10_000_000],
   ["maxConnectionRate", 1, 1_000_000],
   ["maxHandshakes", 1, 10_000_000],
   ["handshakeTimeout", 1, 3_600_000],
 ];
 
+const POLICY_RANGES: readonly Range<keyof ListenerPolicy>[] = [
+  ["maxConnections", 1, Infinity],
+  ["maxConnectionRate", 1, 1_000_000],
+  ["maxHandshakes", 1, 10_000_000],
+  ["handshakeTimeout", 1, 3_600_000],
+  ["connectTimeout", 1, 3_600_000],
+  ["maxPacketSize", 20, 268_435_460],
+  ["messageSizeLimit", 1, Infinity],
+  ["maxSubscriptions", 1, 10_000_000],
+  ["maxFiltersPerPacket", 1, 10_000_000],
+  ["maximumQoS", 0, 2],
+  ["maxTopicAlias", 0, 65_535],
+  ["maxInflightMessages", 1, 65_535],
+  ["maxQueuedMessages", 1, Infinity],
+  ["maxQueuedBytes", 1, Infinity],
+  ...PUBLISH_RATE_RANGES,
+];
+
 /** Throws `RangeError` for a number out of its range, `TypeError` for options that do not go together. */
 export function assertListenOptions(options: ListenOptions): void {
-  for (const [name, from, to] of RANGES) {
-    const value = options[name];
-    if (value === undefined) continue;
-    if (typeof value === "number" && Number.isInteger(value) && value >= from && value <= to) continue;
-    throw new RangeError(`Cannot listen: ${name} must be a whole number from ${from} to ${to}, received ${value}`);
-  }
+  assertRanges(options, RANGES, "Cannot listen: ");
+  if (options.policy !== undefined) assertRanges(options.policy, POLICY_RANGES, "Cannot listen: policy.");
   if (options.protocol === "websockets") return;
   for (const name of ["httpDir", "origins"] as const) {
     if (options[name] === undefined) continue;

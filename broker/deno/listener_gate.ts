@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DEFAULT_MAX_HANDSHAKES } from "./listen_options.ts";
+import { TokenBucket } from "../token_bucket.ts";
 
 /** Milliseconds that an unfinished handshake has in any case, however many others there are. */
 const GRACE = 1_000;
@@ -25,11 +25,11 @@ export interface RefusalCounts {
   http: number;
 }
 
-/** What may be set about a gate. */
-export interface GateOptions {
-  readonly maxConnections?: number;
-  readonly maxHandshakes?: number;
-  readonly maxConnectionRate?: number;
+/** Limits of a gate, which are looked at each time that they matter. */
+export interface GateLimits {
+  readonly maxConnections: number;
+  readonly maxHandshakes: number;
+  readonly maxConnectionRate: number;
 }
 
 /** A connection that has come in. */
@@ -49,22 +49,17 @@ interface Visitor {
 
 /** The connections of one listener. */
 export class ListenerGate {
-  readonly #maxConnections: number;
-  readonly #maxHandshakes: number;
-  readonly #rate: number;
+  readonly #limits: GateLimits;
   #connections = 0;
   /** In the order in which they came. */
   readonly #unfinished = new Set<Visitor>();
-  #tokens: number;
-  #refilledAt = performance.now();
+  #bucket: TokenBucket;
   #wake: (() => void) | undefined;
   #isClosed = false;
 
-  constructor({ maxConnections, maxHandshakes, maxConnectionRate }: GateOptions) {
-    this.#maxConnections = maxConnections ?? Infinity;
-    this.#maxHandshakes = maxHandshakes ?? DEFAULT_MAX_HANDSHAKES;
-    this.#rate = maxConnectionRate ?? Infinity;
-    this.#tokens = this.#rate;
+  constructor(limits: GateLimits) {
+    this.#limits = limits;
+    this.#bucket = bucketFor(limits.maxConnectionRate);
   }
 
   /** Connections that are open. */
@@ -79,22 +74,25 @@ export class ListenerGate {
 
   /** Whether one more may be open. */
   get hasRoom(): boolean {
-    return this.#connections < this.#maxConnections;
+    return this.#connections < this.#limits.maxConnections;
   }
 
   /** Whether the next connection may have to wait in {@linkcode makeRoom}. */
   get isBusy(): boolean {
-    return this.#rate !== Infinity || this.#unfinished.size >= this.#maxHandshakes;
+    const { maxConnectionRate, maxHandshakes } = this.#limits;
+    return maxConnectionRate !== Infinity || this.#unfinished.size >= maxHandshakes;
   }
 
   /**
    * Resolves when the rate allows one more connection, and there is room for its handshake. Room is made by closing
    * the oldest unfinished one when it has had some time: those who open connections and say nothing cannot keep others
-   * out, and many who come at once are waited for.
+   * out, and many who come at once are waited for. `onRate` is called when the rate makes it wait.
    */
-  async makeRoom(): Promise<void> {
-    while (!this.#takeToken()) await this.#wait(1000 / this.#rate);
-    while (this.#unfinished.size >= this.#maxHandshakes && !this.#isClosed) {
+  async makeRoom(onRate: () => void): Promise<void> {
+    if (this.#delay() > 0) onRate();
+    for (let delay = this.#delay(); delay > 0; delay = this.#delay()) await this.#wait(delay);
+    this.#bucket.take(1, performance.now());
+    while (this.#unfinished.size >= this.#limits.maxHandshakes && !this.#isClosed) {
       const [oldest] = this.#unfinished;
       if (oldest === undefined) return;
       const rest = oldest.since + GRACE - performance.now();
@@ -129,14 +127,11 @@ export class ListenerGate {
     this.#wake?.();
   }
 
-  #takeToken(): boolean {
-    if (this.#rate === Infinity || this.#isClosed) return true;
-    const now = performance.now();
-    this.#tokens = Math.min(this.#rate, this.#tokens + (now - this.#refilledAt) * this.#rate / 1000);
-    this.#refilledAt = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
-    return true;
+  /** Milliseconds until the rate allows one more. */
+  #delay(): number {
+    const { maxConnectionRate } = this.#limits;
+    if (maxConnectionRate !== this.#bucket.rate) this.#bucket = bucketFor(maxConnectionRate);
+    return this.#isClosed ? 0 : this.#bucket.delay(1, performance.now());
   }
 
   #wait(milliseconds: number): Promise<void> {
@@ -149,4 +144,9 @@ export class ListenerGate {
       };
     });
   }
+}
+
+/** As many at once as in a second. */
+function bucketFor(rate: number): TokenBucket {
+  return new TokenBucket(rate, rate, performance.now());
 }

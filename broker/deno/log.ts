@@ -44,6 +44,8 @@ export class ProgramLog implements LogSink {
   #types = new Set<string>(DEFAULT_LOG.types);
   #writers = new Map<string, LogWriter>();
   #toTopic = false;
+  /** By destinations that are not in use any more. */
+  #droppedBefore = 0;
   /** Set as soon as there is a broker to publish by. */
   publish: PublishLine | undefined;
 
@@ -61,7 +63,7 @@ export class ProgramLog implements LogSink {
 
   /** Lines that were dropped because their destinations took nothing. */
   get dropped(): number {
-    return [...this.#writers.values()].reduce((sum, writer) => sum + writer.dropped, 0);
+    return [...this.#writers.values()].reduce((sum, writer) => sum + writer.dropped, this.#droppedBefore);
   }
 
   /**
@@ -80,9 +82,16 @@ export class ProgramLog implements LogSink {
     }
     if (file !== undefined) this.#writers.set("file", new LogWriter(file));
     // What waits for the old file, and for others that are wanted no more, still goes there.
-    for (const [kind, writer] of before) if (this.#writers.get(kind) !== writer) void writer.close(1_000);
+    for (const [kind, writer] of before) if (this.#writers.get(kind) !== writer) void this.#retire(writer);
     this.#settings = settings;
     this.#types = new Set(settings.types);
+  }
+
+  async #retire(writer: LogWriter): Promise<void> {
+    const { dropped } = writer;
+    this.#droppedBefore += dropped;
+    await writer.close(1_000);
+    this.#droppedBefore += writer.dropped - dropped;
   }
 
   write(level: LogLevel, line: string): void {

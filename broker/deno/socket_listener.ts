@@ -9,8 +9,9 @@ import type { Broker } from "../broker.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
 import { readProxyHeader } from "../proxy_protocol.ts";
 import { acceptHttp } from "./http_connection.ts";
-import { DEFAULT_HANDSHAKE_TIMEOUT, type ListenOptions } from "./listen_options.ts";
-import { ListenerGate, type RefusalCounts, type Visit } from "./listener_gate.ts";
+import type { LimitName } from "../limits.ts";
+import { DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKES, type ListenOptions } from "./listen_options.ts";
+import { type GateLimits, ListenerGate, type RefusalCounts, type Visit } from "./listener_gate.ts";
 import { SocketTransport, tcpAddress } from "./socket_transport.ts";
 import type { ServerSocket } from "./sockets.ts";
 import { loadTlsContext, type TlsContext } from "./tls_context.ts";
@@ -31,6 +32,27 @@ type Step = "proxy" | "tls" | "http";
 const NOT_FOUND = 404;
 
 const NAMES: Readonly<Record<Step, string>> = { proxy: "PROXY", tls: "TLS", http: "WebSocket" };
+
+/** The limits behind the refusals; for others the peer alone is to blame. */
+const LIMITS: Readonly<Partial<Record<keyof RefusalCounts, LimitName>>> = {
+  connections: "maxConnections",
+  handshakes: "maxHandshakes",
+  timeouts: "handshakeTimeout",
+};
+
+/** The policy may change, and goes before the options. */
+function limitsOf({ policy = {}, ...options }: ListenOptions): GateLimits {
+  return {
+    // That of the policy is for all of its listeners together, and the broker's business.
+    maxConnections: options.maxConnections ?? Infinity,
+    get maxHandshakes() {
+      return policy.maxHandshakes ?? options.maxHandshakes ?? DEFAULT_MAX_HANDSHAKES;
+    },
+    get maxConnectionRate() {
+      return policy.maxConnectionRate ?? options.maxConnectionRate ?? Infinity;
+    },
+  };
+}
 
 /** The listener behind `listen`. */
 export class SocketListener implements AsyncDisposable {
@@ -53,7 +75,7 @@ export class SocketListener implements AsyncDisposable {
     this.#broker = broker;
     this.#options = options;
     this.#policy = options.policy ?? {};
-    this.#gate = new ListenerGate(options);
+    this.#gate = new ListenerGate(limitsOf(options));
     if (options.tls !== undefined) this.#tls = loadTlsContext(options.tls);
     this.#socket = open();
     this.address = this.#socket.address;
@@ -88,13 +110,18 @@ export class SocketListener implements AsyncDisposable {
     while (this.#isOpen) {
       try {
         const conn = await this.#socket.accept();
-        if (this.#gate.isBusy) await this.#gate.makeRoom();
+        if (this.#gate.isBusy) await this.#gate.makeRoom(() => this.#noteRate(conn));
         this.#welcome(conn);
       } catch {
         // One that was gone before it was accepted, or no file descriptor left: others still want to be served.
         if (this.#isOpen) await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));
       }
     }
+  }
+
+  #noteRate({ remoteAddr }: Deno.Conn): void {
+    const where = remoteAddr.transport === "tcp" ? tcpAddress(remoteAddr.hostname, remoteAddr.port) : "unix";
+    this.#broker.note(`Client connection from ${where} has to wait: it passes maxConnectionRate`, "maxConnectionRate");
   }
 
   #welcome(conn: Deno.Conn): void {
@@ -128,7 +155,7 @@ export class SocketListener implements AsyncDisposable {
 
   /** Undefined: it became no client, and is closed. */
   async #shakeHands(socket: SocketTransport, visit: Visit): Promise<Transport | undefined> {
-    const { handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = this.#options;
+    const { handshakeTimeout = this.#options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT } = this.#policy;
     const progress = new Progress(socket, visit, handshakeTimeout);
     const abort = () => socket.abort();
     this.#aborts.add(abort);
@@ -184,7 +211,7 @@ export class SocketListener implements AsyncDisposable {
 
   #refuse(reason: keyof RefusalCounts, line: string): void {
     this.#refused[reason]++;
-    this.#broker.refuse(line);
+    this.#broker.refuse(line, LIMITS[reason]);
   }
 }
 

@@ -41,7 +41,7 @@ Deno.test("broker audit: a line for each refused connection, publication, will a
     assertEquals(lines.length, patterns.length);
     patterns.forEach((pattern, at) => assertMatch(lines[at] ?? "", new RegExp(pattern)));
     assertEquals(lines.some((line) => line.includes("guess")), false, "no password");
-    const counts = { connections: 1, publications: 2, subscriptions: 1, notLogged: 0 };
+    const counts = { connections: 1, publications: 2, subscriptions: 1, handshakes: 0, notLogged: 0 };
     assertEquals(broker.counts().refused, counts);
   })();
 });
@@ -65,9 +65,10 @@ Deno.test("broker audit: a flood of one kind is cut, counted, and hides no other
     await flood(100);
     await client.barrier();
     const summary = (count: number) =>
-      `Refusals that were not logged: 0 connections, ${count} publications, 0 subscriptions`;
+      `Refusals that were not logged: 0 connections, ${count} publications, 0 subscriptions, 0 others`;
     assertEquals([lines.length, lines[20]], [27, summary(80)]);
-    assertEquals(broker.counts().refused, { connections: 0, publications: 200, subscriptions: 1, notLogged: 175 });
+    const counts = { connections: 0, publications: 200, subscriptions: 1, handshakes: 0, notLogged: 175 };
+    assertEquals(broker.counts().refused, counts);
     assertEquals(broker.counts().timers, 0);
     await broker.close();
     assertEquals(lines.at(-1), summary(95));

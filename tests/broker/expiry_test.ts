@@ -101,7 +101,7 @@ Deno.test(
     clock.advance(59_999);
     assertEquals(broker.counts().sessions, 1);
     clock.advance(1);
-    assertEquals({ ...broker.counts(), dropped: undefined, refused: undefined }, {
+    assertEquals({ ...broker.counts(), dropped: undefined, refused: undefined, limits: undefined }, {
       connections: 0,
       sessions: 0,
       subscriptions: 0,
@@ -111,6 +111,7 @@ Deno.test(
       timers: 0,
       dropped: undefined,
       refused: undefined,
+      limits: undefined,
     });
   }),
 );

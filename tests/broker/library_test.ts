@@ -220,7 +220,7 @@ Deno.test("broker library: counts tell what is held", () =>
   bounded(async () => {
     await using broker = new Broker({ sysInterval: 0 });
     const empty = broker.counts();
-    assertEquals({ ...empty, dropped: undefined, refused: undefined }, {
+    assertEquals({ ...empty, dropped: undefined, refused: undefined, limits: undefined }, {
       connections: 0,
       sessions: 0,
       subscriptions: 0,
@@ -230,6 +230,7 @@ Deno.test("broker library: counts tell what is held", () =>
       timers: 0,
       dropped: undefined,
       refused: undefined,
+      limits: undefined,
     });
     const { client } = await connectTo(broker, { keepAlive: 60, properties: { sessionExpiryInterval: 60 } });
     await client.subscribe(["a/b", "a/+", "$share/g/c"], { qos: 1 });

@@ -1,6 +1,7 @@
 /** The table of options against the manual of Mosquitto, where it is installed, and against itself. */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { LIMIT_OPTIONS } from "../../broker/config/limit_options.ts";
 import { findOption, OPTION_TABLE } from "../../broker/config/option_table.ts";
 import { resolveOptions } from "../../broker/options.ts";
 import { hasProgram } from "../support/mosquitto.ts";
@@ -28,6 +29,7 @@ Deno.test({
       "plugin_opt_*",
       "retry_interval",
       "username",
+      ...LIMIT_OPTIONS.map(({ name }) => name),
     ]);
     const unknown = OPTION_TABLE.map(({ name }) => name).filter((name) => !names.has(name) && !extra.has(name));
     assertEquals(unknown, []);
