@@ -65,6 +65,7 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
   readonly client: ClientInfo;
   readonly session: Session;
   readonly policy: ConnectionPolicy;
+  readonly isBridge: boolean;
   readonly will: WillMessage | undefined;
   readonly #core: BrokerCore;
   readonly #connection: ClientConnection;
@@ -89,6 +90,7 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
     this.client = state.client;
     this.session = state.session;
     this.policy = state.policy;
+    this.isBridge = state.isBridge;
     this.will = state.will;
     this.#publishes = new PublishHandler(core, state.session, this, state.policy);
     this.#limits = state.limits;

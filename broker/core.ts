@@ -25,6 +25,7 @@ import { Router } from "./router.ts";
 import type { Session } from "./session.ts";
 import { AccessWatch, type SessionAccess } from "./session_access.ts";
 import { Sessions } from "./sessions.ts";
+import { isReserved } from "./sys_access.ts";
 import { TopicCache } from "./topic_cache.ts";
 import { DelayedWills, type WillMessage } from "./will.ts";
 
@@ -144,7 +145,7 @@ export class BrokerCore {
 
   #mayPublishWill({ client, policy, access, topic, message }: WillMessage): MaybePromise<boolean> {
     // Nobody but the broker itself speaks for the broker.
-    if (topic.isSys || !access.mayPublish(topic)) return false;
+    if (isReserved(topic, client) || !access.mayPublish(topic)) return false;
     const hook = (policy ?? this.options).authorizePublish;
     if (hook === undefined) return true;
     try {

@@ -14,6 +14,7 @@ import type { BrokerCore } from "./core.ts";
 import type { ClientInfo } from "./hooks.ts";
 import type { Publication } from "./publication.ts";
 import type { Session } from "./session.ts";
+import { isReserved } from "./sys_access.ts";
 import { isTopic, type Topic } from "./topic_cache.ts";
 
 /** The connection, as far as this room needs it. */
@@ -144,7 +145,9 @@ export class PublishHandler {
   #authorize(publication: Publication, packetId: number): Promise<void> | undefined {
     const hook = this.#policy.authorizePublish;
     // Nobody but the broker itself speaks for the broker.
-    if (publication.topic.isSys) return this.#refuse(publication, packetId);
+    if (publication.topic.isSys && isReserved(publication.topic, this.#connection.client)) {
+      return this.#refuse(publication, packetId);
+    }
     if (!this.#session.access.mayPublish(publication.topic)) return this.#refuse(publication, packetId);
     if (this.#core.memory.isFull) return this.#refuseForMemory(publication, packetId);
     if (this.#isTooLong(publication)) return this.#refuseForSize(publication, packetId);

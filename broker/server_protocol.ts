@@ -123,7 +123,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
       this.leave({ kind: "failure" });
       return undefined;
     }
-    this.#configure(version, "", Infinity, 0);
+    this.#configure(version, "", Infinity, 0, false);
     const packet = decodePacket(frame, version);
     if (packet.type !== "connect") throw new MqttError("Cannot connect: the first packet must be CONNECT", 0x82);
     this.#configure(
@@ -131,6 +131,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
       packet.clientId,
       packet.properties?.maximumPacketSize ?? Infinity,
       Math.min(packet.properties?.topicAliasMaximum ?? 0, this.#policy.maxTopicAlias),
+      packet.isBridge,
     );
     const admission = admit(this.#core, this.#policy, packet, this.source.peer);
     this.#claimed = admission.request;
@@ -145,7 +146,13 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     return undefined;
   }
 
-  #configure(version: 3 | 4 | 5, clientId: string, maximumPacketSize: number, topicAliasMaximum: number): void {
+  #configure(
+    version: 3 | 4 | 5,
+    clientId: string,
+    maximumPacketSize: number,
+    topicAliasMaximum: number,
+    isBridge: boolean | undefined,
+  ): void {
     const { isMounted, mountPoint, mountLength } = this.#policy;
     this.sender.configure({
       version,
@@ -154,6 +161,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
       topicAliasMaximum,
       mountPoint: isMounted ? mountPoint : undefined,
       mountLength,
+      isBridge,
     });
   }
 
@@ -225,14 +233,17 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
       clientId,
       maximumPacketSize,
       Math.min(topicAliasMaximum, this.#policy.maxTopicAlias),
+      packet.isBridge,
     );
     const request = auth.authenticationMethod === undefined ? undefined : admission.request;
+    const { isBridge = false } = packet;
     const record = connectRecordOf(core.clock.now(), keepAlive, packet.cleanStart, packet.properties ?? {});
     const active = new ConnectedClient(core, this, {
       request,
       client,
       session,
       policy: this.#policy,
+      isBridge,
       will,
       limits: acceptance.limits,
     });

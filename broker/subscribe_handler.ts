@@ -22,6 +22,8 @@ export interface Subscriber {
   readonly session: Session;
   readonly client: ClientInfo;
   readonly policy: ConnectionPolicy;
+  /** Whether it is a bridge of before MQTT 5.0, which cannot ask for what bridges need. */
+  readonly isBridge: boolean;
 }
 
 /** What came of a SUBSCRIBE: codes for the SUBACK, and retained messages to be sent behind it. */
@@ -38,7 +40,8 @@ export function subscribe(
 ): MaybePromise<SubscribeOutcome> {
   assertStorable(core, subscriber);
   const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0;
-  const requests = mounted(subscriber.policy, packet.subscriptions);
+  const asked = subscriber.isBridge ? packet.subscriptions.map(asBridge) : packet.subscriptions;
+  const requests = mounted(subscriber.policy, asked);
   const permissions = requests.map((request) => permit(core, subscriber, request));
   if (!permissions.some((permission) => permission instanceof Promise)) {
     // None of them is a promise, as the line above has seen.
@@ -56,6 +59,11 @@ function assertStorable(core: BrokerCore, { session, client }: Subscriber): void
 /** Whether nothing new can be promised to the session: what it asked for would only pile up. */
 function isUnstorable({ journal }: BrokerCore, session: Session): boolean {
   return session.journal !== undefined && journal?.isFailing === true;
+}
+
+/** What it sends does not come back, and retained messages stay retained. */
+function asBridge(request: SubscriptionRequest): SubscriptionRequest {
+  return { ...request, noLocal: parseSharedFilter(request.filter) === undefined, retainAsPublished: true };
 }
 
 /** The same with the mount point before each filter. */
