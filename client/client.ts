@@ -201,6 +201,21 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   }
 
   /**
+   * Gives back what the server's session has of an earlier client with this client identifier, so that it sends no more
+   * of it; what this client has subscribed to stays. Settles when the server has answered, or at once without a
+   * connection: then the next one sees to it.
+   *
+   * @throws {MqttError} 0x8F for what is no topic filter.
+   * @throws {DOMException} `InvalidStateError` when the client is closed.
+   */
+  unsubscribe(filter: string | readonly string[]): Promise<void> {
+    this.#assertOpen("unsubscribe");
+    const filters = [...new Set(typeof filter === "string" ? [filter] : filter)];
+    assertFilters(filters, {});
+    return this.#session.subscriptions.forget(filters);
+  }
+
+  /**
    * Publishes a request and resolves to the response (MQTT 5.0). All requests of a client share one subscription, made
    * with the first of them; before that, give `requestResponseInformation` to `connect()` if the server is to say where
    * responses go.

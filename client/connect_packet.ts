@@ -20,6 +20,7 @@ export function connectPacket(
 ): ConnectPacket {
   const { protocolVersion, keepAlive, will, username, password } = settings;
   const packet: ConnectPacket = { type: "connect", protocolVersion, clientId, cleanStart, keepAlive };
+  if (settings.isBridge) packet.isBridge = true;
   if (will !== undefined) packet.will = will;
   if (username !== undefined) packet.username = username;
   if (password !== undefined) packet.password = password;

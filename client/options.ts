@@ -130,6 +130,12 @@ export interface QueueInit {
 export interface ConnectInit {
   /** 5 for MQTT 5.0 (default), 4 for 3.1.1, 3 for 3.1. */
   protocolVersion?: ProtocolVersion;
+  /**
+   * Before MQTT 5.0: whether to say that this client is the bridge of another broker, as RSMB and Mosquitto do by a bit
+   * of the protocol level. A server that knows that sends it nothing back that it has published itself, and keeps the
+   * retain flag; another one refuses it with 0x84 or closes. Default false.
+   */
+  isBridge?: boolean;
   /** Default: a random one. The empty string asks the server for one (MQTT 3.1.1 and 5.0). */
   clientId?: string;
   /** Default: the URL's. */
@@ -218,6 +224,7 @@ export interface Settings {
   /** What `connect()` was told, which goes before what stands in a URL. */
   readonly given: { readonly username: string | undefined; readonly password: Uint8Array | undefined };
   readonly protocolVersion: ProtocolVersion;
+  readonly isBridge: boolean;
   readonly clientId: string;
   readonly username: string | undefined;
   readonly password: Uint8Array | undefined;
@@ -268,6 +275,7 @@ export function settingsOf(url: ServerUrl | readonly ServerUrl[], init: ConnectI
     server: servers[0],
     given: { username: init.username, password: init.password === undefined ? undefined : bytesOf(init.password) },
     protocolVersion,
+    isBridge: init.isBridge ?? false,
     clientId: init.clientId ?? randomClientId(),
     username: undefined,
     password: undefined,

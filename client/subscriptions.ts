@@ -55,9 +55,20 @@ export class Subscriptions {
       unwanted.push(filter);
       this.#obsolete.add(filter);
     }
+    return this.#giveBack(unwanted);
+  }
+
+  #giveBack(unwanted: readonly string[]): Promise<void> {
     const requests = this.#requests;
     if (unwanted.length === 0 || requests === undefined) return Promise.resolve();
     return new Promise((resolve) => requests.unsubscribe(unwanted, resolve));
+  }
+
+  /** Gives back to the server what its session may have of an earlier client, as {@linkcode remove} does. */
+  forget(filters: readonly string[]): Promise<void> {
+    const unwanted = filters.filter((filter) => this.filters.get(filter) === undefined);
+    for (const filter of unwanted) this.#obsolete.add(filter);
+    return this.#giveBack(unwanted);
   }
 
   /** The server has answered for a filter, on behalf of these subscribers. */

@@ -24,6 +24,8 @@ export interface BridgeStatus {
   readonly state: BridgeState;
   /** Where the other broker is: the address in use, or the one that was tried last. */
   readonly address: string;
+  /** Since when, in milliseconds since 1970. */
+  readonly since: number;
   /** Messages that wait for the other broker, those under way included. */
   readonly queuedMessages: number;
   /** Bytes of properties and payloads of those that are not under way. */

@@ -1,0 +1,188 @@
+/**
+ * The bridge as a client of this broker.
+ *
+ * What waits for the other broker waits in this client's session, as for any client that is away: in the store, if
+ * there is one, and in order. So the client is connected only while the other broker is.
+ *
+ * @module
+ */
+
+import { Client, type SubscribeOptions, type TransportOpener } from "../../client/common.ts";
+import type { Clock } from "../../engine/clock.ts";
+import { memoryTransportPair } from "../../engine/memory_transport.ts";
+import { ReasonCode } from "../../codec/reason_codes.ts";
+import type { Broker } from "../broker.ts";
+import type { AccessRules } from "../hooks.ts";
+import type { ListenerPolicy } from "../listener_policy.ts";
+import { MessageSource } from "./message_source.ts";
+import type { BridgeSettings } from "./options.ts";
+import type { MappedTopic } from "./topics.ts";
+
+/** QoS 1 and 2 messages that may be under way to the other broker at one time. */
+export const WINDOW = 1_000;
+const FOR_EVER = 0xffff_ffff;
+const LONGEST_TIMEOUT = 2_147_483_647;
+
+/** A bridge may do everything, as its messages have been allowed to whoever published them. */
+const EVERYTHING: AccessRules = {
+  mayPublish: () => true,
+  maySubscribe: () => true,
+  mayReceive: () => true,
+  onChange: () => () => {},
+};
+
+/** Opens and shuts. */
+class Gate {
+  #opened = Promise.withResolvers<void>();
+  #isOpen = false;
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  open(): void {
+    this.#isOpen = true;
+    this.#opened.resolve();
+  }
+
+  shut(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#opened = Promise.withResolvers();
+  }
+
+  /** Settles when it is open; rejects when the signal is aborted before. */
+  async passed(signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = () => aborted.reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      while (!this.#isOpen) await Promise.race([this.#opened.promise, aborted.promise]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+/** A session of this broker that keeps what goes out. */
+export class LocalSide implements AsyncDisposable {
+  readonly client: Client;
+  /** Messages for the other broker; several as their QoS differs. */
+  readonly sources: readonly MessageSource[];
+  readonly #broker: Broker;
+  readonly #policy: ListenerPolicy;
+  readonly #gate: Gate;
+  readonly #groups: readonly (readonly MappedTopic[])[];
+
+  private constructor(
+    client: Client,
+    broker: Broker,
+    policy: ListenerPolicy,
+    gate: Gate,
+    groups: readonly (readonly MappedTopic[])[],
+  ) {
+    this.client = client;
+    this.#broker = broker;
+    this.#policy = policy;
+    this.#gate = gate;
+    this.#groups = groups;
+    // What is retained goes to the other broker when that is there.
+    this.sources = groups.map((group) => new MessageSource(this.#subscribe(group, 2)));
+  }
+
+  /** Opens the session, and settles when messages wait in it. */
+  static async open(broker: Broker, settings: BridgeSettings, clock: Clock): Promise<LocalSide> {
+    const policy = policyOf(settings);
+    const gate = new Gate();
+    gate.open();
+    const open: TransportOpener = async (_url, { signal }) => {
+      await gate.passed(signal);
+      const [mine, theirs] = memoryTransportPair();
+      void broker.serve(theirs, policy);
+      return mine;
+    };
+    const { localClientId, localUsername, localCleanSession, map } = settings;
+    const client = await Client.connect("mqtt://localhost", {
+      clientId: localClientId,
+      username: localUsername,
+      cleanStart: localCleanSession,
+      sessionExpiryInterval: localCleanSession ? 0 : FOR_EVER,
+      receiveMaximum: WINDOW,
+      keepAlive: 0,
+      connectTimeout: LONGEST_TIMEOUT,
+      reconnect: { minimumDelay: 10, maximumDelay: 1_000, stableAfter: 0 },
+    }, { open, clock });
+    const side = new LocalSide(client, broker, policy, gate, groupsOf(map.outgoing));
+    try {
+      await Promise.all(side.sources.map((source) => source.subscription.ready));
+      await side.#forgetOthers(localClientId);
+      client.addEventListener("connect", () => side.#renew());
+    } catch (error) {
+      await side[Symbol.asyncDispose]();
+      throw error;
+    }
+    return side;
+  }
+
+  /** The other broker is there: what waits goes out, and what is retained goes out again. */
+  connect(): void {
+    this.#gate.open();
+  }
+
+  /** The other broker is not there: what comes waits. */
+  disconnect(): void {
+    this.#gate.shut();
+    this.#broker.disconnect((_client, listener) => listener === this.#policy, ReasonCode.AdministrativeAction);
+  }
+
+  /** Ends the client; the session stays, unless it is to end with its connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client.close({ force: true });
+  }
+
+  #renew(): void {
+    this.sources.forEach((source, index) => source.renew(this.#subscribe(this.#groups[index] ?? [], 0)));
+  }
+
+  #subscribe(group: readonly MappedTopic[], retainHandling: 0 | 2): ReturnType<Client["subscribe"]> {
+    const options: SubscribeOptions = {
+      qos: group[0]?.qos ?? 0,
+      noLocal: true,
+      retainAsPublished: true,
+      retainHandling,
+      acknowledge: "manual",
+    };
+    return this.client.subscribe(group.map(({ local }) => local), options);
+  }
+
+  /** What an earlier configuration has subscribed to. */
+  async #forgetOthers(clientId: string): Promise<void> {
+    const wanted = new Set(this.#groups.flat().map(({ local }) => local));
+    const others = this.#broker.session(clientId)?.filters.filter((filter) => !wanted.has(filter)) ?? [];
+    if (others.length > 0) await this.client.unsubscribe(others);
+  }
+}
+
+/** Topics of one QoS have a subscription together. */
+export function groupsOf(topics: readonly MappedTopic[]): readonly (readonly MappedTopic[])[] {
+  return ([0, 1, 2] as const).map((qos) => topics.filter((topic) => topic.qos === qos))
+    .filter((group) => group.length > 0);
+}
+
+function policyOf(settings: BridgeSettings): ListenerPolicy {
+  const { maxQueuedMessages, maxQueuedBytes, maxQueuedAge, queueOverflow, startType } = settings;
+  return {
+    allowAnonymous: true,
+    authenticate: () => true,
+    authorizePublish: () => true,
+    authorizeSubscribe: () => true,
+    access: EVERYTHING,
+    maxInflightMessages: WINDOW,
+    maxQueuedMessages,
+    maxQueuedBytes,
+    maxQueuedAge,
+    queueOverflow,
+    // A bridge that is not meant to be connected all the time would else lose them all.
+    queueQoS0Messages: startType === "lazy" ? true : undefined,
+  };
+}

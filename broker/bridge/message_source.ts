@@ -1,0 +1,49 @@
+/**
+ * The messages of one subscription that is renewed now and then.
+ *
+ * @module
+ */
+
+import type { Message, Subscription } from "../../client/common.ts";
+
+type Result = Promise<IteratorResult<Message, undefined>>;
+
+/** Takes messages from one subscription after the other, and loses none in between. */
+export class MessageSource {
+  #current: Subscription;
+  /** What an earlier subscription had still in store. */
+  readonly #left: Result[] = [];
+
+  /** The subscription's messages are taken by nobody else. */
+  constructor(subscription: Subscription) {
+    this.#current = subscription;
+  }
+
+  /** The subscription in use. */
+  get subscription(): Subscription {
+    return this.#current;
+  }
+
+  /**
+   * Goes on with a subscription to the same filters that was made just now: the server sends what it has retained
+   * anew, and the rest goes on without a gap.
+   */
+  renew(subscription: Subscription): void {
+    const former = this.#current;
+    this.#current = subscription;
+    for (let waiting = former.size; waiting > 0; waiting--) this.#left.push(former.next());
+    // Who waits for its next message is told of the end, and comes back for those of the new one.
+    void former.return();
+  }
+
+  /** The next message; undefined at the end. */
+  async next(): Promise<Message | undefined> {
+    for (;;) {
+      const left = this.#left.shift();
+      const from = this.#current;
+      const { done, value } = await (left ?? from.next());
+      if (!done) return value;
+      if (left === undefined && from === this.#current) return undefined;
+    }
+  }
+}

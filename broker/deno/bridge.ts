@@ -1,0 +1,31 @@
+/**
+ * Bridges on Deno.
+ *
+ * @module
+ */
+
+import { openTransport, systemClock } from "../../client/mod.ts";
+import { BridgeCore, type BridgePlatform } from "../bridge/bridge.ts";
+import type { BridgeOptions } from "../bridge/options.ts";
+import type { Broker } from "../broker.ts";
+
+const PLATFORM: BridgePlatform = {
+  open: openTransport,
+  clock: systemClock,
+  random: Math.random,
+  hostname: () => Deno.hostname(),
+};
+
+/** A connection from a broker to another one, which runs until it is closed, or the broker is. */
+export class Bridge extends BridgeCore {
+  /**
+   * Starts at once, and connects when it can. Without `remoteClientId`, Deno asks for the permission to see the name of
+   * this machine.
+   *
+   * @throws {RangeError} For a number out of its range.
+   * @throws {TypeError} For addresses or topics that cannot be.
+   */
+  constructor(broker: Broker, options: BridgeOptions, platform: Partial<BridgePlatform> = {}) {
+    super(broker, options, { ...PLATFORM, ...platform });
+  }
+}
