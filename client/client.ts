@@ -28,7 +28,7 @@ import { Session } from "./session.ts";
 import type { ClientState } from "./state.ts";
 import { subscribe } from "./subscribe.ts";
 import type { SubscribeOptions, Subscription } from "./subscription.ts";
-import { assertQoS } from "./checks.ts";
+import { assertFilters, assertQoS } from "./checks.ts";
 import { abortable, settledWithin } from "./waiting.ts";
 
 const DEFAULT_CLOSE_TIMEOUT = 10_000;

@@ -24,7 +24,7 @@ export async function openTls(url: URL, { signal, tls = {} }: TransportOptions):
 
 /** Options that are undefined are left out: to `node:tls` they are values. */
 function connectionOptions(tls: Readonly<TlsInit>): ConnectionOptions {
-  const { ca, cert, key, serverName, insecure = false, alpnProtocols } = tls;
+  const { ca, cert, key, serverName, anyName = false, insecure = false, alpnProtocols } = tls;
   if ((cert === undefined) !== (key === undefined)) {
     throw new TypeError("Cannot connect: tls.cert and tls.key must come together, received one of them");
   }
@@ -32,6 +32,7 @@ function connectionOptions(tls: Readonly<TlsInit>): ConnectionOptions {
   if (ca !== undefined) options.ca = typeof ca === "string" ? ca : [...ca];
   if (cert !== undefined) options.cert = cert;
   if (key !== undefined) options.key = key;
+  if (anyName) options.checkServerIdentity = () => undefined;
   if (serverName !== undefined) options.servername = serverName;
   if (alpnProtocols !== undefined) options.ALPNProtocols = [...alpnProtocols];
   return options;

@@ -34,6 +34,8 @@ export interface TlsInit {
   key?: string;
   /** The name that the server's certificate must have, and that is asked for. Default: the URL's host. */
   serverName?: string;
+  /** True: the certificate may be for another name, but must be of a trusted authority. Default false. */
+  anyName?: boolean;
   /** True: take any certificate. Whoever is between can then read and change everything. Default false. */
   insecure?: boolean;
   /** Names of protocols to offer by ALPN, e.g. `["mqtt"]`. Default: none. */

@@ -72,7 +72,7 @@ export class BridgeCore implements AsyncDisposable {
     return this.#settings.name;
   }
 
-  /** Settles when messages of this broker are kept for the other one, or when the bridge was closed. Never rejects. */
+  /** Settles when messages of this broker are kept for the other one, or when that has failed; then see the log. */
   get ready(): Promise<void> {
     return this.#ready.promise;
   }
@@ -118,6 +118,8 @@ export class BridgeCore implements AsyncDisposable {
         await this.#runOnce();
       } catch (error) {
         if (!this.#isClosing) this.#log.write("error", `Bridge ${this.name}: ${messageOf(error)}`);
+        // Nobody waits for what may never be.
+        this.#ready.resolve();
       }
       if (!this.#isClosing && this.#report.state !== "stopped") await this.#wait(REOPEN);
       else break;

@@ -34,3 +34,14 @@ export type { BridgeOptions } from "./options.ts";
 export type { RemotePlatform } from "./remote_side.ts";
 export type { BridgeState, BridgeStatus } from "./status.ts";
 export type { BridgeTopic } from "./topics.ts";
+export type {
+  Clock,
+  ProtocolVersion,
+  QoS,
+  TlsInit,
+  Transport,
+  TransportOpener,
+  TransportOptions,
+} from "../../client/common.ts";
+export type { Channel, Peer, PeerCertificate } from "../../engine/transport.ts";
+export type { LogLevel, LogSink } from "../log.ts";

@@ -37,8 +37,11 @@ export interface RemoteOwner {
 
 /** What the runtime has to offer. */
 export interface RemotePlatform {
+  /** Opens connections to addresses. */
   readonly open: TransportOpener;
+  /** Time and timers. */
   readonly clock: Clock;
+  /** Random numbers from 0 up to 1, for waits. */
   readonly random: () => number;
 }
 

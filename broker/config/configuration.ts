@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BridgeOptions } from "../bridge/options.ts";
 import type { BrokerOptions } from "../options.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
 import type { Place, Remark } from "./errors.ts";
@@ -138,12 +139,28 @@ export interface PersistenceConfiguration {
   readonly file: string;
 }
 
-/** A `connection` of the file: options by name, each as often as it stands there. */
+/** TLS of a connection to another broker; all of them paths of PEM files. */
+export interface BridgeTlsConfiguration {
+  /** Authorities that are trusted. Neither this nor `caPath`: those of the platform. */
+  readonly caFile: string | undefined;
+  /** A folder of such. */
+  readonly caPath: string | undefined;
+  /** Our own certificate. */
+  readonly certFile: string | undefined;
+  /** Its private key. */
+  readonly keyFile: string | undefined;
+  /** Whether the other broker may show a certificate of another name. */
+  readonly insecure: boolean;
+  /** The protocol to offer. */
+  readonly alpn: string | undefined;
+}
+
+/** A `connection` of the file. */
 export interface BridgeConfiguration {
   /** Where it begins. */
   readonly place: Place;
-  /** What stands behind `connection`. */
-  readonly name: string;
-  /** Its options. */
-  readonly values: Readonly<Record<string, readonly string[]>>;
+  /** What it is, but for what stands in the files about TLS. */
+  readonly options: BridgeOptions;
+  /** Undefined: not encrypted. */
+  readonly tls: BridgeTlsConfiguration | undefined;
 }

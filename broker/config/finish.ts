@@ -5,6 +5,7 @@
  */
 
 import type {
+  BridgeConfiguration,
   Configuration,
   ListenerAddress,
   ListenerConfiguration,
@@ -12,6 +13,7 @@ import type {
   TlsConfiguration,
 } from "./configuration.ts";
 import type { Draft } from "./draft.ts";
+import { finishBridge } from "./finish_bridge.ts";
 import { ConfigurationError, type Place } from "./errors.ts";
 import type { ListenerDraft, SecurityDraft } from "./option.ts";
 
@@ -29,9 +31,8 @@ export function finish(draft: Draft, file: string, localPorts: readonly number[]
     draft.warn(place, `${name} stands before the first listener, and opens one more on port ${port}`);
   }
   const isLocalOnly = opened.length === 0;
-  for (const bridge of draft.bridges) {
-    draft.attempt(() => assertHasAddress(draft, bridge.name, bridge.place));
-  }
+  const bridges: BridgeConfiguration[] = [];
+  for (const bridge of draft.bridges) draft.attempt(() => bridges.push(finishBridge(draft, bridge)));
   const listeners: ListenerConfiguration[] = [];
   if (isLocalOnly) listeners.push(...localPorts.flatMap((port) => localListeners(draft, file, port)));
   for (const listener of opened) draft.attempt(() => listeners.push(finishListener(draft, listener, file)));
@@ -55,7 +56,7 @@ export function finish(draft: Draft, file: string, localPorts: readonly number[]
     setTcpNoDelay: general.setTcpNoDelay,
     pidFile: general.pidFile,
     user: general.user,
-    bridges: draft.bridges,
+    bridges,
     warnings: draft.warnings,
   };
 }
@@ -68,14 +69,6 @@ function logOf({ general }: Draft): LogConfiguration {
     timestampFormat: general.logTimestampFormat,
     facility: general.logFacility,
   };
-}
-
-function assertHasAddress(draft: Draft, name: string, place: Place): void {
-  const bridge = draft.bridges.find((each) => each.name === name);
-  if (bridge?.values.address === undefined && bridge?.values.addresses === undefined) {
-    throw ConfigurationError.at(place, `connection ${name} must have an address, received none`);
-  }
-  draft.warn(place, `connection ${name} is not active yet: this broker does not connect to others`);
 }
 
 /** Options that make Mosquitto open the default listener, and from which value on. */

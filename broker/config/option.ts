@@ -73,7 +73,8 @@ export interface ListenerDraft {
 export interface BridgeDraft {
   readonly place: Place;
   readonly name: string;
-  readonly values: Record<string, string[]>;
+  /** Its lines by the name of the option. */
+  readonly lines: Map<string, ConfigurationLine[]>;
 }
 
 /** Where an option may stand, and to what it belongs there. */

@@ -172,7 +172,7 @@ class FileReader {
     if (this.#draft.bridges.some(({ name }) => name === line.value)) {
       throw ConfigurationError.at(line, `connection must have a name of its own, received a second ${line.value}`);
     }
-    this.#bridge = { place: line, name: line.value, values: {} };
+    this.#bridge = { place: line, name: line.value, lines: new Map() };
     this.#draft.bridges.push(this.#bridge);
   }
 
@@ -209,7 +209,9 @@ class FileReader {
       );
     }
     check(line);
-    (this.#bridge.values[line.name] ??= []).push(line.value);
+    const before = this.#bridge.lines.get(line.name);
+    if (before === undefined) this.#bridge.lines.set(line.name, [line]);
+    else before.push(line);
   }
 
   #assertFirst(option: Option, line: ConfigurationLine, seen: Map<string, Place>): void {

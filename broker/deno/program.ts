@@ -13,6 +13,7 @@ import { VERSION } from "../version.ts";
 import type { RunArguments } from "./arguments.ts";
 import type { ProgramLog } from "./log.ts";
 import type { Listener } from "./listen.ts";
+import { Bridges } from "./bridges.ts";
 import { openListener } from "./open_listener.ts";
 import { dropPrivileges, writePidFile } from "./privileges.ts";
 import { SecurityFiles } from "./security.ts";
@@ -22,6 +23,7 @@ export interface RunningProgram {
   readonly broker: Broker;
   readonly store: SqliteStore | undefined;
   readonly listeners: readonly Listener[];
+  readonly bridges: Bridges;
   /** What holds for each listener, in the order of the configuration. */
   readonly policies: readonly ListenerPolicy[];
   readonly security: SecurityFiles;
@@ -61,12 +63,16 @@ export async function startProgram(
   opened.defer(() => broker.close());
   log.publish = (topic, line) => broker.publish({ topic, payload: line, qos: 2 });
   if (configuration.isLocalOnly && isService) logLocalOnly(log);
+  const bridges = opened.use(new Bridges(broker, log));
+  // Before anybody can publish: what is acknowledged to publishers is kept for the other brokers.
+  await bridges.apply(configuration.bridges);
   const listeners = await openAll(broker, configuration, policies, log);
   const all = opened.move();
   return {
     broker,
     store,
     listeners,
+    bridges,
     policies,
     security,
     started: configuration,

@@ -47,6 +47,9 @@ function apply(program: RunningProgram, configuration: Configuration, log: Progr
   // Last, as answers that were remembered by the old rules end with it.
   broker.update({ ...configuration.options, ...fixed });
   for (const warning of configuration.warnings) log.write("warning", describe(warning));
+  program.bridges.apply(configuration.bridges).catch((error) => {
+    log.write("error", `Cannot reload bridges: ${error instanceof Error ? error.message : error}`);
+  });
   if (successors.size < policies.length || policies.length < configuration.listeners.length) {
     log.write("warning", "Listeners were added or removed, which needs a restart.");
   }

@@ -233,18 +233,6 @@ Deno.test("broker config: what does nothing here is warned of", () => {
   ]);
 });
 
-Deno.test("broker config: connections are read, checked and reported", () => {
-  const text = "connection up\naddress a:1 b:2\ntopic # out 1\ntopic x in\nremote_username me\n";
-  const { bridges } = parse(text);
-  assertEquals(bridges.map(({ name, values }) => [name, values]), [
-    ["up", { address: ["a:1 b:2"], topic: ["# out 1", "x in"], remote_username: ["me"] }],
-  ]);
-  assertMatch(warnings(text)[0] ?? "", /^main\.conf:1: connection up is not active yet/);
-  assertEquals(problems(`${text}keepalive_interval 4\n`), [
-    'main.conf:6: keepalive_interval must be a whole number from 5 to 65535, received "4"',
-  ]);
-});
-
 Deno.test("broker config: TLS settings", () => {
   const { listeners } = parse(
     "listener 8883\ncertfile c.pem\nkeyfile k.pem\ncafile ca.pem\ncrlfile crl.pem\nrequire_certificate true\n" +

@@ -22,6 +22,8 @@ Deno.test({
     // What the manual of 2.0.11 does not have: old names, names of other versions, and those that are only accepted.
     const extra = new Set([
       "addresses",
+      "bridge_max_topic_alias",
+      "bridge_tls_use_os_certs",
       "clientid",
       "maximum_qos",
       "password",
@@ -31,6 +33,10 @@ Deno.test({
       "username",
       ...LIMIT_OPTIONS.map(({ name }) => name),
     ]);
+    // Our own.
+    for (const name of ["max_queued_age", "max_queued_bytes", "max_queued_messages", "queue_policy", "rate"]) {
+      extra.add(`bridge_${name}`);
+    }
     const unknown = OPTION_TABLE.map(({ name }) => name).filter((name) => !names.has(name) && !extra.has(name));
     assertEquals(unknown, []);
   },
