@@ -22,7 +22,13 @@ export * from "./auth/mod.ts";
 export { Broker, type BrokerCounts, type BrokerMessage } from "./broker.ts";
 export type * from "./inspection.ts";
 export { listen, type Listener, type ListenerCounts, type ListenerEndpoint } from "./deno/listen.ts";
-export type { CommonListenOptions, ListenOptions, TcpListenOptions, UnixListenOptions } from "./deno/listen_options.ts";
+export type {
+  CommonListenOptions,
+  ListenerChanges,
+  ListenOptions,
+  TcpListenOptions,
+  UnixListenOptions,
+} from "./deno/listen_options.ts";
 export { mqttOverWebSocket, type RequestInfo, upgrade } from "./deno/upgrade.ts";
 export type { RefusalCounts } from "./deno/listener_gate.ts";
 export type { CertificateFiles, TlsOptions } from "./deno/tls_options.ts";

@@ -5,11 +5,12 @@
  */
 
 import { ReasonCode } from "../../codec/reason_codes.ts";
-import type { ConnectDecision, ConnectRequest, MaybePromise } from "../hooks.ts";
+import type { BrokerHooks, ConnectDecision, ConnectRequest, MaybePromise } from "../hooks.ts";
 import { Gate } from "./gate.ts";
-import { formatPasswordHash, type PasswordHash, verifyPassword } from "./password_hash.ts";
+import { formatPasswordHash, type PasswordHash, type ScramHash, verifyPassword } from "./password_hash.ts";
 import { parsePasswordFile } from "./password_lines.ts";
 import { RememberedPasswords } from "./remembered_passwords.ts";
+import { type ScramCredentials, scramMethods, type ScramUsers } from "./scram.ts";
 import type { Bytes } from "./secrets.ts";
 
 /** Options of {@linkcode passwordFile}. */
@@ -28,6 +29,11 @@ export interface PasswordFileOptions {
 export interface PasswordFile {
   /** Decides about a CONNECT by its user name and password. */
   readonly authenticate: (request: ConnectRequest) => MaybePromise<ConnectDecision>;
+  /**
+   * Method `SCRAM-SHA-256` for users whose lines `passwd -H scram-sha-256` has written; undefined if there is none at the
+   * moment. These users may also send their password as all others do.
+   */
+  readonly authenticationMethods: BrokerHooks["authenticationMethods"];
   /** Whether there is such a user. */
   readonly has: (username: string) => boolean;
   /**
@@ -75,20 +81,25 @@ const NOBODY: PasswordHash = {
  */
 export function passwordFile(text: string, options: PasswordFileOptions = {}): PasswordFile {
   const users = new Users(text, options);
+  const methods = scramMethods(users);
   return {
     authenticate: (request) => users.authenticate(request),
+    get authenticationMethods() {
+      return users.models().length > 0 ? methods : undefined;
+    },
     has: (username) => users.has(username),
     reload: (newText) => users.reload(newText),
   };
 }
 
-class Users {
+class Users implements ScramUsers {
   readonly #name: string;
   readonly #allowAnonymous: boolean;
   readonly #gate: Gate;
   readonly #seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
   #known: Map<string, PasswordHash>;
   #hashes: PasswordHash[];
+  #scramHashes: ScramHash[];
   #remembered = new RememberedPasswords();
 
   constructor(text: string, options: PasswordFileOptions) {
@@ -98,6 +109,20 @@ class Users {
     this.#gate = new Gate(maxVerifications, maxWaiting);
     this.#known = parsePasswordFile(text, name);
     this.#hashes = [...this.#known.values()];
+    this.#scramHashes = this.#hashes.filter(isScram);
+  }
+
+  readonly find = (username: string): ScramCredentials | undefined => {
+    const hash = this.#known.get(username);
+    return hash !== undefined && isScram(hash) ? hash : undefined;
+  };
+
+  models(): readonly ScramCredentials[] {
+    return this.#scramHashes;
+  }
+
+  isCurrent(username: string, credentials: ScramCredentials): boolean {
+    return this.find(username) === credentials;
   }
 
   has(username: string): boolean {
@@ -108,6 +133,7 @@ class Users {
     const before = this.#known;
     this.#known = parsePasswordFile(text, this.#name);
     this.#hashes = [...this.#known.values()];
+    this.#scramHashes = this.#hashes.filter(isScram);
     // A verification that is under way remembers in the old one.
     this.#remembered = new RememberedPasswords();
     const changed = new Set<string>();
@@ -151,4 +177,8 @@ class Users {
     for (let i = 0; i < username.length; i++) hash = Math.imul(hash ^ username.charCodeAt(i), 0x01000193);
     return this.#hashes[(hash >>> 0) % this.#hashes.length] ?? NOBODY;
   }
+}
+
+function isScram(hash: PasswordHash): hash is ScramHash {
+  return hash.scheme === "scram-sha-256";
 }

@@ -41,6 +41,15 @@ export interface ScramOptions {
   readonly name?: string;
 }
 
+/** Users of SCRAM that may change while somebody proves who it is. */
+export interface ScramUsers {
+  readonly find: ScramLookup;
+  /** Credentials that those of a user who does not exist look like. */
+  models(): readonly ScramCredentials[];
+  /** Whether these are still the user's. */
+  isCurrent(username: string, credentials: ScramCredentials): boolean;
+}
+
 /** SCRAM-SHA-256 as hooks of the broker. */
 export interface Scram {
   /** The method by its name. */
@@ -77,12 +86,18 @@ const WRONG: AuthStep = {
  */
 export function scram(users: string | ScramLookup, options: ScramOptions = {}): Scram {
   const known = typeof users === "string" ? credentialsIn(users, options.name ?? "credentials file") : undefined;
-  const decoys = new Decoys([...known?.values() ?? []]);
-  const lookup: ScramLookup = typeof users === "string" ? (username) => known?.get(username) : users;
+  const models = [...known?.values() ?? []];
+  const find: ScramLookup = typeof users === "string" ? (username) => known?.get(username) : users;
   return {
     authenticate: () => REFUSED,
-    authenticationMethods: { [METHOD]: (request) => new ScramExchange(request.username, lookup, decoys) },
+    authenticationMethods: scramMethods({ find, models: () => models, isCurrent: () => true }),
   };
+}
+
+/** The method for users that are kept elsewhere. */
+export function scramMethods(users: ScramUsers): Scram["authenticationMethods"] {
+  const decoys = new Decoys(users);
+  return { [METHOD]: (request) => new ScramExchange(request.username, users, decoys) };
 }
 
 function credentialsIn(text: string, name: string): Map<string, ScramHash> {
@@ -103,19 +118,19 @@ function assertScram(user: string, hash: PasswordHash, text: string, name: strin
 
 /** Credentials for users that do not exist, always the same for the same name; no password fits them. */
 class Decoys {
-  readonly #models: readonly ScramCredentials[];
-  readonly #secret: Bytes;
+  readonly #users: ScramUsers;
+  readonly #secret: Bytes = randomBytes(32);
 
-  constructor(models: readonly ScramCredentials[]) {
-    this.#models = models;
-    // The same after a restart: an invented salt that changes would give itself away.
-    this.#secret = models[0]?.serverKey ?? randomBytes(32);
+  constructor(users: ScramUsers) {
+    this.#users = users;
   }
 
   async of(username: string): Promise<ScramCredentials> {
-    const bits = await hmac(this.#secret, `decoy ${username}`);
+    const models = this.#users.models();
+    // The same after a restart: an invented salt that changes would give itself away.
+    const bits = await hmac(models[0]?.serverKey ?? this.#secret, `decoy ${username}`);
     const choice = new DataView(bits.buffer).getUint32(28);
-    const model = this.#models[choice % this.#models.length];
+    const model = models[choice % models.length];
     const salt = new Uint8Array(model?.salt.length ?? 16);
     salt.set(bits.subarray(0, Math.min(salt.length, 28)));
     return { salt, iterations: model?.iterations ?? 4_096, storedKey: randomBytes(32), serverKey: randomBytes(32) };
@@ -135,16 +150,16 @@ interface Asked {
 
 class ScramExchange implements AuthExchange {
   readonly #expected: string | undefined;
-  readonly #lookup: ScramLookup;
+  readonly #users: ScramUsers;
   readonly #decoys: Decoys;
   #state: { readonly kind: "new" } | { readonly kind: "asked"; readonly asked: Asked } | { readonly kind: "over" } = {
     kind: "new",
   };
 
   /** `expected` is the user name of CONNECT, if it has one. */
-  constructor(expected: string | undefined, lookup: ScramLookup, decoys: Decoys) {
+  constructor(expected: string | undefined, users: ScramUsers, decoys: Decoys) {
     this.#expected = expected;
-    this.#lookup = lookup;
+    this.#users = users;
     this.#decoys = decoys;
   }
 
@@ -157,7 +172,7 @@ class ScramExchange implements AuthExchange {
       case "new":
         return await this.#begin(message);
       case "asked":
-        return await judge(state.asked, message);
+        return await judge(state.asked, message, this.#users);
       case "over":
         return WRONG;
     }
@@ -172,7 +187,7 @@ class ScramExchange implements AuthExchange {
     if (username === undefined || isOther(authorizationId) || isOther(this.#expected)) return WRONG;
     // Asked for in any case, so that it takes as long.
     const decoy = await this.#decoys.of(username);
-    const found = await this.#lookup(username);
+    const found = await this.#users.find(username);
     const credentials = found ?? decoy;
     const nonce = first.nonce + toBase64(randomBytes(24));
     const serverFirst = formatServerFirst({
@@ -186,7 +201,7 @@ class ScramExchange implements AuthExchange {
   }
 }
 
-async function judge(asked: Asked, message: string): Promise<AuthStep> {
+async function judge(asked: Asked, message: string, users: ScramUsers): Promise<AuthStep> {
   const final = parseClientFinal(message);
   if (final === undefined) return WRONG;
   const { nonce, gs2Header, clientFirstBare, serverFirst, credentials } = asked;
@@ -196,7 +211,7 @@ async function judge(asked: Asked, message: string): Promise<AuthStep> {
   const clientKey = xor(proof, await hmac(credentials.storedKey, authMessage));
   const isRight = equalSecrets(await sha256(clientKey), credentials.storedKey);
   const signature = await hmac(credentials.serverKey, authMessage);
-  if (!isRight || !asked.isKnown) return WRONG;
+  if (!isRight || !asked.isKnown || !users.isCurrent(asked.username, credentials)) return WRONG;
   return { kind: "success", data: bytesOf(`v=${toBase64(signature)}`), username: asked.username };
 }
 

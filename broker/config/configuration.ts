@@ -41,6 +41,18 @@ export interface SecurityConfiguration {
   readonly passwordFile: string | undefined;
   /** Access control list. */
   readonly aclFile: string | undefined;
+  /** JSON Web Tokens in place of passwords. */
+  readonly tokens: TokenConfiguration | undefined;
+}
+
+/** Which JSON Web Tokens are taken. */
+export interface TokenConfiguration {
+  /** Whose signature they must have: a file in PEM or with a JSON Web Key Set, or the address of such a set. */
+  readonly keys: { readonly kind: "file"; readonly path: string } | { readonly kind: "url"; readonly url: string };
+  /** Who may have issued them; empty for anybody who has a key. */
+  readonly issuers: readonly string[];
+  /** Whom they may be for; empty for anybody. */
+  readonly audiences: readonly string[];
 }
 
 /** Where a listener takes connections. */

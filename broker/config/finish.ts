@@ -16,6 +16,7 @@ import type { Draft } from "./draft.ts";
 import { finishBridge } from "./finish_bridge.ts";
 import { ConfigurationError, type Place } from "./errors.ts";
 import type { ListenerDraft, SecurityDraft } from "./option.ts";
+import { tokensOf } from "./token_options.ts";
 
 const DEFAULT_PORT = 1883;
 const LARGEST_PACKET = 268_435_460;
@@ -96,6 +97,8 @@ function reasonForDefault(listener: ListenerDraft): { readonly name: string; rea
     ["max_qos", (policy.maximumQoS ?? 2) < 2 && listener.given.has("max_qos")],
     ["maximum_qos", (policy.maximumQoS ?? 2) < 2],
     ["password_file", security.passwordFile !== undefined],
+    ["jwt_key_file", security.jwtKeyFile !== undefined],
+    ["jwt_jwks_url", security.jwtJwksUrl !== undefined],
     ["allow_zero_length_clientid", security.allowZeroLengthClientId === false],
   ];
   const name = reasons.find(([, holds]) => holds)?.[0];
@@ -123,6 +126,7 @@ function securityOf(draft: Draft, listener: ListenerDraft): SecurityDraft {
 function finishListener(draft: Draft, listener: ListenerDraft, file: string): ListenerConfiguration {
   const place = listener.place ?? [...listener.given.values()][0] ?? { file, line: 0 };
   const security = securityOf(draft, listener);
+  const seen = draft.perListenerSettings ? listener.given : draft.seen;
   const { allowAnonymous = false, allowZeroLengthClientId = true, autoIdPrefix = "auto-" } = security;
   const { protocol = "mqtt", httpDir } = listener;
   if (httpDir !== undefined && protocol === "mqtt") {
@@ -144,7 +148,12 @@ function finishListener(draft: Draft, listener: ListenerDraft, file: string): Li
       emptyUsernameIsNone: true,
       usernameFrom: usernameFrom(listener),
     },
-    security: { allowAnonymous, passwordFile: security.passwordFile, aclFile: security.aclFile },
+    security: {
+      allowAnonymous,
+      passwordFile: security.passwordFile,
+      aclFile: security.aclFile,
+      tokens: tokensOf(security, (name) => seen.get(name) ?? place),
+    },
   };
 }
 

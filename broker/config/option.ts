@@ -38,6 +38,10 @@ export interface SecurityDraft {
   autoIdPrefix?: string;
   passwordFile?: string;
   aclFile?: string;
+  jwtKeyFile?: string;
+  jwtJwksUrl?: string;
+  jwtIssuers?: readonly string[];
+  jwtAudiences?: readonly string[];
 }
 
 /** What the file has said so far about one listener. */

@@ -1,6 +1,6 @@
 /**
- * All options of Mosquitto 2.0's `mosquitto.conf`, and limits of our own: name, where it may stand, kind of value, and what it does or why it
- * does nothing.
+ * All options of Mosquitto 2.0's `mosquitto.conf`, and those that only this broker has: name, where it may stand, kind
+ * of value, and what it does or why it does nothing.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import { PLUGIN_OPTIONS, PROCESS_OPTIONS, PROTOCOL_OPTIONS, STRUCTURE_OPTIONS } 
 import { LISTENER_OPTIONS, SECURITY_OPTIONS, TLS_OPTIONS } from "./listener_options.ts";
 import { LIMIT_OPTIONS } from "./limit_options.ts";
 import type { Option } from "./option.ts";
+import { TOKEN_OPTIONS } from "./token_options.ts";
 
 /** The table. A name that ends with `*` stands for all names that begin so. */
 export const OPTION_TABLE: readonly Option[] = [
@@ -17,6 +18,7 @@ export const OPTION_TABLE: readonly Option[] = [
   ...LISTENER_OPTIONS,
   ...TLS_OPTIONS,
   ...SECURITY_OPTIONS,
+  ...TOKEN_OPTIONS,
   ...PROTOCOL_OPTIONS,
   ...PROCESS_OPTIONS,
   ...PLUGIN_OPTIONS,

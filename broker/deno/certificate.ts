@@ -25,6 +25,9 @@ export interface Certificate {
   readonly notAfter: number;
 }
 
+/** What revocation lists tell certificates apart by. */
+export type CertificateIdentity = Pick<Certificate, "issuer" | "serialNumber">;
+
 /** Reads a certificate in DER. Throws `TypeError` if it is none. */
 export function readCertificate(der: Uint8Array): Certificate {
   const [signed] = elementsOf(onlyElement(der, Tag.Sequence).contents);
@@ -70,7 +73,7 @@ export class RevocationLists {
   }
 
   /** Undefined: the certificate may be used. As with OpenSSL, an issuer without a list vouches for nobody. */
-  check({ issuer, serialNumber }: Certificate, now: number): Revocation | undefined {
+  check({ issuer, serialNumber }: CertificateIdentity, now: number): Revocation | undefined {
     const lists = this.#lists.get(issuer);
     if (lists === undefined) return "no list of its issuer";
     if (lists.some(({ serialNumbers }) => serialNumbers.has(serialNumber))) return "revoked";

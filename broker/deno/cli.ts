@@ -96,7 +96,9 @@ function handleSignals(program: RunningProgram, args: RunArguments, log: Program
   Deno.addSignalListener("SIGINT", () => resolve());
   if (Deno.build.os === "windows") return promise;
   Deno.addSignalListener("SIGTERM", () => resolve());
-  Deno.addSignalListener("SIGHUP", () => reload(program, args, log));
+  // One after the other; none of them rejects.
+  let reloaded = Promise.resolve();
+  Deno.addSignalListener("SIGHUP", () => reloaded = reloaded.then(() => reload(program, args, log)));
   Deno.addSignalListener("SIGUSR1", () => {
     log.write("notice", "Nothing to save: what must outlive the broker is committed before it is acknowledged.");
   });

@@ -29,6 +29,6 @@ Without a configuration file anyone on this machine may connect, and with --host
 put no more than loopback in reach of people that you do not trust.
 
 SIGINT and SIGTERM end the broker with status 0. SIGHUP reads the configuration file again: users, access rules,
-certificates, log settings and limits; clients that are still allowed stay. SIGUSR2 logs what the broker holds. SIGUSR1,
-which has Mosquitto save its database, finds nothing to do: what must be saved is saved already.
+certificates, listeners, log settings and limits; clients that are still allowed stay. SIGUSR2 logs what the broker
+holds. SIGUSR1, which has Mosquitto save its database, finds nothing to do: what must be saved is saved already.
 `;

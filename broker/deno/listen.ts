@@ -7,6 +7,7 @@
 import type { Broker } from "../broker.ts";
 import {
   assertListenOptions,
+  type ListenerChanges,
   type ListenOptions,
   type TcpListenOptions,
   type UnixListenOptions,
@@ -39,10 +40,12 @@ export interface Listener extends AsyncDisposable {
   /** What it has at the moment. */
   counts(): ListenerCounts;
   /**
-   * Reads the files of `tls` again; they hold for the connections that come from now on. Throws an `Error` that names
-   * the file if one cannot be used: then all stays as it is.
+   * Reads the files of `tls` again; they hold for the connections that come from now on, and clients whose certificates
+   * are on the revocation list now are disconnected with 0x87. With `changes`, these take the place of the options so
+   * far, those that are absent included. Throws an `Error` that names the file if one cannot be used, or `TypeError`
+   * for options that do not go together: then all stays as it is.
    */
-  reload(): void;
+  reload(changes?: ListenerChanges): void;
   /** Stops listening; connections that are open go on. */
   close(): Promise<void>;
 }

@@ -53,6 +53,9 @@ export interface CommonListenOptions {
   readonly handshakeTimeout?: number;
 }
 
+/** What of a listener can be changed while it listens. */
+export type ListenerChanges = Pick<CommonListenOptions, "protocol" | "httpDir" | "origins" | "tls">;
+
 /** A TCP port. */
 export interface TcpListenOptions extends CommonListenOptions {
   /** Absent. */

@@ -11,6 +11,9 @@ import type { LogSink } from "../log.ts";
 import { listen, type Listener } from "./listen.ts";
 import type { CommonListenOptions, TcpListenOptions } from "./listen_options.ts";
 
+/** As Mosquitto has it: the user that the broker runs as, and its group. */
+const UNIX_MODE = 0o770;
+
 /** Opens a listener, on every address that it is to have. Throws what listening throws. */
 export async function openListener(
   broker: Broker,
@@ -28,7 +31,7 @@ export async function openListener(
   };
   if (address.kind === "unix") {
     log.write("information", `Opening unix listen socket on path ${address.path}.`);
-    return [await listen(broker, { ...common, path: address.path })];
+    return [await listen(broker, { ...common, path: address.path, mode: UNIX_MODE })];
   }
   return addressesOf(address).map((where) => {
     const listener = listen(broker, { ...common, ...where, tcpNoDelay });

@@ -5,29 +5,25 @@
  */
 
 import { Broker } from "../broker.ts";
-import type { Configuration, ListenerAddress } from "../config/configuration.ts";
-import type { ListenerPolicy } from "../listener_policy.ts";
+import type { Configuration } from "../config/configuration.ts";
 import type { BrokerOptions } from "../options.ts";
 import type { SqliteStore } from "../sqlite_store.ts";
 import { VERSION } from "../version.ts";
 import type { RunArguments } from "./arguments.ts";
 import type { ProgramLog } from "./log.ts";
-import type { Listener } from "./listen.ts";
 import { Bridges } from "./bridges.ts";
-import { openListener } from "./open_listener.ts";
 import { dropPrivileges, writePidFile } from "./privileges.ts";
+import { ProgramListeners } from "./program_listeners.ts";
 import { SecurityFiles } from "./security.ts";
 
 /** A broker that runs. */
 export interface RunningProgram {
   readonly broker: Broker;
   readonly store: SqliteStore | undefined;
-  readonly listeners: readonly Listener[];
+  readonly listeners: ProgramListeners;
   readonly bridges: Bridges;
-  /** What holds for each listener, in the order of the configuration. */
-  readonly policies: readonly ListenerPolicy[];
   readonly security: SecurityFiles;
-  /** What it was started with; its listeners stay as they are. */
+  /** What it was started with. */
   readonly started: Configuration;
   /** Options that no configuration file has a say in. */
   readonly fixed: BrokerOptions;
@@ -54,67 +50,30 @@ export async function startProgram(
     ...args.maxQueued === undefined ? {} : { maxQueuedMessages: args.maxQueued },
   };
   const security = new SecurityFiles();
-  const policies = configuration.listeners.map((listener) => ({
-    ...listener.policy,
-    ...security.hooksFor(listener),
-    name: nameOf(listener.address),
-  }));
-  const broker = new Broker({ ...configuration.options, ...fixed, store, listeners: policies });
+  const takeUp = await security.read(configuration.listeners);
+  takeUp();
+  const listeners = new ProgramListeners(configuration, security, log);
+  const broker = new Broker({ ...configuration.options, ...fixed, store, listeners: listeners.policies });
   opened.defer(() => broker.close());
   log.publish = (topic, line) => broker.publish({ topic, payload: line, qos: 2 });
   if (configuration.isLocalOnly && isService) logLocalOnly(log);
   const bridges = opened.use(new Bridges(broker, log));
   // Before anybody can publish: what is acknowledged to publishers is kept for the other brokers.
   await bridges.apply(configuration.bridges);
-  const listeners = await openAll(broker, configuration, policies, log);
+  await listeners.open(broker, configuration, (error) => {
+    throw error;
+  });
   const all = opened.move();
   return {
     broker,
     store,
     listeners,
     bridges,
-    policies,
     security,
     started: configuration,
     fixed,
     close: () => all.disposeAsync(),
   };
-}
-
-async function openAll(
-  broker: Broker,
-  configuration: Configuration,
-  policies: readonly ListenerPolicy[],
-  log: ProgramLog,
-): Promise<Listener[]> {
-  const { listeners, isLocalOnly } = configuration;
-  const opened: Listener[] = [];
-  for (const [index, listener] of listeners.entries()) {
-    const { address } = listener;
-    // Both loopback addresses are to have the same port, also when it is any free one.
-    const isTwin = isLocalOnly && address.kind === "tcp" && address.hostname === "::1";
-    const port = isTwin && address.port === 0 ? opened.at(-1)?.address.port : undefined;
-    const wanted = port === undefined ? listener : { ...listener, address: { ...address, port } };
-    try {
-      opened.push(...await openListener(broker, wanted, policies[index] ?? {}, configuration, log));
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      // A machine without IPv6 has no ::1.
-      if (isTwin) log.write("warning", `Not listening on ::1: ${reason}`);
-      else throw new Error(`Cannot listen on ${describe(address)}: ${reason}`);
-    }
-  }
-  return opened;
-}
-
-/** As it stands in the store. */
-function nameOf(address: ListenerAddress): string {
-  return address.kind === "unix" ? address.path : `${address.hostname ?? ""}:${address.port}`;
-}
-
-function describe(address: ListenerAddress): string {
-  if (address.kind === "unix") return address.path;
-  return `${address.hostname ?? "all addresses"} port ${address.port}`;
 }
 
 /** SQLite is loaded only by those who use it. */

@@ -1,5 +1,5 @@
 /**
- * Password and access control files of listeners, read once for all that name them, and again on request.
+ * Password files, access control files and keys of listeners, read once for all that name them, and again on request.
  *
  * @module
  */
@@ -8,74 +8,94 @@ import { type AccessControl, accessControl } from "../auth/access_control.ts";
 import { type PasswordFile, passwordFile } from "../auth/password_file.ts";
 import type { ListenerConfiguration, SecurityConfiguration } from "../config/configuration.ts";
 import type { BrokerHooks } from "../hooks.ts";
-import { ReasonCode } from "../../codec/reason_codes.ts";
+import type { ListenerPolicy } from "../listener_policy.ts";
+import { authenticationWith, refusalOf } from "./listener_hooks.ts";
+import { readTokens, type Tokens, tokensId } from "./token_files.ts";
 
 /** What of a listener's configuration is about users. */
 export type SecuredListener = Pick<ListenerConfiguration, "security" | "policy">;
 
-/** Users and rules by the paths of their files. */
-export class SecurityFiles {
-  readonly #users = new Map<string, PasswordFile>();
-  readonly #rules = new Map<string, AccessControl>();
+/** Whether a client that came in under the settings `was` may stay under the settings `now`. */
+export type MayStay = (was: SecurityConfiguration, now: SecurityConfiguration, username: string | undefined) => boolean;
 
-  /** The hooks for a listener. Throws an error that names the file if it cannot be read or used. */
-  hooksFor({ security, policy }: SecuredListener): Pick<BrokerHooks, "authenticate" | "access"> {
-    const { allowAnonymous, passwordFile: users, aclFile: rules } = security;
-    return {
-      // A certificate says more than a password.
-      authenticate: policy.usernameFrom !== undefined
-        ? undefined
-        : users === undefined
-        ? withoutUsers(allowAnonymous)
-        : this.#usersOf(users).authenticate,
-      access: rules === undefined ? undefined : this.#rulesOf(rules).access,
+/** What listeners have to know of users, by the paths of the files. */
+export class SecurityFiles {
+  #users: ReadonlyMap<string, PasswordFile> = new Map();
+  #rules: ReadonlyMap<string, AccessControl> = new Map();
+  #tokens: ReadonlyMap<string, Tokens> = new Map();
+
+  /**
+   * Reads all files that the listeners name. Rejects with an error that names the file which cannot be read or used. The
+   * function that it resolves with has all of it hold, and forgets files that nobody names any more.
+   */
+  async read(listeners: readonly SecuredListener[]): Promise<() => MayStay> {
+    const users = textsOf(listeners.map(({ security }) => security.passwordFile));
+    const rules = textsOf(listeners.map(({ security }) => security.aclFile));
+    // What cannot be used is found before anything is changed. The policy decides about clients without a user name.
+    const newUsers = mapped(users, (name, text) => passwordFile(text, { name, allowAnonymous: true }));
+    const newRules = mapped(rules, (name, text) => accessControl(text, { name }));
+    const tokens = new Map<string, Tokens>();
+    for (const { security } of listeners) {
+      if (security.tokens === undefined) continue;
+      const id = tokensId(security.tokens);
+      tokens.set(id, tokens.get(id) ?? await readTokens(security.tokens, this.#tokens.get(id)));
+    }
+    return () => {
+      const changed = new Map<string, ReadonlySet<string>>();
+      // Those that are known go on: verifications are under way in them, and connections look at them.
+      this.#users = mapped(newUsers, (path, fresh) => {
+        const known = this.#users.get(path);
+        if (known !== undefined) changed.set(path, known.reload(users.get(path) ?? ""));
+        return known ?? fresh;
+      });
+      this.#rules = mapped(newRules, (path, fresh) => {
+        const known = this.#rules.get(path);
+        known?.reload(rules.get(path) ?? "");
+        return known ?? fresh;
+      });
+      const before = this.#tokens;
+      this.#tokens = tokens;
+      return (was, now, username) => {
+        if (username === undefined) return now.allowAnonymous;
+        if (changed.get(now.passwordFile ?? "")?.has(username) === true) return false;
+        if (this.#users.get(now.passwordFile ?? "")?.has(username) === true) return true;
+        // Without a line there, it came with a token.
+        if (now.tokens !== undefined) return keysOf(before, was) === keysOf(tokens, now);
+        return now.passwordFile === undefined && now.allowAnonymous;
+      };
     };
   }
 
-  /**
-   * Reads all files again. Returns the users whose line has gone or changed, by the path of their file. Throws for a file
-   * that cannot be read or used; those that were read before it hold already.
-   */
-  reload(): ReadonlyMap<string, ReadonlySet<string>> {
-    const changed = new Map<string, ReadonlySet<string>>();
-    for (const [path, users] of this.#users) changed.set(path, users.reload(readText(path)));
-    for (const [path, rules] of this.#rules) rules.reload(readText(path));
-    return changed;
-  }
-
-  /** Whether a user may still be there whose line has not changed since the connection was let in. */
-  has(security: SecurityConfiguration, username: string | undefined): boolean {
-    const { allowAnonymous, passwordFile: path } = security;
-    if (username === undefined || path === undefined) return allowAnonymous;
-    return this.#usersOf(path).has(username);
-  }
-
-  #usersOf(path: string): PasswordFile {
-    let users = this.#users.get(path);
-    if (users === undefined) {
-      // The listener's policy decides about clients without a user name.
-      users = passwordFile(readText(path), { name: path, allowAnonymous: true });
-      this.#users.set(path, users);
+  /** The hooks for a listener whose files were read. */
+  hooksFor({ security, policy }: SecuredListener): BrokerHooks & Pick<ListenerPolicy, "allowAnonymous"> {
+    const { allowAnonymous, passwordFile: path, aclFile, tokens } = security;
+    const access = this.#rules.get(aclFile ?? "")?.access;
+    // A certificate says more than a password.
+    if (policy.usernameFrom !== undefined) return { access };
+    const users = this.#users.get(path ?? "");
+    const known = tokens === undefined ? undefined : this.#tokens.get(tokensId(tokens));
+    if (known !== undefined) return { access, ...authenticationWith(known.hooks, users, allowAnonymous) };
+    if (users === undefined && !allowAnonymous) {
+      return { access, authenticate: refusalOf("there must be a password_file") };
     }
-    return users;
-  }
-
-  #rulesOf(path: string): AccessControl {
-    let rules = this.#rules.get(path);
-    if (rules === undefined) {
-      rules = accessControl(readText(path), { name: path });
-      this.#rules.set(path, rules);
-    }
-    return rules;
+    return { access, authenticate: users?.authenticate, authenticationMethods: users?.authenticationMethods };
   }
 }
 
-/** Without a password file, user names mean nothing: all may come in, or nobody. */
-function withoutUsers(allowAnonymous: boolean): BrokerHooks["authenticate"] {
-  return allowAnonymous ? undefined : () => ({
-    reasonCode: ReasonCode.NotAuthorized,
-    reasonString: "Cannot connect: there must be a password_file, or allow_anonymous true",
-  });
+/** Whose tokens were taken, and on which terms; undefined if none were. */
+function keysOf(all: ReadonlyMap<string, Tokens>, { tokens }: SecurityConfiguration): string | undefined {
+  const id = tokens === undefined ? undefined : tokensId(tokens);
+  return id === undefined ? undefined : `${id} ${all.get(id)?.keys}`;
+}
+
+/** The texts of files by their paths; a path that is undefined names none. */
+function textsOf(paths: readonly (string | undefined)[]): ReadonlyMap<string, string> {
+  const named = new Set(paths.filter((path) => path !== undefined));
+  return new Map([...named].map((path) => [path, readText(path)]));
+}
+
+function mapped<V, W>(map: ReadonlyMap<string, V>, change: (path: string, value: V) => W): ReadonlyMap<string, W> {
+  return new Map([...map].map(([path, value]) => [path, change(path, value)]));
 }
 
 function readText(path: string): string {

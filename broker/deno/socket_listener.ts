@@ -10,12 +10,20 @@ import type { ListenerPolicy } from "../listener_policy.ts";
 import { readProxyHeader } from "../proxy_protocol.ts";
 import { acceptHttp } from "./http_connection.ts";
 import type { LimitName } from "../limits.ts";
-import { DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKES, type ListenOptions } from "./listen_options.ts";
+import {
+  assertListenOptions,
+  DEFAULT_HANDSHAKE_TIMEOUT,
+  DEFAULT_MAX_HANDSHAKES,
+  type ListenerChanges,
+  type ListenOptions,
+} from "./listen_options.ts";
 import { type GateLimits, ListenerGate, type RefusalCounts, type Visit } from "./listener_gate.ts";
 import { SocketTransport, tcpAddress } from "./socket_transport.ts";
 import type { ServerSocket } from "./sockets.ts";
 import { loadTlsContext, type TlsContext } from "./tls_context.ts";
 import { acceptTls } from "./tls_transport.ts";
+import type { RevocationLists } from "./certificate.ts";
+import type { VerifiedCertificates } from "./verified_certificates.ts";
 
 export type { RefusalCounts } from "./listener_gate.ts";
 
@@ -58,7 +66,7 @@ function limitsOf({ policy = {}, ...options }: ListenOptions): GateLimits {
 export class SocketListener implements AsyncDisposable {
   readonly address: { readonly hostname: string; readonly port: number };
   readonly #broker: Broker;
-  readonly #options: ListenOptions;
+  #options: ListenOptions;
   readonly #policy: ListenerPolicy;
   readonly #socket: ServerSocket;
   readonly #gate: ListenerGate;
@@ -87,8 +95,25 @@ export class SocketListener implements AsyncDisposable {
     return { connections: this.#gate.connections, handshakes: this.#gate.handshakes, refused: { ...this.#refused } };
   }
 
-  reload(): void {
-    if (this.#options.tls !== undefined) this.#tls = loadTlsContext(this.#options.tls, this.#tls);
+  reload(changes: ListenerChanges = this.#options): void {
+    const { protocol, httpDir, origins, tls } = changes;
+    const options = { ...this.#options, protocol, httpDir, origins, tls };
+    assertListenOptions(options);
+    const before = this.#tls;
+    this.#tls = tls === undefined ? undefined : loadTlsContext(tls, before);
+    this.#options = options;
+    if (before !== undefined) this.#endRevoked(before.verified, this.#tls?.revocationLists);
+  }
+
+  #endRevoked(verified: VerifiedCertificates, lists: RevocationLists | undefined): void {
+    if (lists === undefined) return;
+    const now = Date.now();
+    this.#broker.disconnect(({ peer }, listener) => {
+      const known = listener === this.#policy && peer.certificate !== undefined
+        ? verified.get(peer.certificate.fingerprint)
+        : undefined;
+      return known !== undefined && lists.check(known, now) === "revoked";
+    });
   }
 
   close(): Promise<void> {

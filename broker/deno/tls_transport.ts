@@ -74,7 +74,7 @@ function verifiedCertificate(socket: TLSSocket, { revocationLists, verified }: T
   }
   const revocation = revocationLists?.check(certificate, now);
   if (revocation !== undefined) throw new Error(`the certificate of ${certificate.subject} is refused: ${revocation}`);
-  verified.add(fingerprint);
+  verified.add(fingerprint, certificate);
   const { commonName, subject, serialNumber } = certificate;
   return { commonName, subject, serialNumber, fingerprint };
 }

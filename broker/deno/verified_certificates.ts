@@ -8,6 +8,8 @@
  * @module
  */
 
+import type { CertificateIdentity } from "./certificate.ts";
+
 /** So many are remembered; one that was forgotten must begin a new session. */
 const MOST = 100_000;
 
@@ -15,7 +17,9 @@ const MOST = 100_000;
 export class VerifiedCertificates {
   /** The authorities, as text. */
   readonly authorities: string;
-  readonly #fingerprints = new Set<string>();
+  readonly #certificates = new Map<string, CertificateIdentity>();
+  /** The same text for all certificates of an issuer. */
+  readonly #issuers = new Map<string, string>();
 
   constructor(authorities: string) {
     this.authorities = authorities;
@@ -23,18 +27,29 @@ export class VerifiedCertificates {
 
   /** Whether it was verified. */
   has(fingerprint: string): boolean {
-    return this.#fingerprints.has(fingerprint);
+    return this.#certificates.has(fingerprint);
+  }
+
+  /** What it is, if it was verified. */
+  get(fingerprint: string): CertificateIdentity | undefined {
+    return this.#certificates.get(fingerprint);
   }
 
   /** It was verified just now. */
-  add(fingerprint: string): void {
+  add(fingerprint: string, { issuer, serialNumber }: CertificateIdentity): void {
     // The one that was verified longest ago goes first.
-    this.#fingerprints.delete(fingerprint);
-    this.#fingerprints.add(fingerprint);
-    if (this.#fingerprints.size <= MOST) return;
-    for (const oldest of this.#fingerprints) {
-      this.#fingerprints.delete(oldest);
+    this.#certificates.delete(fingerprint);
+    this.#certificates.set(fingerprint, { issuer: this.#shared(issuer), serialNumber });
+    if (this.#certificates.size <= MOST) return;
+    for (const oldest of this.#certificates.keys()) {
+      this.#certificates.delete(oldest);
       return;
     }
+  }
+
+  #shared(issuer: string): string {
+    const known = this.#issuers.get(issuer);
+    if (known === undefined) this.#issuers.set(issuer, issuer);
+    return known ?? issuer;
   }
 }

@@ -82,13 +82,13 @@ Deno.test("broker config: per_listener_settings gives each listener its own user
     "per_listener_settings true\nlistener 1884\nallow_anonymous true\nauto_id_prefix a-\nlistener 1885\npassword_file /p\nacl_file /a\n",
   );
   assertEquals(own.listeners.map(({ security }) => security), [
-    { allowAnonymous: true, passwordFile: undefined, aclFile: undefined },
-    { allowAnonymous: false, passwordFile: "/p", aclFile: "/a" },
+    { allowAnonymous: true, passwordFile: undefined, aclFile: undefined, tokens: undefined },
+    { allowAnonymous: false, passwordFile: "/p", aclFile: "/a", tokens: undefined },
   ]);
   assertEquals(own.listeners.map(({ policy }) => policy.autoIdPrefix), ["a-", "auto-"]);
   const shared = parse("listener 1884\nallow_anonymous true\nlistener 1885\npassword_file /p\n");
   for (const { security } of shared.listeners) {
-    assertEquals(security, { allowAnonymous: true, passwordFile: "/p", aclFile: undefined });
+    assertEquals(security, { allowAnonymous: true, passwordFile: "/p", aclFile: undefined, tokens: undefined });
   }
 });
 

@@ -19,12 +19,16 @@ Deno.test({
     assertGreater(names.size, 100);
     const missing = [...names].filter((name) => findOption(name.replace("*", "x")) === undefined);
     assertEquals(missing, []);
-    // What the manual of 2.0.11 does not have: old names, names of other versions, and those that are only accepted.
+    // What the manual of 2.0.11 does not have: old names, names of other versions, those that are only accepted, and ours.
     const extra = new Set([
       "addresses",
       "bridge_max_topic_alias",
       "bridge_tls_use_os_certs",
       "clientid",
+      "jwt_audience",
+      "jwt_issuer",
+      "jwt_jwks_url",
+      "jwt_key_file",
       "maximum_qos",
       "password",
       "plugin",
