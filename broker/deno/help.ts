@@ -28,6 +28,9 @@ Options:
 Without a configuration file anyone on this machine may connect, and with --host anyone who can reach that address:
 put no more than loopback in reach of people that you do not trust.
 
+Beside the options of Mosquitto, a configuration file may have limits of this broker's own, such as max_publish_rate,
+max_connection_rate and max_subscriptions; broker/limits.md has all of them.
+
 SIGINT and SIGTERM end the broker with status 0. SIGHUP reads the configuration file again: users, access rules,
 certificates, listeners, log settings and limits; clients that are still allowed stay. SIGUSR2 logs what the broker
 holds. SIGUSR1, which has Mosquitto save its database, finds nothing to do: what must be saved is saved already.
