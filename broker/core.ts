@@ -60,12 +60,15 @@ export class BrokerCore {
   readonly incoming = new Publication();
   readonly publishForm = new PublishForm();
 
+  /** When it was made, by its clock. */
+  readonly startedAt: number;
   /** Told of every message before it is handed out; undefined as long as nobody wants to know. */
   observe: ((publication: Publication) => void) | undefined;
 
   constructor(options: ResolvedOptions) {
     this.options = options;
     this.clock = options.clock;
+    this.startedAt = this.clock.now();
     this.log = options.log ?? silentLog;
     this.timers = new Timers(this.clock);
     this.topics = new TopicCache(options);

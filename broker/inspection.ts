@@ -143,6 +143,8 @@ export interface BrokerInspection {
   readonly connected: number;
   /** Whether the store can be written to; undefined without a store. */
   readonly isStoreWritable: boolean | undefined;
+  /** When the broker was made, by its clock. */
+  readonly startedAt: number;
   /** Time of the broker's clock, in milliseconds. */
   now(): number;
   /** What was counted since the start. */

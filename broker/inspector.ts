@@ -25,6 +25,10 @@ export class Inspector implements BrokerInspection {
     return this.#core.metrics.state(this.#core.router);
   }
 
+  get startedAt(): number {
+    return this.#core.startedAt;
+  }
+
   now(): number {
     return this.#core.clock.now();
   }

@@ -221,7 +221,7 @@ export class Journal {
       return false;
     }
     const taken = performance.now() - begun;
-    if (writes.length > 0) this.#metrics.committed(taken);
+    if (writes.length > 0) this.#metrics.commits.add(taken);
     this.#patience = Math.min(Math.max(2 * taken, PATIENCE.least), PATIENCE.most);
     const recovered = this.#state === "failing";
     if (recovered) this.#state = "working";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Histogram, type HistogramState } from "./histogram.ts";
 import type { LimitCounts } from "./limits.ts";
 
 /** Why messages were dropped. */
@@ -70,24 +71,14 @@ export interface MetricsState {
   readonly sessionsExpired: number;
   /** Messages whose receivers were remembered from an earlier one on the same topic, and those for which they were not. */
   readonly routes: { readonly hits: number; readonly misses: number };
-  /** Commits of the store. */
-  readonly commits: CommitState;
+  /** How long commits of the store took. */
+  readonly commits: HistogramState;
   /** Commits and reads of the store that failed. */
   readonly storeFailures: number;
 }
 
-/** How long commits of the store took. */
-export interface CommitState {
-  /** How many there were. */
-  readonly count: number;
-  /** All together, in milliseconds. */
-  readonly milliseconds: number;
-  /** How many took no longer than each of {@linkcode COMMIT_BOUNDS}, those before included. */
-  readonly within: readonly number[];
-}
-
 /** Milliseconds that commits of the store are told apart by. */
-export const COMMIT_BOUNDS: readonly number[] = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500];
+const COMMIT_BOUNDS: readonly number[] = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500];
 
 /** The share of QoS 1 and 2 in what was counted; the rest of the whole is QoS 0, which so costs nothing. */
 class AcknowledgedFlow {
@@ -151,9 +142,8 @@ export class Metrics {
   readonly acknowledgedSent = new AcknowledgedFlow();
   /** Commits and reads of the store that failed. */
   storeFailures = 0;
-  #commits = 0;
-  #commitTime = 0;
-  readonly #commitTimes: number[] = COMMIT_BOUNDS.map(() => 0);
+  /** How long commits of the store took. */
+  readonly commits: Histogram = new Histogram(COMMIT_BOUNDS);
   readonly refused: DenialCounts = { connections: 0, publications: 0, subscriptions: 0, handshakes: 0, notLogged: 0 };
   readonly limits: LimitCounts = {
     maxConnections: 0,
@@ -187,15 +177,6 @@ export class Metrics {
     memoryFull: 0,
   };
 
-  /** Counts a commit of the store and the milliseconds that it took. */
-  committed(milliseconds: number): void {
-    this.#commits++;
-    this.#commitTime += milliseconds;
-    for (let i = COMMIT_BOUNDS.length - 1; i >= 0 && milliseconds <= (COMMIT_BOUNDS[i] ?? 0); i--) {
-      this.#commitTimes[i] = (this.#commitTimes[i] ?? 0) + 1;
-    }
-  }
-
   /** All of it for those who look from outside. */
   state({ routed, routesFound }: RouteCounter): MetricsState {
     return {
@@ -212,7 +193,7 @@ export class Metrics {
       clientsMaximum: this.clientsMaximum,
       sessionsExpired: this.sessionsExpired,
       routes: { hits: routed - routesFound, misses: routesFound },
-      commits: { count: this.#commits, milliseconds: this.#commitTime, within: [...this.#commitTimes] },
+      commits: this.commits.state(),
       storeFailures: this.storeFailures,
     };
   }

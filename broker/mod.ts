@@ -29,6 +29,7 @@ export type {
   TcpListenOptions,
   UnixListenOptions,
 } from "./deno/listen_options.ts";
+export { type AdminListener, type AdminListenOptions, listenAdmin } from "./deno/listen_admin.ts";
 export { mqttOverWebSocket, type RequestInfo, upgrade } from "./deno/upgrade.ts";
 export type { RefusalCounts } from "./deno/listener_gate.ts";
 export type { CertificateFiles, TlsOptions } from "./deno/tls_options.ts";
@@ -36,7 +37,8 @@ export type * from "./hooks.ts";
 export type { ListenerPolicy } from "./listener_policy.ts";
 export type { LimitCounts, LimitName } from "./limits.ts";
 export type { LogLevel, LogSink } from "./log.ts";
-export type { CommitState, DenialCounts, DropCounts, FlowState, MetricsState } from "./metrics.ts";
+export type { HistogramState } from "./histogram.ts";
+export type { DenialCounts, DropCounts, FlowState, MetricsState } from "./metrics.ts";
 export type { PublishedMessage, PublishObserver } from "./observers.ts";
 export type { BrokerOptions } from "./options.ts";
 export type { SessionStatus } from "./session_status.ts";

@@ -64,8 +64,19 @@ export type ApiErrorCode =
   /** 503: the broker is not ready, or closes. */
   | "unavailable";
 
+/** `GET /readyz`: with status 200 when all is well, else 503. */
+export interface Health {
+  /** Whether it is ready. */
+  readonly status: "ok" | "unavailable";
+  /** Whether the broker takes connections. */
+  readonly listeners: boolean;
+  /** Whether the store can be written to; true without a store. */
+  readonly store: boolean;
+}
+
 /** The body of every answer with a status of 400 or above. */
 export interface ApiError {
+  /** What was wrong. */
   readonly error: ApiErrorCode;
   /** In one sentence, in English. */
   readonly message: string;
@@ -73,11 +84,13 @@ export interface ApiError {
 
 /** The answer to an action. */
 export interface Done {
+  /** It was done. */
   readonly done: true;
 }
 
 /** A part of a list. */
 export interface Page<Item> {
+  /** In the order that was asked for. */
   readonly items: readonly Item[];
   /** How many items match in all. */
   readonly total: number;
@@ -104,11 +117,13 @@ export interface BrokerInfo {
   readonly name: string;
   /** E.g. `0.1.0`. */
   readonly version: string;
+  /** When the broker started. */
   readonly startedAt: number;
   /** The broker's clock. */
   readonly now: number;
   /** Where it listens, for people. */
   readonly listeners: readonly ListenerInfo[];
+  /** What it holds now. */
   readonly counts: BrokerState;
   /** Messages dropped since the start, by reason, e.g. `queueFull`. */
   readonly dropped: Readonly<Record<string, number>>;
@@ -140,6 +155,7 @@ export interface ListenerInfo {
   readonly port: number;
   /** `mqtt`, `mqtts`, `ws`, `wss` or `unix`. */
   readonly protocol: string;
+  /** Connections now. */
   readonly connections: number;
 }
 
@@ -163,8 +179,11 @@ export interface BrokerState {
   readonly clients: number;
   /** Sessions, connected or not. */
   readonly sessions: number;
+  /** How many subscriptions it has. */
   readonly subscriptions: number;
+  /** Shared subscriptions. */
   readonly sharedSubscriptions: number;
+  /** Retained messages. */
   readonly retained: number;
   /** Bytes of the retained messages. */
   readonly retainedBytes: number;
@@ -176,12 +195,15 @@ export interface ClientQuery extends PageQuery {
   readonly q?: string;
   /** Default `clientId`. */
   readonly sort?: "clientId" | "username" | "address" | "connectedAt" | "subscriptions" | "inflight" | "queued";
+  /** Of the items. */
   readonly order?: SortOrder;
 }
 
 /** A client that is connected. */
 export interface ClientSummary {
+  /** Client identifier. */
   readonly clientId: string;
+  /** The user name that it was accepted with. */
   readonly username: string | null;
   /** E.g. `192.168.0.7:51234`. */
   readonly address: string;
@@ -189,7 +211,9 @@ export interface ClientSummary {
   readonly transport: "tcp" | "tls" | "ws" | "wss" | "unix" | "memory";
   /** 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0. */
   readonly protocolVersion: ProtocolVersion;
+  /** When it was let in. */
   readonly connectedAt: number;
+  /** How many subscriptions it has. */
   readonly subscriptions: number;
   /** Messages that were sent and are not acknowledged. */
   readonly inflight: number;
@@ -201,10 +225,13 @@ export interface ClientSummary {
 
 /** `GET /api/v1/client?id=...`: a client, connected or with a session. */
 export interface ClientDetails {
+  /** Client identifier. */
   readonly clientId: string;
+  /** The user name that it was accepted with. */
   readonly username: string | null;
   /** `null` when it is away. */
   readonly connection: ConnectionDetails | null;
+  /** Its session. */
   readonly session: SessionDetails;
   /** The first 500; `GET /api/v1/subscriptions?client=...` has all. */
   readonly subscriptions: readonly SubscriptionSummary[];
@@ -214,14 +241,19 @@ export interface ClientDetails {
 
 /** The connection of a client. */
 export interface ConnectionDetails {
+  /** E.g. `192.168.0.7:51234`. */
   readonly address: string;
+  /** What carries the bytes. */
   readonly transport: ClientSummary["transport"];
+  /** 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0. */
   readonly protocolVersion: ProtocolVersion;
+  /** When it was let in. */
   readonly connectedAt: number;
   /** When its last bytes came. */
   readonly lastArrivalAt: number;
   /** Seconds; 0 for none. */
   readonly keepAlive: number;
+  /** Whether it asked for a new session. */
   readonly cleanStart: boolean;
   /** Messages that the client takes at a time. */
   readonly receiveMaximum: number;
@@ -231,12 +263,15 @@ export interface ConnectionDetails {
   readonly pendingBytes: number;
   /** The subject of its certificate. */
   readonly certificate: string | null;
+  /** What is published if the connection breaks. */
   readonly will: WillDetails | null;
 }
 
 /** The will of a client that is connected. */
 export interface WillDetails extends MessagePreview {
+  /** Topic name. */
   readonly topic: string;
+  /** Whether it is retained. */
   readonly retain: boolean;
   /** Seconds. */
   readonly delay: number;
@@ -250,24 +285,36 @@ export interface SessionDetails {
   readonly expiresAt: number | null;
   /** Whether it is kept in the store. */
   readonly stored: boolean;
+  /** How many subscriptions it has. */
   readonly subscriptions: number;
+  /** Messages that were sent and are not acknowledged. */
   readonly inflight: number;
+  /** Messages that wait to be sent. */
   readonly queued: number;
+  /** Bytes that wait to be sent. */
   readonly queuedBytes: number;
+  /** Messages that its queue had no room for, or that expired in it, since the broker runs. */
+  readonly dropped: number;
   /** QoS 2 messages from the client that are not complete. */
   readonly incoming: number;
 }
 
 /** A message on its way to a client. */
 export interface InflightMessage extends MessagePreview {
+  /** 1 to 65,535. */
   readonly packetId: number;
-  readonly topic: string;
+  /**
+   * `null` where the broker has not kept the message, because the session ends with its connection; then the preview is
+   * empty.
+   */
+  readonly topic: string | null;
   /** What is waited for: the answer to PUBLISH, or to PUBREL. */
   readonly phase: "publish" | "pubrel";
 }
 
 /** `POST /api/v1/client/disconnect`. */
 export interface DisconnectRequest {
+  /** Client identifier. */
   readonly clientId: string;
   /** Told to 5.0 clients, 0x80 to 0xFF. Default 0x98, administrative action. */
   readonly reasonCode?: number;
@@ -277,26 +324,38 @@ export interface DisconnectRequest {
 export interface SessionQuery extends PageQuery {
   /** Part of the client identifier or user name, upper or lower case. */
   readonly q?: string;
-  /** Default all. */
-  readonly state?: "connected" | "away";
+  /** Default `any`. */
+  readonly state?: "any" | "connected" | "away";
   /** Default `clientId`. */
   readonly sort?: "clientId" | "username" | "expiresAt" | "subscriptions" | "inflight" | "queued" | "queuedBytes";
+  /** Of the items. */
   readonly order?: SortOrder;
 }
 
 /** A session. */
 export interface SessionSummary {
+  /** Client identifier. */
   readonly clientId: string;
+  /** The user name that it was accepted with. */
   readonly username: string | null;
+  /** Whether its client is connected. */
   readonly connected: boolean;
   /** Seconds; `null` for ever. */
   readonly expiryInterval: number | null;
+  /** When it ends; `null` while it is connected, or for never. */
   readonly expiresAt: number | null;
+  /** Whether it is kept in the store. */
   readonly stored: boolean;
+  /** How many subscriptions it has. */
   readonly subscriptions: number;
+  /** Messages that were sent and are not acknowledged. */
   readonly inflight: number;
+  /** Messages that wait to be sent. */
   readonly queued: number;
+  /** Bytes that wait to be sent. */
   readonly queuedBytes: number;
+  /** Messages that its queue had no room for, or that expired in it, since the broker runs. */
+  readonly dropped: number;
 }
 
 /** `GET /api/v1/subscriptions`: of all sessions, by client identifier and filter. */
@@ -313,14 +372,19 @@ export interface SubscriptionQuery extends PageQuery {
 
 /** A subscription. */
 export interface SubscriptionSummary {
+  /** Client identifier. */
   readonly clientId: string;
   /** Without `$share/group/`. */
   readonly filter: string;
   /** The share name of a shared subscription. */
   readonly share: string | null;
+  /** QoS. */
   readonly qos: QoS;
+  /** Not for what the client itself publishes. */
   readonly noLocal: boolean;
+  /** Messages keep their retain flag. */
   readonly retainAsPublished: boolean;
+  /** When retained messages are sent. */
   readonly retainHandling: RetainHandling;
   /** Subscription identifier. */
   readonly identifier: number | null;
@@ -328,6 +392,7 @@ export interface SubscriptionSummary {
 
 /** The beginning of a payload. */
 export interface MessagePreview {
+  /** QoS. */
   readonly qos: QoS;
   /** Bytes of the payload. */
   readonly size: number;
@@ -380,7 +445,9 @@ export interface TopicValue extends MessagePreview {
 
 /** `GET /api/v1/topic?topic=...`: what is known of one topic. */
 export interface TopicDetails {
+  /** Topic name. */
   readonly topic: string;
+  /** Retained messages. */
   readonly retained: RetainedDetails | null;
   /** The last one that was recorded. */
   readonly last: RecordedMessage | null;
@@ -390,8 +457,11 @@ export interface TopicDetails {
 export interface RecordedMessage extends MessagePreview {
   /** The first 1,024 bytes of the payload in base64. */
   readonly payload: string;
+  /** Whether it is retained. */
   readonly retain: boolean;
+  /** When it came. */
   readonly receivedAt: number;
+  /** Messages since the recording began. */
   readonly messages: number;
 }
 
@@ -405,6 +475,7 @@ export interface RetainedQuery extends PageQuery {
 
 /** A retained message. */
 export interface RetainedSummary extends MessagePreview {
+  /** Topic name. */
   readonly topic: string;
   /** When it expires. */
   readonly expiresAt: number | null;
@@ -416,28 +487,37 @@ export interface RetainedDetails extends RetainedSummary {
   readonly payload: string;
   /** Whether `payload` is not all of it. */
   readonly payloadTruncated: boolean;
+  /** Properties of MQTT 5.0. */
   readonly properties: MessageProperties;
 }
 
 /** Properties of MQTT 5.0; those that are not there are absent. */
 export interface MessageProperties {
+  /** 1: the payload is UTF-8. */
   readonly payloadFormatIndicator?: 0 | 1;
+  /** Seconds, as it was published. */
   readonly messageExpiryInterval?: number;
+  /** What the payload is. */
   readonly contentType?: string;
+  /** Where a response goes. */
   readonly responseTopic?: string;
   /** In base64. */
   readonly correlationData?: string;
+  /** By name, in order. */
   readonly userProperties?: readonly (readonly [name: string, value: string])[];
 }
 
 /** `GET /api/v1/bridges`. */
 export interface BridgeList {
+  /** In the order that was asked for. */
   readonly items: readonly BridgeSummary[];
 }
 
 /** A bridge to another broker. */
 export interface BridgeSummary {
+  /** As it is called in the configuration. */
   readonly name: string;
+  /** Whether it is connected. */
   readonly state: "connected" | "connecting" | "waiting" | "stopped" | "failed";
   /** Where it connects to, without a password. */
   readonly address: string;
@@ -453,6 +533,7 @@ export interface BridgeSummary {
   readonly sent: number;
   /** Messages taken from the other side. */
   readonly received: number;
+  /** Messages that were dropped. */
   readonly dropped: number;
 }
 
@@ -468,7 +549,9 @@ export interface ReloadResult {
 export interface LogLine {
   /** Rises by one with each line. */
   readonly number: number;
+  /** When. */
   readonly at: number;
+  /** How much it matters. */
   readonly level: "error" | "warning" | "notice" | "information" | "debug" | "subscribe" | "unsubscribe";
   /** At most 2,048 characters. */
   readonly text: string;
@@ -476,6 +559,7 @@ export interface LogLine {
 
 /** `GET /api/v1/log`: the last lines, the newest at the end. */
 export interface LogTail {
+  /** The newest at the end. */
   readonly lines: readonly LogLine[];
 }
 
@@ -496,7 +580,9 @@ export type AdminEvent = HistoryEvent | SampleEvent | LogEvent;
 
 /** What was before: one sample every 2 seconds, for the last 10 minutes at most. */
 export interface HistoryEvent {
+  /** Name of the event. */
   readonly type: "history";
+  /** The newest at the end. */
   readonly samples: readonly Sample[];
   /** The last 200 lines. */
   readonly lines: readonly LogLine[];
@@ -504,13 +590,17 @@ export interface HistoryEvent {
 
 /** What is now. */
 export interface SampleEvent {
+  /** Name of the event. */
   readonly type: "sample";
+  /** The newest. */
   readonly sample: Sample;
 }
 
 /** New log lines, at most 200 at a time; the newest ones if there were more. */
 export interface LogEvent {
+  /** Name of the event. */
   readonly type: "log";
+  /** The newest at the end. */
   readonly lines: readonly LogLine[];
   /** Lines that were left out. */
   readonly skipped: number;
@@ -518,6 +608,7 @@ export interface LogEvent {
 
 /** What flows and what is held at one moment. Rates are of the time since the sample before. */
 export interface Sample {
+  /** When. */
   readonly at: number;
   /** PUBLISH packets a second from clients, by QoS 0, 1, 2. */
   readonly messagesIn: readonly [number, number, number];
@@ -525,11 +616,13 @@ export interface Sample {
   readonly messagesOut: readonly [number, number, number];
   /** Bytes a second, all packets. */
   readonly bytesIn: number;
+  /** Bytes a second, all packets. */
   readonly bytesOut: number;
   /** Dropped messages a second. */
   readonly dropped: number;
   /** Connections a second that were let in. */
   readonly connects: number;
+  /** What it holds now. */
   readonly counts: BrokerState;
   /** Milliseconds that the event loop was late at most: what a packet may have waited. */
   readonly loopDelay: number;

@@ -1,0 +1,217 @@
+/**
+ * The server behind the admin listener.
+ *
+ * It is built on `node:http`, which Deno has: unlike `Deno.serve`, it bounds how many connections there are and how long
+ * each may take to say what it wants, so that nobody can use up the sockets of the clients.
+ *
+ * @module
+ */
+
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import process from "node:process";
+import { Duplex, Readable } from "node:stream";
+import { type AdminHandler, createAdminHandler } from "../admin/handler.ts";
+import type { Broker } from "../broker.ts";
+import { HttpError } from "../http_request.ts";
+import type { ListenerPolicy } from "../listener_policy.ts";
+import { acceptWebSocket } from "../websocket_handshake.ts";
+import { webSocketTransport } from "../websocket_transport.ts";
+import type { AdminListener, AdminListenOptions } from "./listen_admin.ts";
+import { tcpAddress } from "./socket_transport.ts";
+
+/** Connections at one time, streams and WebSockets included. */
+const MOST_CONNECTIONS = 128;
+/** Bytes of a head: a topic of 65,535 bytes in percent-encoding fits. */
+const LARGEST_HEAD = 262_144;
+/** Milliseconds for a head, for a whole request, and between two of them. */
+const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 };
+/** Milliseconds between two looks at who takes too long. */
+const LOOK = 1_000;
+
+/** Listens, and hands requests to the handler. */
+export class AdminServer implements AdminListener {
+  readonly #broker: Broker;
+  readonly #handler: AdminHandler;
+  readonly #policy: ListenerPolicy;
+  readonly #server: Server;
+  /** Those that the handler has let through to MQTT. */
+  readonly #accepted = new WeakSet<Request>();
+  #address = { hostname: "", port: 0 };
+  #closed: Promise<void> | undefined;
+
+  constructor(broker: Broker, options: AdminListenOptions) {
+    this.#broker = broker;
+    this.#policy = options.token === undefined ? options.policy ?? {} : ADMIN_POLICY;
+    this.#handler = createAdminHandler({
+      ...options,
+      broker,
+      mqtt: { user: options.token === undefined ? "user" : "admin", handler: (request) => this.#accept(request) },
+    });
+    const { createServer } = process.getBuiltinModule("node:http");
+    this.#server = createServer({ ...TIMEOUTS, maxHeaderSize: LARGEST_HEAD, connectionsCheckingInterval: LOOK });
+    this.#server.maxConnections = MOST_CONNECTIONS;
+    // Neither of them rejects.
+    this.#server.on("request", (message, response) => void this.#answer(message, response));
+    this.#server.on("upgrade", (message, socket, head) => void this.#upgrade(message, socket as Socket, head));
+    broker.onClose(() => void this.close());
+  }
+
+  get address(): { readonly hostname: string; readonly port: number } {
+    return this.#address;
+  }
+
+  async listen(hostname: string, port: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#server.once("error", reject);
+    this.#server.listen({ host: hostname, port }, resolve);
+    try {
+      await promise;
+    } catch (error) {
+      this.#handler.close();
+      throw error;
+    }
+    this.#server.off("error", reject);
+    const address = this.#server.address();
+    if (typeof address === "object" && address !== null) {
+      this.#address = { hostname: address.address, port: address.port };
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#handler.close();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    this.#server.closeAllConnections();
+    await promise;
+  }
+
+  #accept(request: Request): Response {
+    this.#accepted.add(request);
+    return new Response(null);
+  }
+
+  async #answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const request = requestOf(message);
+      const answer = request === undefined ? malformed() : await this.#handle(request, message);
+      await send(answer, response);
+      // What is left of a body that nobody wanted is read and dropped, as long as a request may take.
+      message.resume();
+    } catch {
+      // The other end has gone.
+      message.destroy();
+    }
+  }
+
+  async #upgrade(message: IncomingMessage, socket: Socket, head: Uint8Array): Promise<void> {
+    // Failures are seen where they are met.
+    socket.on("error", () => {});
+    try {
+      const request = requestOf(message);
+      const answer = request === undefined ? malformed() : await this.#handle(request, message);
+      if (request !== undefined && this.#accepted.has(request)) return await this.#serve(message, socket, head);
+      await refuse(answer, socket);
+    } catch {
+      socket.destroy();
+    }
+  }
+
+  #handle(request: Request, { socket }: IncomingMessage): Promise<Response> {
+    return this.#handler.handle(request, { remoteAddr: { transport: "tcp", hostname: socket.remoteAddress } });
+  }
+
+  async #serve(message: IncomingMessage, socket: Socket, head: Uint8Array): Promise<void> {
+    const address = tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
+    try {
+      socket.write(await acceptWebSocket(handshakeOf(message), undefined));
+    } catch (error) {
+      if (!(error instanceof HttpError)) throw error;
+      return await refuse(new Response(`${error.message}\n`, { status: error.status, headers: error.headers }), socket);
+    }
+    socket.setTimeout(0);
+    socket.setNoDelay(true);
+    if (head.length > 0) socket.unshift(head);
+    const { readable, writable } = Duplex.toWeb(socket) as { readable: ReadableStream; writable: WritableStream };
+    const transport = { readable, writable, peer: { protocol: "tcp", address } } as const;
+    const onViolation = (reason: string) => {
+      this.#broker.refuse(`Client ${address} broke the rules of WebSockets: ${reason}, closing.`);
+    };
+    await this.#broker.serve(webSocketTransport(transport, onViolation), this.#policy);
+    socket.destroy();
+  }
+}
+
+/** Who has shown the token of the admin listener may do everything. */
+const ADMIN_POLICY: ListenerPolicy = {
+  allowAnonymous: true,
+  allowZeroLengthClientId: true,
+  authenticate: () => true,
+  authorizePublish: () => true,
+  authorizeSubscribe: () => true,
+  access: {
+    mayPublish: () => true,
+    maySubscribe: () => true,
+    mayReceive: () => true,
+    onChange: () => () => {},
+  },
+};
+
+/** Undefined for a request that cannot be one. */
+function requestOf(message: IncomingMessage): Request | undefined {
+  const { method = "GET", url = "", rawHeaders } = message;
+  if (!url.startsWith("/") || !message.headers.host) return undefined;
+  try {
+    const headers = new Headers();
+    for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.append(rawHeaders[i] ?? "", rawHeaders[i + 1] ?? "");
+    const hasBody = method !== "GET" && method !== "HEAD";
+    const body = hasBody ? Readable.toWeb(message) as ReadableStream<Uint8Array<ArrayBuffer>> : undefined;
+    // The host is looked at in the headers; here, it could be anything.
+    return new Request(`http://localhost${url}`, { method, headers, body });
+  } catch {
+    return undefined;
+  }
+}
+
+function malformed(): Response {
+  const body = JSON.stringify({ error: "bad_request", message: "The request must be one of HTTP/1.1" });
+  return new Response(body, { status: 400, headers: { "Content-Type": "application/json; charset=utf-8" } });
+}
+
+function handshakeOf({ method = "", url = "", headers }: IncomingMessage) {
+  const entries = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]);
+  return { method, target: url, headers: new Map(entries) };
+}
+
+/** Writes a response, as fast as it is taken. Rejects when the other end has gone. */
+async function send(answer: Response, response: ServerResponse): Promise<void> {
+  response.writeHead(answer.status, Object.fromEntries(answer.headers));
+  if (answer.body === null) return void response.end();
+  const reader = answer.body.getReader();
+  const gone = new Promise<void>((resolve) => response.once("close", () => resolve()));
+  void gone.then(() => reader.cancel().catch(() => {}));
+  // Those who stream want to be heard before they say the first word.
+  response.flushHeaders();
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    if (response.write(next.value)) continue;
+    await Promise.race([gone, new Promise<void>((resolve) => response.once("drain", () => resolve()))]);
+  }
+  response.end();
+}
+
+/** The same for a connection that wanted to become another one. */
+async function refuse(answer: Response, socket: Socket): Promise<void> {
+  const body = new Uint8Array(await answer.arrayBuffer());
+  const headers = [...answer.headers, ["content-length", String(body.length)], ["connection", "close"]];
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`HTTP/1.1 ${answer.status} Refused\r\n${lines.join("")}\r\n`);
+  socket.end(body);
+}
