@@ -518,7 +518,7 @@ export interface BridgeSummary {
   /** As it is called in the configuration. */
   readonly name: string;
   /** Whether it is connected. */
-  readonly state: "connected" | "connecting" | "waiting" | "stopped" | "failed";
+  readonly state: "starting" | "connecting" | "connected" | "waiting" | "idle" | "stopped";
   /** Where it connects to, without a password. */
   readonly address: string;
   /** Since when it is in this state. */

@@ -11,6 +11,7 @@ import { Guard } from "./guard.ts";
 import { LoopDelay } from "./loop_delay.ts";
 import { metricsText } from "./metrics_text.ts";
 import type { AdminOptions, AdminRequestInfo } from "./options.ts";
+import { PAGE_ASSETS } from "./page_assets.ts";
 import { Parameters } from "./parameters.ts";
 import { PROMETHEUS_TYPE } from "./prometheus.ts";
 import { Recorder } from "./recorder.ts";
@@ -117,7 +118,7 @@ class Admin {
     if (pathname === "/healthz") return only(request, () => jsonResponse({ status: "ok" }));
     if (pathname === "/readyz") return only(request, () => this.#readiness());
     this.#guard.assertHost(request);
-    const asset = this.#options.page?.get(pathname);
+    const asset = this.#options.page === false ? undefined : PAGE_ASSETS.get(pathname);
     if (asset !== undefined) return only(request, () => assetResponse(asset, request));
     this.#guard.assertSite(request);
     if (pathname === "/mqtt") return this.#mqtt(request, info);

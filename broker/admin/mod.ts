@@ -24,4 +24,3 @@ export type * from "../mod.ts";
 export { type AdminHandler, createAdminHandler } from "./handler.ts";
 export { LogBuffer } from "./log_buffer.ts";
 export type { AdminMqtt, AdminOptions, AdminRequestInfo } from "./options.ts";
-export type { PageAsset } from "./responses.ts";

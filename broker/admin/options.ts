@@ -7,7 +7,6 @@
 import type { Broker } from "../broker.ts";
 import type { BridgeSummary, ListenerInfo, ReloadResult } from "./api.ts";
 import type { LogBuffer } from "./log_buffer.ts";
-import type { PageAsset } from "./responses.ts";
 
 /** What the server tells of a request, e.g. `Deno.ServeHandlerInfo`. */
 export interface AdminRequestInfo {
@@ -34,8 +33,8 @@ export interface AdminOptions {
   readonly token?: string;
   /** Names of this server, e.g. `broker.example.org`, besides `localhost` and any IP address. Default none. */
   readonly hosts?: readonly string[];
-  /** The files of the page by path. Default none: there is the API alone. */
-  readonly page?: ReadonlyMap<string, PageAsset>;
+  /** Whether the page is served, too. Default true. */
+  readonly page?: boolean;
   /** MQTT at `/mqtt`. Default none. */
   readonly mqtt?: AdminMqtt;
   /** The last log lines; give the same object to the broker as `log`. Default none. */

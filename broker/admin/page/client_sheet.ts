@@ -177,7 +177,7 @@ function inflightPart(inflight: readonly InflightMessage[], total: number): HTML
     h(
       "li",
       {},
-      visibleText(message.topic),
+      message.topic === null ? h("span", { class: "muted" }, "not kept") : visibleText(message.topic),
       h("span", { class: "muted" }, ` QoS ${message.qos}, id ${message.packetId}, waits for ${waitsFor(message)}: `),
       preview(message, 60),
     )

@@ -53,7 +53,7 @@ function none(): HTMLElement {
 
 function card(bridge: BridgeSummary): HTMLElement {
   const { name, state, address, since, error, backlog, backlogBytes, sent, received, dropped } = bridge;
-  const kind = state === "connected" ? "good" : state === "failed" ? "bad" : "plain";
+  const kind = state === "connected" ? "good" : state === "waiting" ? "bad" : "plain";
   const minutes = since === null ? undefined : Math.floor((Date.now() - since) / 60_000);
   return h(
     "section",
