@@ -115,16 +115,14 @@ export class BrokerCore {
       if (this.retained.delete(name)) this.journal?.removeRetained(name);
       return true;
     }
-    if (!this.retained.hasRoomFor(publication)) {
+    publication.source = source;
+    if (!this.retained.set(publication)) {
       this.metrics.dropped.retainedFull++;
       this.audit.notice("retainedFull", () => `No room to retain the message on ${quoted(publication.topic.name)}`);
       return false;
     }
-    const kept = publication.keep();
-    kept.source = source;
-    this.retained.set(kept);
     // Those of the broker are made afresh by the next one.
-    if (!kept.topic.isSys) this.journal?.putRetained(kept);
+    if (!publication.topic.isSys) this.journal?.putRetained(publication.keep(), source);
     return true;
   }
 

@@ -7,6 +7,7 @@
 import type { QoS } from "../codec/packets.ts";
 import type { DeliveryPlace } from "./pending.ts";
 import type { Publication } from "./publication.ts";
+import type { RetainedSearch } from "./retained.ts";
 import type { ShareGroup } from "./shared_subscriptions.ts";
 import type { StoredBacklog } from "./store.ts";
 
@@ -46,46 +47,38 @@ interface Batch {
 export class RetainedBatch implements Batch {
   /** Called when all are on their way. */
   onEnd: () => void = () => {};
-  readonly #publications: Iterator<Publication>;
-  #next: Publication | undefined;
+  readonly #search: RetainedSearch;
   readonly #maxQoS: QoS;
   readonly #upgrade: boolean;
   readonly #subscriptionIds: readonly number[] | undefined;
 
   /** `upgrade`: all go out with `maxQoS`, even those that were published with less. */
   constructor(
-    publications: Iterator<Publication>,
+    search: RetainedSearch,
     maxQoS: QoS,
     subscriptionIds: readonly number[] | undefined,
     upgrade = false,
   ) {
-    this.#publications = publications;
+    this.#search = search;
     this.#upgrade = upgrade;
     this.#maxQoS = maxQoS;
     this.#subscriptionIds = subscriptionIds;
   }
 
   get isEmpty(): boolean {
-    return this.#current() === undefined;
+    return this.#search.current === undefined;
   }
 
-  /** The next delivery, which stays the next one until {@linkcode advance}; undefined at the end. */
+  /** The next delivery, which stays the next one until {@linkcode advance}; undefined at the end. Valid for the moment. */
   peek(): Delivery | undefined {
-    const publication = this.#current();
+    const publication = this.#search.current;
     if (publication === undefined) return undefined;
     const qos = publication.qos < this.#maxQoS && !this.#upgrade ? publication.qos : this.#maxQoS;
     return new Delivery(publication, qos, true, this.#subscriptionIds, undefined);
   }
 
-  /** Goes on to the next message. */
   advance(): void {
-    this.#next = undefined;
-  }
-
-  #current(): Publication | undefined {
-    if (this.#next !== undefined) return this.#next;
-    const { done, value } = this.#publications.next();
-    return done ? undefined : this.#next = value;
+    this.#search.advance();
   }
 }
 
@@ -237,11 +230,14 @@ export class DeliveryQueue {
     for (;;) {
       const first = this.#items[this.#head];
       if (first === undefined || first instanceof Delivery) return first;
-      if (!first.isEmpty) return first.peek();
       if (first instanceof RetainedBatch) {
+        const next = first.peek();
+        if (next !== undefined) return next;
         this.#length--;
         this.#unordered--;
         first.onEnd();
+      } else if (!first.isEmpty) {
+        return first.peek();
       }
       this.#drop();
     }

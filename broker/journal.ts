@@ -11,6 +11,7 @@
 import type { LogSink } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Publication } from "./publication.ts";
+import type { SessionAccess } from "./session_access.ts";
 import type { LoadedDelivery, Store, StoreWrite } from "./store.ts";
 import { storedMessageOf } from "./stored_message.ts";
 import { nextTurn } from "./turns.ts";
@@ -169,8 +170,8 @@ export class Journal {
   }
 
   /** Keeps a retained message. */
-  putRetained(publication: Publication): void {
-    const retained = { message: storedMessageOf(publication), publisher: publication.source?.record };
+  putRetained(publication: Publication, source: SessionAccess | undefined): void {
+    const retained = { message: storedMessageOf(publication), publisher: source?.record };
     this.writeLatest(publication.topic.name, { kind: "putRetained", retained }, publication.size);
   }
 

@@ -16,6 +16,13 @@ const MAX_POOLED = 4_194_304;
 /** Below this many bytes a loop is cheaper than making a view to copy from. */
 const SHORT_COPY = 48;
 
+/** Copies the bytes from `start` to `end` to `at` in `target`. */
+export function copyBytes(target: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): void {
+  const length = end - start;
+  if (length > SHORT_COPY) target.set(bytes.subarray(start, end), at);
+  else for (let i = 0; i < length; i++) target[at + i] = bytes[start + i] ?? 0;
+}
+
 /** Buffers that no connection needs at the moment, so that an idle connection holds none. */
 export class BufferPool {
   readonly #pools: readonly Uint8Array[][] = SIZES.map(() => []);
@@ -119,12 +126,7 @@ export class Output implements Held {
   append(bytes: Uint8Array, start: number, end: number): number {
     const length = end - start;
     const at = this.reserve(length);
-    const buffer = this.buffer;
-    if (length > SHORT_COPY) {
-      buffer.set(bytes.subarray(start, end), at);
-      return at;
-    }
-    for (let i = 0; i < length; i++) buffer[at + i] = bytes[start + i] ?? 0;
+    copyBytes(this.buffer, at, bytes, start, end);
     return at;
   }
 

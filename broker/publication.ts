@@ -13,13 +13,14 @@ import { encodePacket } from "../codec/encode.ts";
 import { frameOf } from "../codec/framer.ts";
 import type { PublishProperties } from "../codec/properties.ts";
 import { PublishPropertiesView, PublishView } from "../codec/publish_view.ts";
+import { copyBytes } from "./output.ts";
 import { MAX_SLAB_ENTRY, type Slab } from "./slab.ts";
 import type { MessagePlace } from "./pending.ts";
 import type { SessionAccess } from "./session_access.ts";
-import type { Topic } from "./topic_cache.ts";
+import { NamedTopic, type Topic } from "./topic_cache.ts";
 
 const NO_BYTES = new Uint8Array(0);
-const NOWHERE: Topic = { name: "", bytes: NO_BYTES, isSys: false, route: undefined };
+const NOWHERE: Topic = new NamedTopic("");
 
 /** What a PUBLISH to one receiver looks like. Mutable, so that one object serves for all messages. */
 export class PublishForm {
@@ -46,6 +47,9 @@ export class Publication {
   retain = false;
   /** Holds properties and payload. Borrowed from a chunk until {@linkcode keep}. */
   bytes: Uint8Array = NO_BYTES;
+  /** Where the topic name stands in `bytes`; -1 if it is not there. */
+  topicStart = -1;
+  topicEnd = -1;
   /** The properties of MQTT 5.0 as they are sent on: without their length and without a topic alias. */
   propertiesStart = 0;
   propertiesEnd = 0;
@@ -59,8 +63,6 @@ export class Publication {
   frameStart = -1;
   frameIdAt = 0;
   frameV5 = false;
-  /** Which of all retained messages this was, in the order of their coming; 0 for none. */
-  retainedAs = 0;
   /** What its publisher may do, for a retained message; undefined when nobody knows, or it was the broker. */
   source: SessionAccess | undefined;
   /** Whether `bytes` belongs to this message alone and is never written again. */
@@ -79,6 +81,7 @@ export class Publication {
     this.retain = retain;
     this.bytes = bytes;
     this.isOwned = false;
+    this.topicStart = -1;
     this.expiryAt = -1;
     this.expiresAt = Infinity;
     this.frameStart = -1;
@@ -182,27 +185,34 @@ export class Publication {
   write(target: Uint8Array, at: number, form: PublishForm, now: number | undefined): number {
     target[at] = 0x30 | (form.dup ? 8 : 0) | (form.qos << 1) | (form.retain ? 1 : 0);
     at = writeVariableByteInteger(target, at + 1, this.#remainingLength(form));
-    const topic = form.omitTopic
-      ? NO_BYTES
-      : form.mountLength === 0
-      ? this.topic.bytes
-      : this.topic.bytes.subarray(form.mountLength);
-    target[at++] = topic.length >>> 8;
-    target[at++] = topic.length & 0xff;
-    target.set(topic, at);
-    at += topic.length;
+    const length = form.omitTopic ? 0 : this.topicLength - form.mountLength;
+    target[at++] = length >>> 8;
+    target[at++] = length & 0xff;
+    if (length > 0) this.writeTopic(target, at, form.mountLength);
+    at += length;
     const idAt = at;
     if (form.qos > 0) {
       target[at++] = form.packetId >>> 8;
       target[at++] = form.packetId & 0xff;
     }
     if (form.v5) at = this.#writeProperties(target, at, form, now);
-    target.set(this.bytes.subarray(this.payloadStart, this.payloadEnd), at);
+    copyBytes(target, at, this.bytes, this.payloadStart, this.payloadEnd);
     return idAt;
   }
 
+  /** Bytes of the topic name. */
+  get topicLength(): number {
+    return this.topicStart < 0 ? this.topic.bytes.length : this.topicEnd - this.topicStart;
+  }
+
+  /** Writes the topic name, its first `from` bytes left out. */
+  writeTopic(target: Uint8Array, at: number, from: number): void {
+    if (this.topicStart < 0) copyBytes(target, at, this.topic.bytes, from, this.topic.bytes.length);
+    else copyBytes(target, at, this.bytes, this.topicStart + from, this.topicEnd);
+  }
+
   #remainingLength(form: PublishForm): number {
-    const topic = form.omitTopic ? 0 : this.topic.bytes.length - form.mountLength;
+    const topic = form.omitTopic ? 0 : this.topicLength - form.mountLength;
     const properties = form.v5 ? this.#propertiesLength(form) : 0;
     const payload = this.payloadEnd - this.payloadStart;
     return 2 + topic + (form.qos > 0 ? 2 : 0) + properties + payload;

@@ -132,10 +132,12 @@ export class PublishHandler {
     return topic;
   }
 
-  /** Whoever speaks the same version can have the packet as it came, if its flags are those of a first delivery. */
+  /** Parts that can go out as they came; whoever speaks the same version can have the whole packet so, if its flags are those of a first delivery. */
   #offerVerbatim(frame: Frame, publication: Publication): void {
     const view = this.#core.publishView;
     if (this.#policy.isMounted) return;
+    publication.topicStart = view.topicStart;
+    publication.topicEnd = view.topicEnd;
     if (frame.bytes[frame.start] !== (0x30 | (view.qos << 1))) return;
     publication.frameStart = frame.start;
     publication.frameIdAt = view.topicEnd;

@@ -4,9 +4,14 @@
  * @module
  */
 
+import type { QoS } from "../codec/packets.ts";
 import type { Clock } from "../engine/clock.ts";
 import { TopicTrie } from "../engine/topic_trie.ts";
-import type { Publication } from "./publication.ts";
+import { copyBytes } from "./output.ts";
+import { Publication } from "./publication.ts";
+import { NOWHERE, type Resident, RetainedMemory } from "./retained_memory.ts";
+import type { SessionAccess } from "./session_access.ts";
+import { NamedTopic } from "./topic_cache.ts";
 
 /** Bounds of the {@linkcode RetainedStore}. */
 export interface RetainedLimits {
@@ -16,9 +21,78 @@ export interface RetainedLimits {
   readonly checkRetainSource: boolean;
 }
 
+/** The number of a message that is not retained any more: none that was asked for. */
+const GONE = Infinity;
+
+/** One retained message. Its bytes are the topic name, the properties, the payload. */
+class RetainedMessage implements Resident {
+  readonly name: string;
+  piece = NOWHERE;
+  start = 0;
+  room = 0;
+  topicLength = 0;
+  propertiesLength = 0;
+  payloadLength = 0;
+  qos: QoS = 0;
+  /** Where the message expiry interval stands in the properties; -1 for none. */
+  expiryAt = -1;
+  /** Undefined for never: a number would cost memory of its own. */
+  expiresAt: number | undefined;
+  /** Which of all retained messages it was, in the order of their coming. */
+  order = 0;
+  source: SessionAccess | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Bytes of properties and payload. */
+  get weight(): number {
+    return this.propertiesLength + this.payloadLength;
+  }
+
+  hasExpired(clock: Clock): boolean {
+    return this.expiresAt !== undefined && this.expiresAt <= clock.now();
+  }
+
+  /** Takes up a message, for which there is room. */
+  take(publication: Publication): void {
+    const { bytes, topicLength, propertiesStart, propertiesEnd, payloadStart, payloadEnd } = publication;
+    const target = this.piece.bytes;
+    publication.writeTopic(target, this.start, 0);
+    const at = this.start + topicLength;
+    copyBytes(target, at, bytes, propertiesStart, propertiesEnd);
+    copyBytes(target, at + propertiesEnd - propertiesStart, bytes, payloadStart, payloadEnd);
+    this.topicLength = topicLength;
+    this.propertiesLength = propertiesEnd - propertiesStart;
+    this.payloadLength = payloadEnd - payloadStart;
+    this.qos = publication.qos;
+    this.expiryAt = publication.expiryAt < 0 ? -1 : publication.expiryAt - propertiesStart;
+    this.expiresAt = publication.expiresAt === Infinity ? undefined : publication.expiresAt;
+    this.source = publication.source;
+  }
+
+  /** Lets `publication` be this message, until it is replaced or another one comes or goes. */
+  show(publication: Publication): void {
+    const { bytes } = this.piece;
+    publication.reset(new NamedTopic(this.name), this.qos, true, bytes);
+    publication.topicStart = this.start;
+    publication.topicEnd = publication.topicStart + this.topicLength;
+    publication.propertiesStart = publication.topicEnd;
+    publication.propertiesEnd = publication.propertiesStart + this.propertiesLength;
+    publication.payloadStart = publication.propertiesEnd;
+    publication.payloadEnd = publication.payloadStart + this.payloadLength;
+    publication.source = this.source;
+    if (this.expiresAt === undefined) return;
+    publication.expiresAt = this.expiresAt;
+    publication.expiryAt = publication.propertiesStart + this.expiryAt;
+  }
+}
+
 /** All retained messages by topic name. */
 export class RetainedStore {
-  readonly #messages = new TopicTrie<Publication>();
+  readonly #messages = new TopicTrie<RetainedMessage>();
+  readonly #memory = new RetainedMemory();
   readonly #limits: RetainedLimits;
   #bytes = 0;
   /** How many were ever kept. */
@@ -38,62 +112,115 @@ export class RetainedStore {
     return this.#bytes;
   }
 
-  /** Whether a message can be kept in place of the one that its topic has. */
-  hasRoomFor(publication: Publication): boolean {
-    const previous = this.#messages.get(publication.topic.name);
-    const messages = this.#messages.size + (previous === undefined ? 1 : 0);
-    const bytes = this.#bytes + weight(publication) - (previous === undefined ? 0 : weight(previous));
-    return messages <= this.#limits.maxRetainedMessages && bytes <= this.#limits.maxRetainedBytes;
+  /** Keeps a copy of a message as the one of its topic. False: there is no room for it. */
+  set(publication: Publication): boolean {
+    const { name } = publication.topic;
+    const size = publication.topicLength + publication.size;
+    const previous = this.#messages.get(name);
+    const bytes = this.#bytes + size - weightOf(previous);
+    if (bytes > this.#limits.maxRetainedBytes) return false;
+    if (previous === undefined && this.size >= this.#limits.maxRetainedMessages) return false;
+    this.#bytes = bytes;
+    const message = previous ?? new RetainedMessage(name);
+    if (previous === undefined) this.#messages.set(name, message);
+    this.#makeRoom(message, size);
+    message.take(publication);
+    message.order = ++this.#kept;
+    return true;
   }
 
-  /** Keeps a message as the one of its topic. It must own its bytes. */
-  set(publication: Publication): void {
-    publication.retainedAs = ++this.#kept;
-    const previous = this.#messages.set(publication.topic.name, publication);
-    this.#bytes += weight(publication) - (previous === undefined ? 0 : weight(previous));
+  #makeRoom(message: RetainedMessage, size: number): void {
+    if (message.room === size) return;
+    if (message.room > 0) this.#memory.leave(message);
+    this.#memory.settle(message, size);
   }
 
   /** Forgets the message of a topic. False if there is none. */
   delete(topicName: string): boolean {
-    const previous = this.#messages.delete(topicName);
-    if (previous === undefined) return false;
-    this.#bytes -= weight(previous);
+    const message = this.#messages.delete(topicName);
+    if (message === undefined) return false;
+    this.#bytes -= weightOf(message);
+    message.order = GONE;
+    this.#memory.leave(message);
     return true;
   }
 
   /**
-   * The messages whose topics match a filter, one at a time as they are asked for. Those that are kept after this call,
-   * which go to subscribers anyhow, and those that have expired are left out.
+   * Searches the messages whose topics match a filter. Those that are kept after this call, which go to subscribers
+   * anyhow, and those that have expired are left out.
    */
-  find(filter: string, clock: Clock): Iterator<Publication> {
-    return this.#find(filter, clock, this.#kept);
+  find(filter: string, clock: Clock): RetainedSearch {
+    const isCurrent = this.#reader(clock, this.#kept);
+    return new RetainedSearch(this.#messages.find(filter), isCurrent);
   }
 
-  /** The message of a topic, if it has not expired. */
+  /** A copy of the message of a topic, if it has not expired. */
   get(topicName: string, clock: Clock): Publication | undefined {
-    const publication = this.#messages.get(topicName);
-    return publication !== undefined && publication.expiresAt > clock.now() ? publication : undefined;
+    const message = this.#messages.get(topicName);
+    return message === undefined || message.hasExpired(clock) ? undefined : copyOf(message);
   }
 
-  /** All messages whose topics match a filter, or all there are, one at a time; expired ones are left out. */
+  /** Copies of all messages whose topics match a filter, or of all there are, one at a time; expired ones are left out. */
   *walk(filter: string | undefined, clock: Clock): Generator<Publication, void, undefined> {
     const found = filter === undefined ? this.#messages.values() : this.#messages.find(filter);
-    for (const publication of found) if (publication.expiresAt > clock.now()) yield publication;
+    for (const message of found) if (!message.hasExpired(clock)) yield copyOf(message);
   }
 
-  *#find(filter: string, clock: Clock, kept: number): Generator<Publication, void, undefined> {
-    for (const publication of this.#messages.find(filter)) {
-      if (publication.retainedAs > kept || this.#isDisowned(publication)) continue;
-      if (publication.expiresAt === Infinity || publication.expiresAt > clock.now()) yield publication;
-      else this.delete(publication.topic.name);
-    }
-  }
-
-  #isDisowned({ source, topic }: Publication): boolean {
-    return source !== undefined && this.#limits.checkRetainSource && !source.mayPublish(topic);
+  /** Tells whether a message is to be sent; those that have expired are forgotten. */
+  #reader(clock: Clock, kept: number): (message: RetainedMessage) => boolean {
+    return (message) => {
+      if (message.order > kept) return false;
+      if (message.hasExpired(clock)) {
+        this.delete(message.name);
+        return false;
+      }
+      const { source } = message;
+      if (source === undefined || !this.#limits.checkRetainSource) return true;
+      return source.isFree || source.mayPublish(new NamedTopic(message.name));
+    };
   }
 }
 
-function weight(publication: Publication): number {
-  return publication.size + publication.topic.bytes.length;
+/** A search for retained messages, which goes on as they are wanted. */
+export class RetainedSearch {
+  readonly #found: Iterator<RetainedMessage>;
+  readonly #isCurrent: (message: RetainedMessage) => boolean;
+  readonly #shown = new Publication();
+  #message: RetainedMessage | undefined;
+
+  constructor(found: Iterator<RetainedMessage>, isCurrent: (message: RetainedMessage) => boolean) {
+    this.#found = found;
+    this.#isCurrent = isCurrent;
+  }
+
+  /**
+   * The message that the search has come to, undefined at the end. It is valid until anything else is done with the
+   * broker; whoever keeps it copies it.
+   */
+  get current(): Publication | undefined {
+    let message = this.#message;
+    while (message === undefined || !this.#isCurrent(message)) {
+      const { done, value } = this.#found.next();
+      if (done) return undefined;
+      message = value;
+    }
+    this.#message = message;
+    message.show(this.#shown);
+    return this.#shown;
+  }
+
+  /** Goes on to the next message. */
+  advance(): void {
+    this.#message = undefined;
+  }
+}
+
+function copyOf(message: RetainedMessage): Publication {
+  const shown = new Publication();
+  message.show(shown);
+  return shown.keep();
+}
+
+function weightOf(message: RetainedMessage | undefined): number {
+  return message === undefined ? 0 : message.topicLength + message.weight;
 }

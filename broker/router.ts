@@ -34,6 +34,8 @@ export interface Route {
   readonly groups: readonly ShareGroup[];
 }
 
+const NOBODY: Route = { isWanted: false, targets: [], groups: [] };
+
 /** What a SUBSCRIBE did for one filter. */
 export interface SubscribeResult {
   readonly subscription: Subscription;
@@ -222,16 +224,19 @@ export class Router {
   }
 
   #find(topic: Topic): Route {
+    const entries: FilterEntry[] = [];
+    this.#trie.match(topic.name, (entry) => void entries.push(entry));
+    if (entries.length === 0) return NOBODY;
     const bySession = new Map<Session, Subscription[]>();
     const groups: ShareGroup[] = [];
-    this.#trie.match(topic.name, (entry) => {
+    for (const entry of entries) {
       entry.forEach((subscription) => {
         const others = bySession.get(subscription.session);
         if (others === undefined) bySession.set(subscription.session, [subscription]);
         else others.push(subscription);
       });
       if (entry.groups !== undefined) groups.push(...entry.groups.values());
-    });
+    }
     const targets: Target[] = [];
     for (const [session, subscriptions] of bySession) {
       if (!session.access.mayReceive(topic)) continue;

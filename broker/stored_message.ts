@@ -4,11 +4,10 @@
  * @module
  */
 
-import { encodeUtf8 } from "../codec/bytes.ts";
 import { PublishPropertiesView } from "../codec/publish_view.ts";
 import { Publication } from "./publication.ts";
 import type { StoredMessage } from "./store.ts";
-import type { Topic } from "./topic_cache.ts";
+import { NamedTopic, type Topic } from "./topic_cache.ts";
 
 /** The record of a publication, which must own its bytes. */
 export function storedMessageOf(publication: Publication): StoredMessage {
@@ -25,7 +24,7 @@ export function storedMessageOf(publication: Publication): StoredMessage {
 
 /** A topic by itself: the cache is for those in use, and a store may have a great many that are not. */
 export function topicOf(name: string): Topic {
-  return { name, bytes: encodeUtf8(name), isSys: name.startsWith("$SYS"), route: undefined };
+  return new NamedTopic(name);
 }
 
 /** The publication of a record. */

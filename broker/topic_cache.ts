@@ -21,6 +21,24 @@ export interface Topic {
   route: Route | undefined;
 }
 
+/** A topic whose bytes are made when somebody asks for them: mostly nobody does who has not had them before. */
+export class NamedTopic implements Topic {
+  readonly name: string;
+  readonly isSys: boolean;
+  route: Route | undefined;
+  #bytes: Uint8Array | undefined;
+
+  constructor(name: string, bytes?: Uint8Array) {
+    this.name = name;
+    this.isSys = name.startsWith("$SYS");
+    this.#bytes = bytes;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes ??= encodeUtf8(this.name);
+  }
+}
+
 /** What a topic may be. */
 export interface TopicLimits {
   readonly maxTopicLevels: number;
@@ -103,7 +121,7 @@ export class TopicCache {
     assertTopicName(name);
     // The limit is for clients; the broker's own topics are as deep as they are.
     if (!name.startsWith("$SYS/")) assertTopicLimits(name, this.#limits);
-    const topic = { name, bytes: bytes.slice(start, end), isSys: name.startsWith("$SYS"), route: undefined };
+    const topic = new NamedTopic(name);
     const place = hash & (DOORKEEPER_SIZE - 1);
     if (this.#seenOnce[place] === hash) return this.#add(hash, topic);
     this.#seenOnce[place] = hash;
