@@ -23,7 +23,6 @@
 
 export * from "./broker/mod.ts";
 export * from "./client/mod.ts";
-export { topicMatches } from "./codec/topic.ts";
 // Both sides of SCRAM have the same name in their rooms.
 export { scram as scramServer } from "./broker/mod.ts";
 export { scram } from "./client/mod.ts";

@@ -22,9 +22,15 @@
  */
 
 import { Client } from "./client.ts";
-import type { ConnectInit, ServerUrl } from "./options.ts";
+import type { Message } from "./message.ts";
+import { type PublishInit, publishOnce, type SubscribeInit, subscribeOnce } from "./one_shot.ts";
+import type { ConnectInit, Platform, ServerUrl } from "./options.ts";
+import type { Payload } from "./payload.ts";
+import type { PublishResult } from "./publication.ts";
 import { systemClock } from "./system_clock.ts";
 import { openWebSocket } from "./websocket.ts";
+
+const PLATFORM: Platform = { open: openWebSocket, clock: systemClock };
 
 /**
  * Connects to the MQTT server at `url`, e.g. `wss://host/mqtt`, and resolves when the server has accepted. From then on
@@ -39,8 +45,49 @@ import { openWebSocket } from "./websocket.ts";
  * ```
  */
 export function connect(url: ServerUrl | readonly ServerUrl[], init: ConnectInit = {}): Promise<Client> {
-  return Client.connect(url, init, { open: openWebSocket, clock: systemClock });
+  return Client.connect(url, init, PLATFORM);
+}
+
+/**
+ * Publishes one message to `init.topic`, on a connection of its own, and resolves when the server has it: for functions
+ * that live no longer than that. Rejects as `publish` of `@x/mqtt/client` does.
+ *
+ * @example
+ * ```js
+ * import { publish } from "@x/mqtt/client/browser";
+ *
+ * await publish("ws://127.0.0.1:8080/mqtt", "21.5", { topic: "sensors/7/temperature", qos: 1, retain: true });
+ * ```
+ */
+export function publish(
+  url: string | URL,
+  payload: Payload,
+  init: PublishInit & { topic: string },
+): Promise<PublishResult> {
+  return publishOnce(url, payload, init, PLATFORM);
+}
+
+/**
+ * The messages of the filters in `init.topic`, on a connection of its own that the end of the loop closes.
+ *
+ * @example
+ * ```js
+ * import { publish, subscribe } from "@x/mqtt/client/browser";
+ *
+ * await publish("ws://127.0.0.1:8080/mqtt", "21.5", { topic: "sensors/7/temperature", retain: true });
+ * for await (const message of subscribe("ws://127.0.0.1:8080/mqtt", { topic: "sensors/#" })) {
+ *   console.log(message.topic, message.text());
+ *   break;
+ * }
+ * ```
+ */
+export function subscribe(
+  url: string | URL,
+  init: SubscribeInit & { topic: string | readonly string[] },
+): AsyncGenerator<Message, void, undefined> {
+  return subscribeOnce(url, init, PLATFORM);
 }
 
 export * from "./common.ts";
+export type { PublishInit, SubscribeInit } from "./one_shot.ts";
 export { openWebSocket } from "./websocket.ts";

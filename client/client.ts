@@ -4,31 +4,27 @@
  * @module
  */
 
-import { MqttError } from "../codec/errors.ts";
 import type { ConnackPacket } from "../codec/packets.ts";
-import { ReasonCode } from "../codec/reason_codes.ts";
 import { type CloseOptions, disconnectProperties } from "./closing.ts";
-import { LARGEST_PACKET } from "./connect_packet.ts";
 import type { ConnectionEnd } from "./connection.ts";
-import { asError } from "./errors.ts";
+import { asError, reasonCodeOf } from "./errors.ts";
 import { ClientEventTarget } from "./event_target.ts";
 import { ClientErrorEvent, ConnectEvent, DisconnectEvent, MqttMessageEvent } from "./events.ts";
 import { Lifecycle, type LifecycleOwner } from "./lifecycle.ts";
 import type { Message } from "./message.ts";
 import { type ConnectInit, type Platform, type ServerUrl, type Settings, settingsOf } from "./options.ts";
-import { PayloadKeeper } from "./outbound_payload.ts";
-import { type Payload, payloadAtHand, readPayload } from "./payload.ts";
+import type { Payload } from "./payload.ts";
 import type { Persistence } from "./persistence.ts";
-import { NOT_SENT, Publication, type PublishOptions, type PublishResult } from "./publication.ts";
-import { publishProperties } from "./publish_properties.ts";
+import type { PublishOptions, PublishResult } from "./publication.ts";
+import { Publisher } from "./publisher.ts";
 import { Requester, type RequestOptions } from "./request.ts";
 import { type RequestHandler, respond, type Responder, type RespondOptions } from "./respond.ts";
 import { shownUrl } from "./server_address.ts";
 import { Session } from "./session.ts";
 import type { ClientState } from "./state.ts";
 import { subscribe } from "./subscribe.ts";
-import type { SubscribeOptions, Subscription } from "./subscription.ts";
-import { assertFilters, assertQoS } from "./checks.ts";
+import type { SubscribeOptions, Subscription, UnsubscribeOptions } from "./subscription.ts";
+import { assertFilters } from "./checks.ts";
 import { abortable, settledWithin } from "./waiting.ts";
 
 const DEFAULT_CLOSE_TIMEOUT = 10_000;
@@ -51,7 +47,7 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   readonly #session: Session;
   readonly #lifecycle: Lifecycle;
   readonly #closed: Promise<void>;
-  readonly #payloads = new PayloadKeeper();
+  readonly #publisher: Publisher;
   readonly #requester: Requester;
   #state: ClientState;
   #closing: Promise<void> | undefined;
@@ -62,6 +58,7 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
     this.#state = { kind: "connecting", server: shownUrl(settings.server.url) };
     this.#session = new Session(settings, (message) => this.#onMessage(message), kept);
     this.#lifecycle = new Lifecycle(settings, this.#session, this.#owner());
+    this.#publisher = new Publisher(settings, this.#session, this.#lifecycle, () => this.#assertOpen("publish"));
     this.#requester = new Requester(this, settings.clock);
     kept?.attach(this, this.#lifecycle.firstConnected, settings.clock);
     this.#closed = this.#lifecycle.run().then(() => kept?.end());
@@ -160,12 +157,8 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
    */
   publish(topic: string, payload: Payload, options: PublishOptions = {}): Promise<PublishResult> {
     try {
-      const atHand = payloadAtHand(payload);
-      if (atHand !== undefined) return this.#publish(topic, atHand, options);
-      if (payload instanceof Blob || payload instanceof ReadableStream) {
-        return this.#publishRead(topic, payload, options);
-      }
-      throw new TypeError("Cannot publish: payload must be a string, bytes, a Blob or a ReadableStream");
+      this.#assertOpen("publish");
+      return this.#publisher.publish(topic, payload, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -208,11 +201,12 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
    * @throws {MqttError} 0x8F for what is no topic filter.
    * @throws {DOMException} `InvalidStateError` when the client is closed.
    */
-  unsubscribe(filter: string | readonly string[]): Promise<void> {
+  unsubscribe(filter: string | readonly string[], options: UnsubscribeOptions = {}): Promise<void> {
     this.#assertOpen("unsubscribe");
     const filters = [...new Set(typeof filter === "string" ? [filter] : filter)];
     assertFilters(filters, {});
-    return this.#session.subscriptions.forget(filters);
+    const answered = this.#session.subscriptions.forget(filters, options.properties?.userProperties);
+    return abortable(answered, options.signal);
   }
 
   /**
@@ -269,6 +263,25 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   }
 
   /**
+   * Tries to connect at once when the client waits for its next attempt; ends a connection that is open and makes a new
+   * one, e.g. because credentials have changed. Without effect while an attempt is under way.
+   *
+   * @throws {DOMException} `InvalidStateError` when the client is closed.
+   *
+   * @example A page that was without a network
+   * ```ts
+   * import { connect } from "@x/mqtt/client";
+   *
+   * await using client = await connect("mqtt://127.0.0.1:1883");
+   * addEventListener("online", () => client.state.kind === "waiting" && client.reconnect());
+   * ```
+   */
+  reconnect(): void {
+    this.#assertOpen("reconnect");
+    this.#lifecycle.reconnect();
+  }
+
+  /**
    * Authenticates again on the connection that is open, by the method that `connect()` was given (MQTT 5.0). Rejects if
    * there is no connection, or if it ends before the server has accepted.
    */
@@ -293,45 +306,6 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   /** Closes the client. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #publish(topic: string, payload: string | Uint8Array, options: PublishOptions): Promise<PublishResult> {
-    this.#assertOpen("publish");
-    const { qos = 0, retain = false, signal } = options;
-    signal?.throwIfAborted();
-    assertQoS(qos);
-    const expiry = options.properties?.messageExpiryInterval;
-    const properties = publishProperties(options, this.#settings.protocolVersion);
-    const sender = this.#lifecycle.connection?.sender;
-    if (qos === 0) {
-      if (sender !== undefined && sender.takesQoS0) {
-        return sender.publishQoS0(topic, payload, retain, properties, expiry ?? -1);
-      }
-      if (sender === undefined && !this.#settings.queue.qos0) return Promise.resolve(NOT_SENT);
-    }
-    this.#session.outboundTopics.get(topic); // throws for what is no topic name
-    const expiresAt = expiry === undefined ? Infinity : this.#settings.clock.now() + expiry * 1_000;
-    const publication = new Publication(topic, this.#payloads.keep(payload), qos, retain, properties, expiresAt);
-    this.#session.outbox.add(publication);
-    sender?.drain();
-    return signal === undefined ? publication.completed : this.#withSignal(publication, signal);
-  }
-
-  async #publishRead(
-    topic: string,
-    payload: Blob | ReadableStream<Uint8Array>,
-    options: PublishOptions,
-  ): Promise<PublishResult> {
-    this.#assertOpen("publish");
-    const limits = this.#lifecycle.connection?.limits;
-    const maximum = Math.min(limits?.maximumPacketSize ?? LARGEST_PACKET, this.#settings.queue.bytes);
-    return await this.#publish(topic, await readPayload(payload, maximum, options.signal), options);
-  }
-
-  #withSignal(publication: Publication, signal: AbortSignal): Promise<PublishResult> {
-    const onAbort = () => this.#session.outbox.abort(publication, signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    return publication.completed.finally(() => signal.removeEventListener("abort", onAbort));
   }
 
   #assertVersion5(what: string): void {
@@ -380,11 +354,7 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
         this.dispatchEvent(new ConnectEvent(sessionPresent, properties, server));
       },
       onDisconnected: ({ error, properties }: ConnectionEnd, reconnecting, server) => {
-        const reasonCode = error === undefined
-          ? ReasonCode.NormalDisconnection
-          : error instanceof MqttError
-          ? error.reasonCode
-          : ReasonCode.UnspecifiedError;
+        const reasonCode = reasonCodeOf(error);
         this.dispatchEvent(new DisconnectEvent({ reasonCode, properties, error, reconnecting, server }));
       },
       onError: (error, server) => void this.dispatchEvent(new ClientErrorEvent(error, server)),

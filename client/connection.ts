@@ -5,7 +5,7 @@
  */
 
 import { decodeServerPacket } from "../codec/decode.ts";
-import { encodePacketWithin } from "../codec/encode.ts";
+import { encodeClientPacketWithin } from "../codec/encode_client.ts";
 import { MqttError } from "../codec/errors.ts";
 import type { Framer } from "../codec/framer.ts";
 import type { AuthPacket, ConnackPacket, DisconnectPacket, Packet, ProtocolVersion } from "../codec/packets.ts";
@@ -365,7 +365,7 @@ export class Connection implements OutputOwner {
   #send(packet: Packet): void {
     if (this.#state.kind === "ending") return;
     const maximum = this.limits?.maximumPacketSize ?? LARGEST_PACKET;
-    const bytes = encodePacketWithin(packet, this.#version, maximum);
+    const bytes = encodeClientPacketWithin(packet, this.#version, maximum);
     if (bytes !== undefined) this.#output.append(bytes);
   }
 }

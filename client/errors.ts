@@ -101,6 +101,12 @@ export function protocolError(why: string): MqttError {
   return new MqttError(`Cannot go on with the connection: ${why}`, ReasonCode.ProtocolError);
 }
 
+/** The code that stands for the end of a connection; 0 without an error. */
+export function reasonCodeOf(error: Error | undefined): number {
+  if (error === undefined) return ReasonCode.NormalDisconnection;
+  return error instanceof MqttError ? error.reasonCode : ReasonCode.UnspecifiedError;
+}
+
 /** Something thrown, as an `Error`. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });

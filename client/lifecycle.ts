@@ -5,6 +5,7 @@
  */
 
 import type { ConnackPacket } from "../codec/packets.ts";
+import { ReasonCode } from "../codec/reason_codes.ts";
 import type { Transport } from "../engine/transport.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
 import { asError } from "./errors.ts";
@@ -14,7 +15,7 @@ import { Retry, type Wait } from "./retry.ts";
 import { type ServerAddress, shownUrl } from "./server_address.ts";
 import type { Session } from "./session.ts";
 import type { ClientState } from "./state.ts";
-import { abortable, delay, nextTurn } from "./waiting.ts";
+import { abortable, nextTurn, settledWithin } from "./waiting.ts";
 
 /** What a lifecycle tells its owner. */
 export interface LifecycleOwner {
@@ -45,6 +46,10 @@ export class Lifecycle {
   readonly #first = Promise.withResolvers<void>();
   #isFirst = true;
   #connection: Connection | undefined;
+  /** Ends the wait for the next attempt. */
+  #skip: PromiseWithResolvers<void> | undefined;
+  /** Whether the connection was ended by {@linkcode reconnect}. */
+  #isWanted = false;
 
   /** Nothing happens before {@linkcode run}. */
   constructor(settings: Settings, session: Session, owner: LifecycleOwner) {
@@ -71,6 +76,14 @@ export class Lifecycle {
     this.#stop.abort(reason);
   }
 
+  /** Makes the next attempt now; a connection that is open ends before. */
+  reconnect(): void {
+    this.#skip?.resolve();
+    if (this.#connection === undefined) return;
+    this.#isWanted = true;
+    this.#connection.disconnect(ReasonCode.NormalDisconnection, {});
+  }
+
   /** Runs to the end of the client; never rejects. */
   async run(): Promise<void> {
     let last: Error | undefined;
@@ -86,7 +99,8 @@ export class Lifecycle {
       this.#tell(failure, isStopped, wait !== undefined);
       if (wait === undefined) return this.#first.reject(isStopped ? this.#stop.signal.reason : last);
       if (wait === "none") continue;
-      await delay(this.#settings.clock, wait, this.#stop.signal).catch(() => {});
+      this.#skip = Promise.withResolvers();
+      await settledWithin(this.#settings.clock, wait, this.#skip.promise, this.#stop.signal);
       this.#connecting();
     }
   }
@@ -97,13 +111,17 @@ export class Lifecycle {
 
   #waitAfter({ error, server, connection }: Failure): Wait {
     if (connection === undefined) return this.#retry.attemptFailed(error, server);
+    const isWanted = this.#isWanted;
+    this.#isWanted = false;
+    if (isWanted) return "none";
     return this.#retry.connectionEnded(error, server, connection.milliseconds);
   }
 
   #tell({ error, server, connection }: Failure, isStopped: boolean, reconnecting: boolean): void {
     const url = shownUrl(server.url);
     if (connection !== undefined) this.#owner.onDisconnected(connection.end, reconnecting, url);
-    if (!isStopped) this.#owner.onError(error, url);
+    const isOurs = connection !== undefined && connection.end.error === undefined;
+    if (!isStopped && !isOurs) this.#owner.onError(error, url);
   }
 
   /** One connection from its attempt to its end. `last`: why the one before has ended. */

@@ -42,8 +42,14 @@ export async function publishOnce(
   const { topic, connect, ...options } = init;
   const target = targetOf(url, topic);
   const { signal } = options;
-  await using client = await Client.connect(target.server, { ...connect, reconnect: false, signal }, platform);
-  const result = await client.publish(target.topic, payload, options);
+  // Not `await using`: Node 20 and older browsers cannot read it.
+  const client = await Client.connect(target.server, { ...connect, reconnect: false, signal }, platform);
+  let result: PublishResult;
+  try {
+    result = await client.publish(target.topic, payload, options);
+  } finally {
+    await client.close();
+  }
   if (result.ok) return result;
   throw new MqttError(
     `Cannot publish: server must take the message, received ${reasonCodeName(result.reasonCode)}`,
@@ -61,8 +67,12 @@ export async function* subscribeOnce(
   const filters = Array.isArray(topic) ? topic : undefined;
   const target = targetOf(url, filters?.[0] ?? (typeof topic === "string" ? topic : undefined));
   const { signal } = options;
-  await using client = await Client.connect(target.server, { ...connect, signal }, platform);
-  yield* client.subscribe(filters ?? target.topic, options);
+  const client = await Client.connect(target.server, { ...connect, signal }, platform);
+  try {
+    yield* client.subscribe(filters ?? target.topic, options);
+  } finally {
+    await client.close();
+  }
 }
 
 /** `mqtt://host/a/b` is the topic `a/b` at `mqtt://host`. What URLs use `?` and `#` for means nothing here. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { encodePacket } from "../codec/encode.ts";
+import { encodeClientPacket } from "../codec/encode_client.ts";
 import type { ProtocolVersion, QoS, Will } from "../codec/packets.ts";
 import type { ConnectProperties, WillProperties } from "../codec/properties.ts";
 import { assertTopicName } from "../codec/topic.ts";
@@ -120,6 +120,11 @@ export interface QueueInit {
   messages?: number;
   /** How many bytes of payloads and topics they may have. Default 67,108,864 (64 MiB). */
   bytes?: number;
+  /**
+   * How many of QoS 1 and 2 may be under way at once, 1 to 65,000; the server may take fewer. With 1, a message is sent
+   * when the one before has been acknowledged. Default 65,000.
+   */
+  inFlight?: number;
   /** Default `wait`. */
   overflow?: QueueOverflow;
   /** Whether publications of QoS 0 wait for a connection; if not, they are dropped (`ok` false). Default true. */
@@ -216,6 +221,9 @@ export interface ConnectInit {
   random?: () => number;
 }
 
+/** So many packet identifiers at most, so that SUBSCRIBE and UNSUBSCRIBE always find one. */
+const MAXIMUM_IN_FLIGHT = 65_000;
+
 /** {@linkcode ConnectInit} with nothing left open. */
 export interface Settings {
   readonly servers: Servers;
@@ -294,7 +302,14 @@ export function settingsOf(url: ServerUrl | readonly ServerUrl[], init: ConnectI
     reconnect,
     refresh: init.refresh,
     maximumRedirects: init.maximumRedirects ?? 0,
-    queue: { messages: 65_536, bytes: 67_108_864, overflow: "wait", qos0: true, ...init.queue },
+    queue: {
+      messages: 65_536,
+      bytes: 67_108_864,
+      inFlight: MAXIMUM_IN_FLIGHT,
+      overflow: "wait",
+      qos0: true,
+      ...init.queue,
+    },
     open: init.transport ?? platform.open,
     transport: { tls: init.tls, headers: init.headers },
     clock: init.clock ?? platform.clock,
@@ -345,11 +360,12 @@ function check(settings: Settings): void {
   between("topicAliasMaximum", settings.topicAliasMaximum, 0, 65_535);
   between("queue.messages", queue.messages, 1, Number.MAX_SAFE_INTEGER);
   between("queue.bytes", queue.bytes, 1, Number.MAX_SAFE_INTEGER);
+  between("queue.inFlight", queue.inFlight, 1, MAXIMUM_IN_FLIGHT);
   between("maximumRedirects", settings.maximumRedirects, 0, Number.MAX_SAFE_INTEGER);
   between("connectTimeout", settings.connectTimeout, 1, 2_147_483_647);
   between("pingTimeout", settings.pingTimeout ?? 1, 1, 2_147_483_647);
   // The codec knows the rules for all that goes on the wire; better here than at each attempt.
-  encodePacket(connectPacket(settings, clientId, cleanStart), protocolVersion);
+  encodeClientPacket(connectPacket(settings, clientId, cleanStart), protocolVersion);
 }
 
 function between(name: string, value: number, minimum: number, maximum: number): void {

@@ -39,6 +39,11 @@ export class Outbox {
     for (const publication of kept?.recovered ?? []) this.#count(publication);
   }
 
+  /** How many of QoS 1 and 2 may be under way at once. */
+  get maximumInFlight(): number {
+    return this.#limits.inFlight;
+  }
+
   /** How many publications are open. */
   get messages(): number {
     return this.#messages;

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { encodePacketWithin } from "../codec/encode.ts";
+import { encodeClientPacketWithin } from "../codec/encode_client.ts";
 import { MqttError } from "../codec/errors.ts";
 import type { ProtocolVersion, SubackPacket, UnsubackPacket, UnsubscribePacket } from "../codec/packets.ts";
-import type { SubscribeProperties } from "../codec/properties.ts";
+import type { SubscribeProperties, UserProperties } from "../codec/properties.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { Fifo } from "./fifo.ts";
 import { type FilterEntry, requestOf, type Subscriber } from "./filters.ts";
@@ -15,13 +15,18 @@ import type { Output } from "./output.ts";
 import { type ServerLimits, subscribeObstacle } from "./server_limits.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
-/** Packet identifiers that requests may take, see also `MAXIMUM_IN_FLIGHT` of the sender. */
+/** Packet identifiers that requests may take, see also `inFlight` of the queue. */
 const MAXIMUM_REQUESTS = 500;
 
 /** What to ask for. */
 type Wish =
   | { readonly kind: "subscribe"; readonly entries: readonly FilterEntry[] }
-  | { readonly kind: "unsubscribe"; readonly filters: readonly string[]; readonly done: () => void };
+  | {
+    readonly kind: "unsubscribe";
+    readonly filters: readonly string[];
+    readonly userProperties: UserProperties | undefined;
+    readonly done: () => void;
+  };
 
 /** What the server was asked and has not answered. */
 type Request =
@@ -67,8 +72,8 @@ export class Requests {
   }
 
   /** Gives these filters back; `done` is called when the server has answered, or can no longer. */
-  unsubscribe(filters: readonly string[], done: () => void): void {
-    this.#inTurn({ kind: "unsubscribe", filters, done });
+  unsubscribe(filters: readonly string[], done: () => void, userProperties?: UserProperties): void {
+    this.#inTurn({ kind: "unsubscribe", filters, userProperties, done });
   }
 
   /** SUBACK came. Throws `MqttError` 0x82 if it answers nothing that was asked. */
@@ -140,7 +145,7 @@ export class Requests {
     const userProperties = first.subscribers.at(-1)?.options.userProperties;
     if (userProperties !== undefined) properties.userProperties = userProperties;
     const packet = { type: "subscribe", packetId, subscriptions: entries.map(requestOf), properties } as const;
-    const bytes = encodePacketWithin(packet, this.#version, this.#limits.maximumPacketSize);
+    const bytes = encodeClientPacketWithin(packet, this.#version, this.#limits.maximumPacketSize);
     if (bytes === undefined) {
       this.#identifiers.release(packetId);
       return this.#refuse(entries, ReasonCode.PacketTooLarge);
@@ -165,7 +170,8 @@ export class Requests {
   #sendUnsubscribe(request: Extract<Wish, { kind: "unsubscribe" }>): void {
     const packetId = this.#identifiers.reserve();
     const packet: UnsubscribePacket = { type: "unsubscribe", packetId, filters: [...request.filters] };
-    const bytes = encodePacketWithin(packet, this.#version, this.#limits.maximumPacketSize);
+    if (request.userProperties !== undefined) packet.properties = { userProperties: request.userProperties };
+    const bytes = encodeClientPacketWithin(packet, this.#version, this.#limits.maximumPacketSize);
     if (bytes === undefined) {
       this.#identifiers.release(packetId);
       return request.done();

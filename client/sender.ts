@@ -22,8 +22,6 @@ import { isUnlimited, publishObstacle, type ServerLimits } from "./server_limits
  * Mosquitto, which ends the connection beyond it. It is about QoS 2 alone, since QoS 1 is acknowledged at once.
  */
 const MAXIMUM_QOS2_BEFORE_5 = 20;
-/** So many packet identifiers at most, so that SUBSCRIBE and UNSUBSCRIBE always find one. */
-const MAXIMUM_IN_FLIGHT = 65_000;
 
 const SENT: Promise<PublishResult> = Promise.resolve(SUCCESS);
 
@@ -67,8 +65,8 @@ export class Sender {
     this.#clock = context.clock;
     this.#writer = new PublishWriter(output, isVersion5);
     this.#aliases = limits.topicAliasMaximum > 0 ? new OutboundTopicAliases(limits.topicAliasMaximum) : undefined;
-    outbox.flow.resume(Math.min(limits.receiveMaximum, MAXIMUM_IN_FLIGHT));
-    this.#maximumQoS2 = isVersion5 ? MAXIMUM_IN_FLIGHT : MAXIMUM_QOS2_BEFORE_5;
+    outbox.flow.resume(Math.min(limits.receiveMaximum, outbox.maximumInFlight));
+    this.#maximumQoS2 = isVersion5 ? Infinity : MAXIMUM_QOS2_BEFORE_5;
     for (const { qos } of outbox.flow) if (qos === 2) this.#openQoS2++;
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { UserProperties } from "../codec/properties.ts";
 import { assertFilters } from "./checks.ts";
 import { Subscriber } from "./filters.ts";
 import { Inbox } from "./inbox.ts";
@@ -37,7 +38,7 @@ export function subscribe(
     retainHandling: options.retainHandling ?? 0,
     userProperties: options.properties?.userProperties,
   }, inbox);
-  const remove = () => subscriptions.remove(subscriber);
+  const remove = (userProperties?: UserProperties) => subscriptions.remove(subscriber, userProperties);
   subscriptions.add(subscriber);
   if (onMessage !== undefined) void handleMessages(inbox, onMessage, !isManual, errors); // never rejects
   return createSubscription(subscriber, remove, options.signal, onMessage !== undefined);

@@ -5,7 +5,7 @@
  */
 
 import type { QoS, RetainHandling } from "../codec/packets.ts";
-import type { SubscribeProperties } from "../codec/properties.ts";
+import type { SubscribeProperties, UnsubscribeProperties, UserProperties } from "../codec/properties.ts";
 import type { Subscriber } from "./filters.ts";
 import type { InboxOverflow } from "./inbox.ts";
 import type { Message } from "./message.ts";
@@ -64,10 +64,18 @@ export interface SubscribeOptions {
   signal?: AbortSignal;
 }
 
+/** Options of `unsubscribe()`. */
+export interface UnsubscribeOptions {
+  /** Ends the wait for the server's answer. */
+  signal?: AbortSignal;
+  /** MQTT 5.0 only. */
+  properties?: UnsubscribeProperties;
+}
+
 /** Makes a subscription; `remove` takes the subscriber back from the server. `isHandled`: it is not for a loop. */
 export let createSubscription: (
   subscriber: Subscriber,
-  remove: () => Promise<void>,
+  remove: (userProperties?: UserProperties) => Promise<void>,
   signal: AbortSignal | undefined,
   isHandled: boolean,
 ) => Subscription;
@@ -98,7 +106,7 @@ export let createSubscription: (
  */
 export class Subscription implements AsyncIterableIterator<Message, undefined, undefined>, AsyncDisposable {
   readonly #subscriber: Subscriber;
-  readonly #remove: () => Promise<void>;
+  readonly #remove: (userProperties?: UserProperties) => Promise<void>;
   readonly #signal: AbortSignal | undefined;
   /** Whether a function has the messages. */
   readonly #isHandled: boolean;
@@ -106,7 +114,7 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
 
   private constructor(
     subscriber: Subscriber,
-    remove: () => Promise<void>,
+    remove: (userProperties?: UserProperties) => Promise<void>,
     signal: AbortSignal | undefined,
     isHandled: boolean,
   ) {
@@ -154,8 +162,8 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
   }
 
   /** Ends the subscription and waits until the server has taken note, or until the connection ends. */
-  unsubscribe(options: { signal?: AbortSignal } = {}): Promise<void> {
-    return abortable(this.#end(), options.signal);
+  unsubscribe(options: UnsubscribeOptions = {}): Promise<void> {
+    return abortable(this.#end(options.properties?.userProperties), options.signal);
   }
 
   /** The iterator is the subscription itself: its messages go to one loop. */
@@ -168,10 +176,10 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
     return this.unsubscribe();
   }
 
-  #end(): Promise<void> {
+  #end(userProperties?: UserProperties): Promise<void> {
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#subscriber.close(new Error("Cannot subscribe: the subscription was ended before the answer"));
-    return this.#remove();
+    return this.#remove(userProperties);
   }
 
   #abort(): void {

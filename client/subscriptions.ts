@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { UserProperties } from "../codec/properties.ts";
 import { type FilterEntry, Filters, type Subscriber } from "./filters.ts";
 import type { Requests } from "./requests.ts";
 
@@ -47,7 +48,7 @@ export class Subscriptions {
    * Takes a subscriber out, and gives back to the server what nobody else wants. Settles when the server has answered,
    * or at once if it need not or cannot be asked now: then the next connection sees to it.
    */
-  remove(subscriber: Subscriber): Promise<void> {
+  remove(subscriber: Subscriber, userProperties?: UserProperties): Promise<void> {
     const unwanted: string[] = [];
     for (const filter of subscriber.filters) {
       const entry = this.filters.remove(subscriber, filter);
@@ -55,20 +56,20 @@ export class Subscriptions {
       unwanted.push(filter);
       this.#obsolete.add(filter);
     }
-    return this.#giveBack(unwanted);
+    return this.#giveBack(unwanted, userProperties);
   }
 
-  #giveBack(unwanted: readonly string[]): Promise<void> {
+  #giveBack(unwanted: readonly string[], userProperties: UserProperties | undefined): Promise<void> {
     const requests = this.#requests;
     if (unwanted.length === 0 || requests === undefined) return Promise.resolve();
-    return new Promise((resolve) => requests.unsubscribe(unwanted, resolve));
+    return new Promise((resolve) => requests.unsubscribe(unwanted, resolve, userProperties));
   }
 
   /** Gives back to the server what its session may have of an earlier client, as {@linkcode remove} does. */
-  forget(filters: readonly string[]): Promise<void> {
+  forget(filters: readonly string[], userProperties?: UserProperties): Promise<void> {
     const unwanted = filters.filter((filter) => this.filters.get(filter) === undefined);
     for (const filter of unwanted) this.#obsolete.add(filter);
-    return this.#giveBack(unwanted);
+    return this.#giveBack(unwanted, userProperties);
   }
 
   /** The server has answered for a filter, on behalf of these subscribers. */

@@ -17,13 +17,6 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
   });
 }
 
-/** Settles after so many milliseconds; rejects with the signal's reason if that is aborted first. */
-export function delay(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
-  let cancel = () => {};
-  const passed = new Promise<void>((resolve) => cancel = clock.schedule(milliseconds, resolve));
-  return abortable(passed, signal).finally(() => cancel());
-}
-
 /** Settles with `promise`, after so many milliseconds, or when the signal is aborted, whichever comes first. */
 export async function settledWithin(
   clock: Clock,

@@ -4,20 +4,13 @@
  * @module
  */
 
-import {
-  encodeAuth,
-  encodeDisconnect,
-  encodePuback,
-  encodePubcomp,
-  encodePubrec,
-  encodePubrel,
-} from "./encode_acknowledgement.ts";
-import { encodeConnack, encodeConnect } from "./encode_connect.ts";
+import { encodePuback, encodePubcomp, encodePubrec, encodePubrel } from "./encode_acknowledgement.ts";
+import { encodeClientPacket, encodeWithin } from "./encode_client.ts";
+import { encodeConnack } from "./encode_connect.ts";
 import { encodePublish } from "./encode_publish.ts";
-import { encodeSuback, encodeSubscribe, encodeUnsuback, encodeUnsubscribe } from "./encode_subscribe.ts";
+import { encodeSuback, encodeUnsuback } from "./encode_subscribe.ts";
 import { PACKET_TYPES } from "./packet_types.ts";
 import type { Packet, ProtocolVersion } from "./packets.ts";
-import type { Properties } from "./property_types.ts";
 import { begin, type PacketSink } from "./writer.ts";
 
 /**
@@ -50,14 +43,7 @@ export function encodePacketWithin(
   maximumPacketSize: number,
 ): Uint8Array | undefined {
   if (packet.type === "publish" && packet.payload.length > maximumPacketSize) return undefined;
-  const bytes = encodePacket(packet, version);
-  if (bytes.length <= maximumPacketSize) return bytes;
-  if (version < 5 || !mayLeaveOut(packet)) return undefined;
-  const properties: Properties = { ...packet.properties, reasonString: undefined };
-  const withoutReason = encodePacket({ ...packet, properties }, version);
-  if (withoutReason.length <= maximumPacketSize) return withoutReason;
-  const least = encodePacket({ ...packet, properties: { ...properties, userProperties: undefined } }, version);
-  return least.length <= maximumPacketSize ? least : undefined;
+  return encodeWithin(encodePacket, packet, version, maximumPacketSize);
 }
 
 function encode(packet: Packet, version: ProtocolVersion, sink: PacketSink | undefined): Uint8Array {
@@ -72,36 +58,15 @@ function encode(packet: Packet, version: ProtocolVersion, sink: PacketSink | und
       return encodePubrel(packet, version, sink);
     case "pubcomp":
       return encodePubcomp(packet, version, sink);
-    case "connect":
-      return encodeConnect(packet, sink);
     case "connack":
       return encodeConnack(packet, version, sink);
-    case "subscribe":
-      return encodeSubscribe(packet, version, sink);
     case "suback":
       return encodeSuback(packet, version, sink);
-    case "unsubscribe":
-      return encodeUnsubscribe(packet, version, sink);
     case "unsuback":
       return encodeUnsuback(packet, version, sink);
-    case "pingreq":
-      return begin(sink, PACKET_TYPES.pingreq << 4, 0).bytes;
     case "pingresp":
       return begin(sink, PACKET_TYPES.pingresp << 4, 0).bytes;
-    case "disconnect":
-      return encodeDisconnect(packet, version, sink);
-    case "auth":
-      return encodeAuth(packet, version, sink);
+    default:
+      return encodeClientPacket(packet, version, sink);
   }
-}
-
-/** The packets whose reason string and user properties are a courtesy. */
-type Answer = Extract<Packet, { properties?: { reasonString?: string } }>;
-
-const ANSWERS: ReadonlySet<Packet["type"]> = new Set(
-  ["connack", "puback", "pubrec", "pubrel", "pubcomp", "suback", "unsuback", "disconnect", "auth"] as const,
-);
-
-function mayLeaveOut(packet: Packet): packet is Answer {
-  return ANSWERS.has(packet.type);
 }

@@ -8,7 +8,7 @@ import { MqttError } from "../../codec/errors.ts";
 import { topicMatches } from "../../codec/topic.ts";
 import type { Client } from "../client.ts";
 import type { Message } from "../message.ts";
-import type { SubscribeOptions, Subscription } from "../subscription.ts";
+import type { Subscription } from "../subscription.ts";
 import type { Config } from "./config.ts";
 import { CommandError, ExitCode } from "./exit.ts";
 import { abortable } from "../waiting.ts";
@@ -65,19 +65,21 @@ class Run {
 
   /** Settles when enough has come; rejects with the signal's reason. */
   async until(signal: AbortSignal): Promise<void> {
-    const { filters, unsubscribe, exitAfterSubscribe, debug, quiet } = this.#config;
+    const { filters, unsubscribe, exitAfterSubscribe, debug, quiet, properties } = this.#config;
     const wanted = filters.filter((filter) => !unsubscribe.includes(filter));
     const subscription = wanted.length === 0 ? undefined : this.#subscribe(wanted);
     const answered = this.#answered(subscription, debug && !quiet);
-    await Promise.all(unsubscribe.map((filter) => this.#unsubscribe(filter, signal)));
+    if (unsubscribe.length > 0) {
+      await this.#client.unsubscribe(unsubscribe, { signal, properties: properties.unsubscribe });
+    }
     if (exitAfterSubscribe || subscription === undefined) return await abortable(answered, signal);
     await Promise.all([abortable(answered, signal), this.#print(subscription, signal)]);
   }
 
-  #subscribe(filters: string[], more: SubscribeOptions = {}): Subscription {
+  #subscribe(filters: string[]): Subscription {
     const { qos, retainAsPublished, retainHandling, properties: { subscribe: { userProperties } } } = this.#config;
     const properties = userProperties === undefined ? undefined : { userProperties };
-    return this.#client.subscribe(filters, { qos, retainAsPublished, retainHandling, properties, ...more });
+    return this.#client.subscribe(filters, { qos, retainAsPublished, retainHandling, properties });
   }
 
   async #answered(subscription: Subscription | undefined, show: boolean): Promise<void> {
@@ -96,13 +98,6 @@ class Run {
   #showAnswer(codes: readonly number[]): void {
     this.#terminal.write(`Subscribed (mid: 1): ${codes.join(", ")}\n`);
     this.#terminal.flush();
-  }
-
-  /** What the server has of an earlier connection is given back by having it, and giving it back. */
-  async #unsubscribe(filter: string, signal: AbortSignal): Promise<void> {
-    const subscription = this.#subscribe([filter], { retainHandling: 2 });
-    await abortable(subscription.ready, signal).catch(ignore);
-    await subscription.unsubscribe({ signal });
   }
 
   async #print(subscription: Subscription, signal: AbortSignal): Promise<void> {

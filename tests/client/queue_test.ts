@@ -243,3 +243,23 @@ clientTest(
     assert((await kept).ok);
   },
 );
+
+clientTest(
+  { "3.1.1": "", "5.0": "" },
+  "no more are under way than the queue allows, nor than the server takes",
+  async (script) => {
+    for (const [inFlight, receiveMaximum, expected] of [[1, 10, 1], [3, 2, script.version === 5 ? 2 : 3]] as const) {
+      const { client, peer } = await script.connect({ queue: { inFlight } }, { properties: { receiveMaximum } });
+      const results = [0, 1, 2, 3].map((i) => client.publish("a", `${i}`, { qos: 1 }));
+      const sent = await peer.expectMany("publish", expected);
+      await peer.expectNothing();
+      for (let i = 0; i < results.length; i++) {
+        const { packetId = 0, payload } = sent[i] ?? await peer.expect("publish");
+        assertEquals(new TextDecoder().decode(payload), `${i}`);
+        await peer.send({ type: "puback", packetId, reasonCode: 0 });
+        assert((await results[i])?.ok);
+      }
+      await client.close();
+    }
+  },
+);

@@ -1,6 +1,6 @@
 /** How the client gets back to its server, and when it does not try. */
 
-import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
+import { assertEquals, assertGreater, assertLess, assertRejects, assertThrows } from "@std/assert";
 import { connect, MqttError } from "../../client/mod.ts";
 import { Backoff, reconnectSettings } from "../../client/reconnect.ts";
 import { ManualClock } from "../../engine/manual_clock.ts";
@@ -65,6 +65,9 @@ Deno.test("options that cannot be are refused before anything is opened", async 
     { sessionExpiryInterval: -1 },
     { queue: { messages: 0 } },
     { queue: { bytes: 0 } },
+    { queue: { inFlight: 0 } },
+    { queue: { inFlight: 65_001 } },
+    { maximumRedirects: -1 },
     { protocolVersion: 6 as 5 },
   ];
   for (const init of wrong) {
@@ -235,4 +238,51 @@ Deno.test("a client needs no timers of the clock when it is closed", async () =>
   const transport = () => Promise.reject(new Deno.errors.ConnectionRefused("nobody there"));
   await assertRejects(() => connect("mqtt://server.test", { transport, clock }));
   assertEquals(clock.size, 0);
+});
+
+clientTest(
+  { "3.1.1": "", "5.0": "" },
+  "reconnect(): the next attempt is now, with or without a connection, and nothing is lost",
+  async (script) => {
+    const { client, peer } = await script.connect({ reconnect: { minimumDelay: 1_000 }, keepAlive: 0 });
+    const errors: string[] = [];
+    client.addEventListener("error", ({ error }) => errors.push(error.message));
+    await peer.close();
+    await settle();
+    assertEquals(client.state.kind, "waiting");
+    const waiting = script.acceptWith({ sessionPresent: script.version === 5 });
+    client.reconnect();
+    client.reconnect();
+    const second = (await waiting).peer;
+    await settle();
+    assertEquals([client.state.kind, script.clock.size, errors.length], ["connected", 0, 1]);
+    const published = client.publish("a", "under way", { qos: 1 });
+    const { packetId = 0 } = await second.expect("publish");
+    const again = script.acceptWith({ sessionPresent: script.version === 5 });
+    const lost: unknown[] = [];
+    client.addEventListener("disconnect", ({ reasonCode, reconnecting }) => lost.push([reasonCode, reconnecting]));
+    client.reconnect();
+    await second.expect("disconnect", { reasonCode: 0 });
+    await second.expectClosed();
+    const third = (await again).peer;
+    const repeated = await third.expect("publish", { payload: "under way" });
+    if (script.version === 5) assertEquals(repeated.packetId, packetId);
+    await third.send({ type: "puback", packetId: repeated.packetId ?? 0, reasonCode: 0 });
+    assertEquals((await published).ok, true);
+    assertEquals([lost, errors.length], [[[0, true]], 1]);
+    await client.close();
+    assertThrows(() => client.reconnect(), DOMException, "client must be open");
+  },
+);
+
+clientTest({ "5.0": "" }, "reconnect(): also where the client does not come back by itself", async (script) => {
+  const { client, peer } = await script.connect({ reconnect: false });
+  const again = script.acceptWith();
+  client.reconnect();
+  await peer.expectDisconnect(0);
+  const second = await again;
+  await settle();
+  assertEquals(client.state.kind, "connected");
+  await second.peer.close();
+  await client.closed;
 });

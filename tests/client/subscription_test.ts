@@ -279,3 +279,14 @@ clientTest(
     assertEquals([seen, awake.dropped, asleep.size], [count, 0, 1_000]);
   },
 );
+
+clientTest({ "3.1.1": "", "5.0": "" }, "user properties go with UNSUBSCRIBE", async ({ connect, version }) => {
+  const { client, peer } = await connect();
+  const subscription = client.subscribe(["a", "b"]);
+  await grant(peer);
+  const ended = subscription.unsubscribe({ properties: { userProperties: [["why", "test"]] } });
+  const { packetId, properties } = await peer.expect("unsubscribe", { filters: ["a", "b"] });
+  assertEquals(properties?.userProperties, version === 5 ? [["why", "test"]] : undefined);
+  await peer.send({ type: "unsuback", packetId, reasonCodes: [0, 0] });
+  await ended;
+});

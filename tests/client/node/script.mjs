@@ -2,7 +2,7 @@
 import { pathToFileURL } from "node:url";
 
 const [bundle, url, version, tls] = process.argv.slice(2);
-const { connect } = await import(pathToFileURL(bundle).href);
+const { connect, publish, subscribe } = await import(pathToFileURL(bundle).href);
 const say = (...words) => console.log(words.join(" "));
 
 process.on("unhandledRejection", (error) => say("unhandled", error));
@@ -34,4 +34,21 @@ if (url.startsWith("mqtt:")) {
   await exchange();
 }
 await client.close();
+
+const connecting = { protocolVersion: Number(version), tls: tls === undefined ? undefined : JSON.parse(tls) };
+const isPath = /^(mqtts?):/.test(url);
+await publish(isPath ? `${url}/once/7` : url, "once", {
+  topic: isPath ? undefined : "once/7",
+  qos: 1,
+  retain: true,
+  connect: connecting,
+});
+const messages = subscribe(isPath ? `${url}/once/#` : url, {
+  topic: isPath ? undefined : "once/#",
+  connect: connecting,
+});
+for await (const message of messages) {
+  say("received", message.topic, message.text());
+  break;
+}
 say(client.state.kind);
