@@ -290,3 +290,21 @@ clientTest({ "3.1.1": "", "5.0": "" }, "user properties go with UNSUBSCRIBE", as
   await peer.send({ type: "unsuback", packetId, reasonCodes: [0, 0] });
   await ended;
 });
+
+clientTest(
+  { "3.1.1": "", "5.0": "" },
+  "what a session of before has is given back, and what this client wants stays",
+  async ({ connect, version }) => {
+    const { client, peer } = await connect({ cleanStart: false }, { sessionPresent: true });
+    client.subscribe("mine");
+    await grant(peer);
+    const ended = client.unsubscribe(["old/#", "mine", "older"], { properties: { userProperties: [["why", "test"]] } });
+    const { packetId, properties } = await peer.expect("unsubscribe", { filters: ["old/#", "older"] });
+    assertEquals(properties?.userProperties, version === 5 ? [["why", "test"]] : undefined);
+    await peer.send({ type: "unsuback", packetId, reasonCodes: [0, 0x11] });
+    await ended;
+    await client.unsubscribe("mine");
+    await peer.expectNothing();
+    assertThrows(() => client.unsubscribe("a#"), MqttError);
+  },
+);
