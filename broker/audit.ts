@@ -8,7 +8,7 @@ import { reasonCodeName } from "../codec/reason_codes.ts";
 import type { Clock } from "../engine/clock.ts";
 import type { ClientInfo } from "./hooks.ts";
 import type { LimitCounts, LimitName } from "./limits.ts";
-import type { LogSink } from "./log.ts";
+import { type LogSink, visible } from "./log.ts";
 import type { DenialCounts, DropCounts } from "./metrics.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
@@ -130,8 +130,5 @@ export function quoted(text: string): string {
 
 function shown(text: string): string {
   const cut = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text;
-  return cut.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
+  return visible(cut);
 }

@@ -19,5 +19,13 @@ export interface LogSink {
   write(level: LogLevel, line: string): void;
 }
 
+/** The text with what would end a line, or do something to a terminal, as `\\u{...}`. */
+export function visible(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
+
 /** Takes nothing. */
 export const silentLog: LogSink = { debug: false, write: () => {} };

@@ -127,6 +127,18 @@ export class SqliteStore implements Store, Disposable {
     }
   }
 
+  /**
+   * Puts what is in the log of changes into the file, so that the file alone is a whole copy for as long as nothing more is
+   * committed. Throws an `Error` when that cannot be written.
+   */
+  checkpoint(): void {
+    try {
+      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      throw explain(`Cannot write to store ${this.#path}`, error);
+    }
+  }
+
   /** The highest of all numbers in use. */
   highestNumber(): number {
     return Number(this.#all(this.#statements.highestNumber)[0]?.highest);

@@ -13,8 +13,9 @@ import { runAsDaemon } from "./daemon.ts";
 import { HELP } from "./help.ts";
 import { ProgramLog } from "./log.ts";
 import { passwd } from "./passwd.ts";
-import { logCounts, type RunningProgram, startProgram } from "./program.ts";
+import { type RunningProgram, startProgram } from "./program.ts";
 import { reload } from "./reload.ts";
+import { logState, saveNow } from "./state_log.ts";
 
 const USAGE_ERROR = 2;
 const FAILURE = 1;
@@ -99,10 +100,8 @@ function handleSignals(program: RunningProgram, args: RunArguments, log: Program
   // One after the other; none of them rejects.
   let reloaded = Promise.resolve();
   Deno.addSignalListener("SIGHUP", () => reloaded = reloaded.then(() => reload(program, args, log)));
-  Deno.addSignalListener("SIGUSR1", () => {
-    log.write("notice", "Nothing to save: what must outlive the broker is committed before it is acknowledged.");
-  });
-  Deno.addSignalListener("SIGUSR2", () => logCounts(program, log));
+  Deno.addSignalListener("SIGUSR1", () => saveNow(program, log));
+  Deno.addSignalListener("SIGUSR2", () => logState(program, log));
   return promise;
 }
 

@@ -32,6 +32,6 @@ Beside the options of Mosquitto, a configuration file may have limits of this br
 max_connection_rate and max_subscriptions; broker/limits.md has all of them.
 
 SIGINT and SIGTERM end the broker with status 0. SIGHUP reads the configuration file again: users, access rules,
-certificates, listeners, log settings and limits; clients that are still allowed stay. SIGUSR2 logs what the broker
-holds. SIGUSR1, which has Mosquitto save its database, finds nothing to do: what must be saved is saved already.
+certificates, listeners, log settings and limits; clients that are still allowed stay. SIGUSR1 moves what is committed
+from the log beside the store's file into that file. SIGUSR2 logs what the broker holds, and its subscriptions.
 `;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LogLevel } from "../log.ts";
+import { type LogLevel, visible } from "../log.ts";
 
 /** `text` is Mosquitto's form, `json` an object a line with `time` (ISO 8601, UTC), `level` and `message`. */
 export type LogFormat = "text" | "json";
@@ -25,10 +25,12 @@ export function formatLine(
   now: number,
 ): string {
   if (format === "json") return JSON.stringify({ time: new Date(now).toISOString(), level, message: line });
-  if (!settings.timestamp) return line;
+  // Names of clients may have line ends in them.
+  const safe = visible(line);
+  if (!settings.timestamp) return safe;
   const { timestampFormat } = settings;
   const time = timestampFormat === undefined ? Math.floor(now / 1000) : strftime(timestampFormat, new Date(now));
-  return `${time}: ${line}`;
+  return `${time}: ${safe}`;
 }
 
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];

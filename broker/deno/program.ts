@@ -8,7 +8,6 @@ import { Broker } from "../broker.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { BrokerOptions } from "../options.ts";
 import type { SqliteStore } from "../sqlite_store.ts";
-import { VERSION } from "../version.ts";
 import type { RunArguments } from "./arguments.ts";
 import type { ProgramLog } from "./log.ts";
 import { Bridges } from "./bridges.ts";
@@ -122,15 +121,4 @@ function logLocalOnly(log: ProgramLog): void {
     "Starting in local only mode. Connections will only be possible from clients running on this machine.",
   );
   log.write("notice", "Create a configuration file which defines a listener to allow remote access.");
-}
-
-/** Logs what the broker holds; Mosquitto's SIGUSR2 shows its subscriptions. */
-export function logCounts({ broker }: RunningProgram, log: ProgramLog): void {
-  const { connections, sessions, subscriptions, retained, dropped } = broker.counts();
-  const all = Object.values(dropped).reduce((sum, count) => sum + count, 0);
-  log.write(
-    "notice",
-    `@x/mqtt version ${VERSION}: ${connections} connections, ${sessions} sessions, ${subscriptions} subscriptions, ` +
-      `${retained} retained messages, ${all} messages dropped, ${log.dropped} log lines dropped`,
-  );
 }

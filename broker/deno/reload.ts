@@ -34,7 +34,8 @@ export async function reload(program: RunningProgram, args: RunArguments, log: P
     });
     log.write("notice", "Config reloaded.");
   } catch (error) {
-    log.write("error", `Cannot reload: ${error instanceof Error ? error.message : error}`);
+    const problems = error instanceof Error ? error.message : String(error);
+    for (const problem of problems.split("\n")) log.write("error", `Cannot reload: ${problem}`);
   }
 }
 

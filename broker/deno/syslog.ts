@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LogLevel } from "../log.ts";
+import { type LogLevel, visible } from "../log.ts";
 import type { LogTarget } from "./log_writer.ts";
 
 /** Severities of syslog. */
@@ -22,7 +22,7 @@ const LOCAL0 = 16;
 
 /** A line with its priority before it; `facility` is the number of `local0` to `local7`, undefined for `daemon`. */
 export function syslogLine(level: LogLevel, facility: number | undefined, line: string): string {
-  return `<${(facility === undefined ? DAEMON : LOCAL0 + facility) * 8 + SEVERITIES[level]}>${line}`;
+  return `<${(facility === undefined ? DAEMON : LOCAL0 + facility) * 8 + SEVERITIES[level]}>${visible(line)}`;
 }
 
 /** Starts `logger`. Throws `Deno.errors.NotFound` on the first write where there is none. */

@@ -25,6 +25,16 @@ Deno.test("broker log: a line has the seconds since 1970, a time of its own form
   );
 });
 
+Deno.test("broker log: no name of a client ends a line, or does something to a terminal", () => {
+  const settings = { timestamp: true, timestampFormat: undefined };
+  const name = "a\n1700000000: New client connected\u001b[2J\u2028";
+  assertEquals(
+    formatLine("text", settings, "notice", name, 1_700_000_000_000),
+    "1700000000: a\\u{a}1700000000: New client connected\\u{1b}[2J\\u{2028}",
+  );
+  assertEquals(syslogLine("notice", undefined, "a\nb"), "<29>a\\u{a}b");
+});
+
 Deno.test("broker log: strftime", () => {
   const date = new Date(2024, 1, 3, 15, 4, 5);
   assertEquals(strftime("%Y-%m-%dT%H:%M:%S", date), "2024-02-03T15:04:05");

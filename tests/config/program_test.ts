@@ -1,6 +1,8 @@
 /** The program with a configuration file: flags, files, users, signals. */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { SqliteStore } from "../../broker/sqlite_store.ts";
+import { subscriptionTree } from "../../broker/deno/subscription_tree.ts";
 import { bounded } from "../support/broker.ts";
 import { freePort } from "../support/ports.ts";
 import { RunningProcess, runProcess } from "../support/process.ts";
@@ -188,11 +190,58 @@ Deno.test({
   fn: () =>
     bounded(async () => {
       await using broker = await startConfigured(OPEN);
-      await using _client = await RawClient.connect(broker.port);
+      await using client = await RawClient.connect(broker.port, { clientId: "c1" });
+      await client.subscribe("a/b/#", { qos: 1 });
+      await client.subscribe("a/+", { qos: 2 });
       Deno.kill(broker.process.pid, "SIGUSR1");
       await broker.process.waitForLine(/Nothing to save/);
       Deno.kill(broker.process.pid, "SIGUSR2");
-      await broker.process.waitForLine(/: 1 connections, 1 sessions, 0 subscriptions, \d+ retained messages/);
+      await broker.process.waitForLine(/: 1 connections, 1 sessions, 2 subscriptions, \d+ retained messages/);
+      await broker.process.waitForLine(/\+ \(c1, 2\)$/);
+      const lines = broker.process.stderr.trimEnd().split("\n").slice(-4).map((line) => line.replace(/^\d+: /, ""));
+      assertEquals(lines, ["  a", "    b", "      # (c1, 1)", "    + (c1, 2)"]);
+    }, WATCHDOG),
+});
+
+Deno.test("broker cli: the tree of subscriptions has a line for each level, groups, and a bound", () => {
+  const subscription = (clientId: string, filter: string, share?: string) => {
+    const options = { noLocal: false, retainAsPublished: false, retainHandling: 0, identifier: undefined } as const;
+    return { clientId, filter, share, qos: 1, ...options } as const;
+  };
+  const all = [
+    subscription("c1", "a/b"),
+    subscription("c2", "/x/"),
+    subscription("c2", "a/b", "group"),
+    subscription("c3", "a"),
+  ];
+  assertEquals([...subscriptionTree(all, 4, 10)], [
+    ...["  a (c3, 1)", "    b (c1, 1) (group: c2, 1)"],
+    ...["  ", "    x", "       (c2, 1)"],
+  ]);
+  const more = "  and more, 4 subscriptions in all";
+  assertEquals([...subscriptionTree(all, 4, 2)], ["  a", "    b (c1, 1)", more]);
+  assertEquals([...subscriptionTree(all, 4, 3)], ["  a", "    b (c1, 1) (group: c2, 1)", "  ", more]);
+  const deep = subscription("c1", Array.from({ length: 5_000 }, () => "l").join("/"));
+  assertEquals([...subscriptionTree([deep], 1, 10)].length, 11);
+});
+
+Deno.test({
+  name: "broker cli: SIGUSR1 leaves a file that is whole without the log beside it",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    bounded(async () => {
+      const lines = [...OPEN, "persistence true", "persistence_location {folder}"];
+      await using broker = await startConfigured(lines);
+      await using client = await RawClient.connect(broker.port, { clientId: "c1", cleanStart: false });
+      await client.publish("kept", "here", { qos: 1, retain: true });
+      const file = `${broker.folder}/mosquitto.sqlite`;
+      assert((await Deno.stat(`${file}-wal`)).size > 0);
+      Deno.kill(broker.process.pid, "SIGUSR1");
+      await broker.process.waitForLine(/Saved: /);
+      assertEquals((await Deno.stat(`${file}-wal`)).size, 0);
+      await Deno.copyFile(file, `${broker.folder}/copy.sqlite`);
+      using copy = SqliteStore.open(`${broker.folder}/copy.sqlite`);
+      assertEquals([...copy.retained()].filter(({ message }) => message.topic === "kept").length, 1);
     }, WATCHDOG),
 });
 
