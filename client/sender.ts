@@ -132,12 +132,15 @@ export class Sender {
     this.#writePubrel(packetId, outcome === "release" ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound);
   }
 
-  /** PUBCOMP came. */
-  pubcomp({ packetId, reasonCode, properties }: PubcompPacket): void {
+  /**
+   * PUBCOMP came: the server owns the message since its PUBREC. The one other code, packet identifier not found, says
+   * that an earlier PUBCOMP was lost on its way.
+   */
+  pubcomp({ packetId, properties }: PubcompPacket): void {
     const message = this.#outbox.flow.pubcomp(packetId);
     if (message === undefined) return;
     this.#openQoS2--;
-    message.settle(publishResult(reasonCode, properties));
+    message.settle(publishResult(ReasonCode.Success, properties));
   }
 
   #whenDrained(): Promise<PublishResult> {

@@ -17,6 +17,8 @@ export interface PersistentOptions {
   readonly versions: readonly ProtocolVersion[];
   /** Exchanges that it has open at most. Default 5. */
   readonly window?: number;
+  /** Longest silence of the broker, in milliseconds. Default: that of a {@linkcode RawClient}. */
+  readonly patience?: number;
 }
 
 /** A publication on its way, in the order in which it was begun. */
@@ -117,7 +119,7 @@ export class PersistentClient {
     }
     this.#sendMore(client);
     while (!done()) {
-      this.#handle(client, await client.next());
+      this.#handle(client, await client.next(this.#options.patience));
       this.#sendMore(client);
     }
     await client.send({ type: "pingreq" });
