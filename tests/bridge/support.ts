@@ -1,0 +1,81 @@
+/**
+ * Brokers and bridges between them, for tests.
+ *
+ * @module
+ */
+
+import { Bridge, type BridgeOptions, type BridgePlatform } from "../../broker/bridge/mod.ts";
+import type { Broker } from "../../broker/mod.ts";
+import { connect, type Message, type PublishOptions, type SubscribeOptions } from "../../client/mod.ts";
+import { until } from "../support/broker.ts";
+
+/** A bridge to a port of 127.0.0.1, or several of them, that comes back soon. */
+export function bridgeTo(
+  broker: Broker,
+  port: number | readonly number[],
+  options: Omit<BridgeOptions, "name" | "addresses"> & { readonly name?: string },
+  platform: Partial<BridgePlatform> = {},
+): Bridge {
+  const ports = typeof port === "number" ? [port] : port;
+  return new Bridge(broker, {
+    name: "up",
+    remoteClientId: "gateway",
+    restartTimeout: { base: 0.02, cap: 0.05 },
+    addresses: ports.map((each) => `mqtt://127.0.0.1:${each}`),
+    ...options,
+  }, platform);
+}
+
+/** Waits until the bridge is connected on both sides. */
+export async function settled(bridge: Bridge): Promise<void> {
+  await until(() => bridge.status.state === "connected", "a connection of the bridge", 10_000);
+}
+
+/** A client that keeps all messages of a filter. */
+export interface Listener extends AsyncDisposable {
+  /** Messages so far, as `topic=payload qQOS`, and ` r` for those with the retain flag. */
+  readonly lines: readonly string[];
+  /** The same as they came. */
+  readonly messages: readonly Message[];
+  /** Waits for so many messages. */
+  count(wanted: number): Promise<void>;
+}
+
+/** Subscribes with MQTT 5.0 and QoS 2, and keeps the retain flag. */
+export async function listenTo(
+  port: number,
+  filter: string | string[],
+  options: SubscribeOptions = {},
+): Promise<Listener> {
+  const client = await connect(`mqtt://127.0.0.1:${port}`);
+  const messages: Message[] = [];
+  const subscription = client.subscribe(filter, { qos: 2, retainAsPublished: true, ...options });
+  await subscription.ready;
+  const taken = (async () => {
+    for await (const message of subscription) messages.push(message);
+  })();
+  return {
+    messages,
+    get lines() {
+      return messages.map((message) => {
+        return `${message.topic}=${message.text()} q${message.qos}${message.retain ? " r" : ""}`;
+      });
+    },
+    count: (wanted) => until(() => messages.length >= wanted, `${wanted} messages on ${filter}`, 10_000),
+    async [Symbol.asyncDispose]() {
+      await client.close({ force: true });
+      await taken;
+    },
+  };
+}
+
+/** Publishes one message by a client of its own. */
+export async function publishTo(
+  port: number,
+  topic: string,
+  payload: string,
+  options: PublishOptions = {},
+): Promise<void> {
+  await using client = await connect(`mqtt://127.0.0.1:${port}`);
+  await client.publish(topic, payload, options);
+}
