@@ -49,6 +49,7 @@ function readableOf(connection: Deno.TcpConn, onEnd: () => void): ReadableStream
         count = await connection.read(buffer);
       } catch (error) {
         onEnd();
+        close(connection);
         throw error;
       }
       if (count !== null) return controller.enqueue(buffer.subarray(0, count));
@@ -65,8 +66,14 @@ function readableOf(connection: Deno.TcpConn, onEnd: () => void): ReadableStream
 function writableOf(connection: Deno.TcpConn, readEnd: Promise<void>): WritableStream<Uint8Array> {
   return new WritableStream<Uint8Array>({
     async write(chunk) {
-      let written = await connection.write(chunk);
-      while (written < chunk.length) written += await connection.write(chunk.subarray(written));
+      try {
+        let written = await connection.write(chunk);
+        while (written < chunk.length) written += await connection.write(chunk.subarray(written));
+      } catch (error) {
+        // A stream that has failed is not aborted any more: when both have, nobody else would close the socket.
+        close(connection);
+        throw error;
+      }
     },
     close: () => closeGently(connection, readEnd),
     abort: () => close(connection),
