@@ -129,6 +129,8 @@ export interface BrokerInfo {
   readonly dropped: Readonly<Record<string, number>>;
   /** What was refused to clients since the start, by kind, e.g. `connections`. */
   readonly refused: Readonly<Record<string, number>>;
+  /** How often each limit was met since the start, e.g. `maxPublishRate`. */
+  readonly limits: Readonly<Record<string, number>>;
   /** `null` without a store. */
   readonly store: StoreInfo | null;
   /** What can be used here. */

@@ -106,10 +106,10 @@ class Admin {
     }
   }
 
-  /** What went wrong here is nobody's business; it stands in the log. */
+  /** What went wrong here is nobody's business outside. */
   #ownFailure(error: unknown): ApiFailure {
-    this.#options.log?.write("error", `Answering an admin request failed: ${error}`);
-    return new ApiFailure("internal", "The broker failed to answer; its log tells more");
+    this.#options.onError?.(error);
+    return new ApiFailure("internal", "The broker failed to answer; its log may tell more");
   }
 
   #answer(request: Request, info: AdminRequestInfo | undefined): Response | Promise<Response> {

@@ -54,14 +54,9 @@ export class LogBuffer implements LogSink {
 
   /** Takes a line. */
   write(level: LogLevel, text: string): void {
-    this.keep(level, text);
-    this.#next.write(level, text);
-  }
-
-  /** Keeps a line without handing it on. */
-  keep(level: LogLevel, text: string): void {
     const number = this.#count++;
     this.#lines[number % MOST_LINES] = { number, at: Date.now(), level, text: text.slice(0, LONGEST_LINE) };
+    this.#next.write(level, text);
   }
 
   /** The last lines, at most so many, the newest at the end; none before the one with number `from`. */

@@ -85,10 +85,11 @@ function byQoS(values: readonly number[]): [Labels, number][] {
   return values.map((value, qos) => [{ qos: String(qos) }, value]);
 }
 
-function writeLosses(text: PrometheusText, { dropped, refused }: BrokerCounts): void {
+function writeLosses(text: PrometheusText, { dropped, refused, limits }: BrokerCounts): void {
   text.counter("mqtt_messages_dropped_total", "Messages that were dropped.", byName("reason", dropped));
   const { notLogged: _, ...kinds } = refused;
   text.counter("mqtt_refused_total", "What was refused to clients.", byName("kind", kinds));
+  text.counter("mqtt_limits_met_total", "How often a limit was met.", byName("limit", limits));
 }
 
 /** `queueFull` becomes `queue_full`. */

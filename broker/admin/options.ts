@@ -45,6 +45,8 @@ export interface AdminOptions {
   readonly bridges?: () => readonly BridgeSummary[];
   /** Reads users, rules and certificates again. Default: nothing to read. */
   readonly reload?: () => ReloadResult | Promise<ReloadResult>;
+  /** Told of what goes wrong here while a request is answered; its sender gets 500. Default: nobody is told. */
+  readonly onError?: (error: unknown) => void;
   /** Bytes of the process in memory. Default: nobody knows. */
   readonly memory?: () => number;
 }

@@ -92,7 +92,7 @@ function reloaded(reload: AdminOptions["reload"]) {
 }
 
 function infoOf({ broker, token, listeners, log, reload, mqtt }: AdminOptions): BrokerInfo {
-  const { dropped, refused } = broker.counts();
+  const { dropped, refused, limits } = broker.counts();
   return {
     name: "@x/mqtt",
     version: VERSION,
@@ -102,6 +102,7 @@ function infoOf({ broker, token, listeners, log, reload, mqtt }: AdminOptions): 
     counts: stateOf(broker),
     dropped: { ...dropped },
     refused: { ...refused },
+    limits: { ...limits },
     store: storeOf(broker),
     features: {
       token: token !== undefined,

@@ -29,8 +29,22 @@ export interface Configuration {
   readonly user: string | undefined;
   /** Connections to other brokers. */
   readonly bridges: readonly BridgeConfiguration[];
+  /** Where the broker can be looked into; undefined for nowhere. */
+  readonly admin: AdminConfiguration | undefined;
   /** What is done differently from what the file asks for. */
   readonly warnings: readonly Remark[];
+}
+
+/** The admin listener. */
+export interface AdminConfiguration {
+  /** Address of the interface. */
+  readonly hostname: string;
+  /** The port, 0 for any free one. */
+  readonly port: number;
+  /** A file with the token that requests must show; undefined: none is asked for. */
+  readonly tokenFile: string | undefined;
+  /** Names of this server besides `localhost` and IP addresses. */
+  readonly hosts: readonly string[];
 }
 
 /** Who may connect and do what, from files. */

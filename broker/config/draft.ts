@@ -12,6 +12,7 @@ import type { BridgeDraft, GeneralDraft, ListenerDraft, SecurityDraft } from "./
 export class Draft {
   readonly general: GeneralDraft = {
     options: {},
+    admin: {},
     logTimestamp: true,
     persistence: false,
     persistenceFile: "mosquitto.db",

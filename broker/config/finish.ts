@@ -12,6 +12,7 @@ import type {
   LogConfiguration,
   TlsConfiguration,
 } from "./configuration.ts";
+import { adminOf } from "./admin_options.ts";
 import type { Draft } from "./draft.ts";
 import { finishBridge } from "./finish_bridge.ts";
 import { ConfigurationError, type Place } from "./errors.ts";
@@ -58,6 +59,7 @@ export function finish(draft: Draft, file: string, localPorts: readonly number[]
     pidFile: general.pidFile,
     user: general.user,
     bridges,
+    admin: adminOf(draft, file),
     warnings: draft.warnings,
   };
 }

@@ -5,6 +5,7 @@
  */
 
 import type { BrokerOptions } from "../options.ts";
+import type { AdminDraft } from "./admin_options.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
 import type { LogDestination, LogType } from "./configuration.ts";
 import { ConfigurationError, type Place } from "./errors.ts";
@@ -23,6 +24,7 @@ export interface GeneralDraft {
   logTimestamp: boolean;
   logTimestampFormat?: string;
   logFacility?: number;
+  readonly admin: AdminDraft;
   persistence: boolean;
   persistenceFile: string;
   persistenceLocation?: string;

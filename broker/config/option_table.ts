@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ADMIN_OPTIONS } from "./admin_options.ts";
 import { BRIDGE_OPTIONS } from "./bridge_options.ts";
 import { PLUGIN_OPTIONS, PROCESS_OPTIONS, PROTOCOL_OPTIONS, STRUCTURE_OPTIONS } from "./general_options.ts";
 import { LISTENER_OPTIONS, SECURITY_OPTIONS, TLS_OPTIONS } from "./listener_options.ts";
@@ -24,6 +25,7 @@ export const OPTION_TABLE: readonly Option[] = [
   ...PLUGIN_OPTIONS,
   ...BRIDGE_OPTIONS,
   ...LIMIT_OPTIONS,
+  ...ADMIN_OPTIONS,
 ];
 
 const BY_NAME: ReadonlyMap<string, Option> = new Map(OPTION_TABLE.map((option) => [option.name, option]));

@@ -5,6 +5,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import type { AdminAddress } from "../config/admin_options.ts";
 import type { Durability } from "../sqlite_store.ts";
 import type { LogFormat } from "./log_format.ts";
 
@@ -29,6 +30,9 @@ export interface RunArguments {
   readonly store: string | undefined;
   readonly durability: Durability;
   readonly maxQueued: number | undefined;
+  /** Where the broker can be looked into; undefined: the configuration file says. */
+  readonly admin: AdminAddress | undefined;
+  readonly adminTokenFile: string | undefined;
 }
 
 /** A command line that means nothing. */
@@ -47,6 +51,8 @@ const FLAGS = [
   "store",
   "durability",
   "max-queued",
+  "admin",
+  "admin-token-file",
   "help",
   "version",
 ];
@@ -55,7 +61,17 @@ const FLAGS = [
 export function parseArguments(args: string[]): Command {
   const unknown: string[] = [];
   const flags = parseArgs(args, {
-    string: ["config-file", "port", "host", "log-format", "store", "durability", "max-queued"],
+    string: [
+      "config-file",
+      "port",
+      "host",
+      "log-format",
+      "store",
+      "durability",
+      "max-queued",
+      "admin",
+      "admin-token-file",
+    ],
     boolean: ["verbose", "daemon", "test-config", "help", "version"],
     collect: ["port"],
     alias: { c: "config-file", p: "port", b: "host", v: "verbose", d: "daemon", h: "help" },
@@ -91,8 +107,26 @@ export function parseArguments(args: string[]): Command {
       maxQueued: flags["max-queued"] === undefined
         ? undefined
         : wholeNumber("--max-queued", flags["max-queued"], 1, 1_000_000),
+      admin: flags.admin === undefined ? undefined : adminAddress(flags.admin),
+      adminTokenFile: adminTokenFile(flags["admin-token-file"]),
     },
   };
+}
+
+/** `9001`, `0.0.0.0:9001` or `[::1]:9001`. */
+function adminAddress(text: string): AdminAddress {
+  const [, hostname = "127.0.0.1", port = ""] = /^(?:(\[[0-9A-Fa-f:.]+\]|[^:[\]]+):)?(\d+)$/.exec(text) ?? [];
+  if (port === "" || Number(port) > 65_535) {
+    throw new UsageError(
+      `Cannot start: --admin must be a port or an address and a port, received ${JSON.stringify(text)}`,
+    );
+  }
+  return { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) };
+}
+
+function adminTokenFile(path: string | undefined): string | undefined {
+  if (path === "") throw new UsageError("Cannot start: --admin-token-file must be followed by a path");
+  return path;
 }
 
 function oneOf<const T extends string>(name: string, text: string, words: readonly T[]): T {

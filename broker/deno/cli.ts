@@ -6,6 +6,7 @@
 
 import { ConfigurationError, describe } from "../config/errors.ts";
 import type { Configuration } from "../config/configuration.ts";
+import { isLoopback } from "../loopback.ts";
 import { VERSION } from "../version.ts";
 import { parseArguments, type RunArguments, UsageError } from "./arguments.ts";
 import { configurationOf } from "./config_file.ts";
@@ -14,7 +15,6 @@ import { HELP } from "./help.ts";
 import { ProgramLog } from "./log.ts";
 import { passwd } from "./passwd.ts";
 import { type RunningProgram, startProgram } from "./program.ts";
-import { reload } from "./reload.ts";
 import { logState, saveNow } from "./state_log.ts";
 
 const USAGE_ERROR = 2;
@@ -49,7 +49,7 @@ async function run(args: RunArguments, given: string[]): Promise<void> {
   if (args.daemon) return runAsDaemon(given);
   const log = new ProgramLog(args.logFormat);
   const program = await start(configuration, args, log);
-  const ended = handleSignals(program, args, log);
+  const ended = handleSignals(program, log);
   log.write("information", `@x/mqtt version ${VERSION} running`);
   await ended;
   log.write("information", `@x/mqtt version ${VERSION} terminating`);
@@ -87,19 +87,17 @@ async function start(configuration: Configuration, args: RunArguments, log: Prog
 }
 
 function warnOfStrangers(host: string, log: ProgramLog): void {
-  if (host === "localhost" || host === "::1" || host.startsWith("127.")) return;
+  if (isLoopback(host)) return;
   log.write("warning", `Anyone who can reach ${host} may connect: allow_anonymous is on without a configuration file`);
 }
 
 /** Resolves when a signal asks for the end. */
-function handleSignals(program: RunningProgram, args: RunArguments, log: ProgramLog): Promise<void> {
+function handleSignals(program: RunningProgram, log: ProgramLog): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   Deno.addSignalListener("SIGINT", () => resolve());
   if (Deno.build.os === "windows") return promise;
   Deno.addSignalListener("SIGTERM", () => resolve());
-  // One after the other; none of them rejects.
-  let reloaded = Promise.resolve();
-  Deno.addSignalListener("SIGHUP", () => reloaded = reloaded.then(() => reload(program, args, log)));
+  Deno.addSignalListener("SIGHUP", () => void program.reload());
   Deno.addSignalListener("SIGUSR1", () => saveNow(program, log));
   Deno.addSignalListener("SIGUSR2", () => logState(program, log));
   return promise;

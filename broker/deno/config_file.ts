@@ -23,7 +23,16 @@ export function configurationOf(args: RunArguments): Configuration {
   const configuration = configFile === undefined
     ? withoutFile(args, parseConfiguration("", EMPTY, { localPorts }))
     : parseConfiguration(configFile, FILES, { localPorts });
-  return verbose ? { ...configuration, log: { ...configuration.log, types: LOG_TYPES } } : configuration;
+  const withAdmin = { ...configuration, admin: adminOf(args, configuration) };
+  return verbose ? { ...withAdmin, log: { ...configuration.log, types: LOG_TYPES } } : withAdmin;
+}
+
+/** The command line goes before the file. */
+function adminOf({ admin, adminTokenFile }: RunArguments, configuration: Configuration): Configuration["admin"] {
+  const address = admin ?? configuration.admin;
+  if (address === undefined) return undefined;
+  const { tokenFile, hosts = [] } = configuration.admin ?? {};
+  return { hostname: address.hostname, port: address.port, tokenFile: adminTokenFile ?? tokenFile, hosts };
 }
 
 /** Without a file the broker's own limits hold, and `--host` says where to listen. */

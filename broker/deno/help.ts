@@ -22,6 +22,10 @@ Options:
       --store FILE        keep sessions, messages of QoS 1 and 2 and retained messages in this SQLite file
       --durability LEVEL  what an acknowledgement outlives: full (default) also a loss of power, normal a crash
       --max-queued N      messages that may wait for one client (default 1000)
+      --admin ADDRESS     show metrics, health, an API and a page on this port, or ADDRESS:PORT (default off; an
+                          address that others can reach needs a token)
+      --admin-token-file FILE
+                          whoever asks there must show the token in this file
   -h, --help              show this text
       --version           show the version
 

@@ -7,6 +7,7 @@
 import type { AdminOptions } from "../admin/options.ts";
 import type { Broker } from "../broker.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
+import { isLoopback } from "../loopback.ts";
 
 /** Where and how the admin listener listens. */
 export interface AdminListenOptions extends Omit<AdminOptions, "broker" | "mqtt"> {
@@ -46,16 +47,13 @@ export interface AdminListener extends AsyncDisposable {
 export async function listenAdmin(broker: Broker, options: AdminListenOptions): Promise<AdminListener> {
   const { hostname = "127.0.0.1", port, token } = options;
   if (token === undefined && !isLoopback(hostname)) {
-    throw new RangeError(`Cannot open the admin listener: there must be a token, as ${hostname} is not loopback`);
+    throw new RangeError(
+      `Cannot open the admin listener: there must be a token (admin_token_file), as ${hostname} is not loopback`,
+    );
   }
   // Most brokers have none.
   const { AdminServer } = await import("./admin_server.ts");
   const server = new AdminServer(broker, options);
   await server.listen(hostname, port);
   return server;
-}
-
-/** Whether only this machine can reach an address. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "::1" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }

@@ -46,6 +46,8 @@ export class ProgramLog implements LogSink {
   #toTopic = false;
   /** By destinations that are not in use any more. */
   #droppedBefore = 0;
+  /** Sees every line that is logged; set when somebody wants to look. */
+  observe: ((level: LogLevel, line: string) => void) | undefined;
   /** Set as soon as there is a broker to publish by. */
   publish: PublishLine | undefined;
 
@@ -96,6 +98,7 @@ export class ProgramLog implements LogSink {
 
   write(level: LogLevel, line: string): void {
     if (!this.#types.has(level)) return;
+    this.observe?.(level, line);
     const now = Date.now();
     const formatted = formatLine(this.#format, this.#settings, level, line, now);
     for (const [kind, writer] of this.#writers) {

@@ -12,7 +12,9 @@ import type { RunArguments } from "./arguments.ts";
 import type { ProgramLog } from "./log.ts";
 import { Bridges } from "./bridges.ts";
 import { dropPrivileges, writePidFile } from "./privileges.ts";
+import { openAdmin } from "./program_admin.ts";
 import { ProgramListeners } from "./program_listeners.ts";
+import { reload } from "./reload.ts";
 import { SecurityFiles } from "./security.ts";
 
 /** A broker that runs. */
@@ -26,6 +28,10 @@ export interface RunningProgram {
   readonly started: Configuration;
   /** Options that no configuration file has a say in. */
   readonly fixed: BrokerOptions;
+  /** Whether there is a configuration file to read again. */
+  readonly isFromFile: boolean;
+  /** Reads the configuration again, one time after the other; never rejects. */
+  reload(): Promise<void>;
   /** Ends all connections, and saves what is to be saved. */
   close(): Promise<void>;
 }
@@ -62,8 +68,8 @@ export async function startProgram(
   await listeners.open(broker, configuration, (error) => {
     throw error;
   });
-  const all = opened.move();
-  return {
+  let reloaded = Promise.resolve();
+  const program: RunningProgram = {
     broker,
     store,
     listeners,
@@ -71,8 +77,13 @@ export async function startProgram(
     security,
     started: configuration,
     fixed,
+    isFromFile: isService,
+    reload: () => reloaded = reloaded.then(() => reload(program, args, log)),
     close: () => all.disposeAsync(),
   };
+  if (configuration.admin !== undefined) opened.use(await openAdmin(program, configuration.admin, log));
+  const all = opened.move();
+  return program;
 }
 
 /** SQLite is loaded only by those who use it. */

@@ -5,6 +5,7 @@
  */
 
 import { ReasonCode } from "../../codec/reason_codes.ts";
+import type { ListenerInfo } from "../admin/api.ts";
 import type { Broker } from "../broker.ts";
 import type { Configuration, ListenerAddress, ListenerConfiguration } from "../config/configuration.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
@@ -42,6 +43,18 @@ export class ProgramListeners {
   /** Those that are open. */
   get opened(): readonly Listener[] {
     return this.#all.flatMap(({ opened }) => opened);
+  }
+
+  /** How those that are open stand. */
+  get states(): ListenerInfo[] {
+    return this.#all.flatMap(({ configuration: { address: { kind }, protocol, tls }, opened }) => {
+      const secure = tls === undefined ? "" : "s";
+      const name = kind === "unix" ? kind : `${protocol === "websockets" ? "ws" : "mqtt"}${secure}`;
+      return opened.map((listener) => {
+        const { hostname, port } = listener.address;
+        return { hostname, port, protocol: name, connections: listener.counts().connections };
+      });
+    });
   }
 
   /** Opens those that are not open. Each that cannot be is handed to `onFailure`, which may throw. */

@@ -56,7 +56,13 @@ function apply(program: RunningProgram, configuration: Configuration, log: Progr
 }
 
 function warnOfRestart(started: Configuration, now: Configuration, log: ProgramLog): void {
-  for (const [name, option] of [["persistence", "persistence"], ["pid_file", "pidFile"], ["user", "user"]] as const) {
+  const options = [
+    ["persistence", "persistence"],
+    ["pid_file", "pidFile"],
+    ["user", "user"],
+    ["admin_listener", "admin"],
+  ] as const;
+  for (const [name, option] of options) {
     if (JSON.stringify(started[option]) === JSON.stringify(now[option])) continue;
     log.write("warning", `Other settings for ${name} need a restart.`);
   }
