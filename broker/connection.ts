@@ -53,7 +53,7 @@ export class Connection implements OutputOwner, Pausable {
     this.#onAdmitted = transport.onAdmitted;
     this.#channel = channelOf(transport);
     this.output = new Output(this.#channel, core.pool, core.flushQueue, this, core.metrics);
-    this.#framer = new Framer();
+    this.#framer = new Framer({ buffers: core.pool });
     this.#lastArrival = core.clock.now();
   }
 

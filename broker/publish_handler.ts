@@ -66,7 +66,10 @@ export class PublishHandler {
     } else {
       this.#readProperties(frame, publication);
     }
-    if (publication.bytes === frame.bytes) publication.isOwned = frame.isOwned;
+    if (publication.bytes === frame.bytes) {
+      publication.isOwned = frame.isOwned;
+      publication.isBorrowed = frame.isBorrowed ?? false;
+    }
     core.metrics.publishReceived++;
     core.metrics.publishBytesReceived += view.end - view.payloadStart;
     if (qos > 0) core.metrics.acknowledgedReceived.add(qos, view.end - view.payloadStart);

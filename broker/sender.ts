@@ -172,8 +172,8 @@ export class Sender implements SessionLink {
     const v5 = this.#v5;
     if (router.variants.has(publication)) {
       const { bytes, start, end, idAt } = router.variants.of(publication, v5, qos, retain);
-      if (qos === 0 && end - start >= WORTH_SHARING && publication.isOwned && bytes === publication.bytes) {
-        return this.#output.appendShared(bytes, start, end);
+      if (qos === 0 && end - start >= WORTH_SHARING && bytes === publication.bytes && publication.canBeShared) {
+        return this.#output.appendShared(bytes, start, end, publication.isBorrowed);
       }
       return this.#copy(bytes, start, end, idAt, qos, packetId);
     }

@@ -21,12 +21,24 @@ export interface Frame {
   readonly end: number;
   /** Whether `bytes` holds this packet alone and is never written again, so that whoever keeps it need not copy. */
   readonly isOwned: boolean;
+  /** Whether `bytes` came from {@linkcode FramerOptions.buffers}, and goes back there after this packet. */
+  readonly isBorrowed?: boolean;
+}
+
+/** Where a {@linkcode Framer} gets memory for packets that come in several chunks. */
+export interface FramerBuffers {
+  /** An array of at least `size` bytes, whatever they are. */
+  take(size: number): Uint8Array;
+  /** The framer needs it no more. */
+  give(buffer: Uint8Array): void;
 }
 
 /** Limits of a {@linkcode Framer}. */
 export interface FramerOptions {
   /** The most bytes that a packet may have, fixed header included. Default 268,435,460, the largest packet there is. */
   maximumPacketSize?: number;
+  /** Arrays to be used again and again. Default: each packet that comes in several chunks has an array of its own. */
+  buffers?: FramerBuffers;
 }
 
 /** Bytes of the largest packet there is: type, four length bytes, and what they can say. */
@@ -54,7 +66,7 @@ const NOTHING = new Uint8Array(0);
  * ```
  */
 export class Framer implements Frame {
-  /** Holds the current packet: the chunk, or a buffer that is never written again once its packet is given out. */
+  /** Holds the current packet: the chunk, or an array for this packet alone. */
   bytes: Uint8Array = NOTHING;
   /** Offset of the current packet's first byte. */
   start = 0;
@@ -62,11 +74,14 @@ export class Framer implements Frame {
   bodyStart = 0;
   /** Offset behind the current packet. */
   end = 0;
-  /** Whether the current packet came in several chunks, so that it has a buffer of its own. */
+  /** Whether the current packet came in several chunks, so that it has an array of its own, and for good. */
   isOwned = false;
+  /** Whether the current packet came in several chunks, and its array is used again after it. */
+  isBorrowed = false;
   /** The most bytes that a packet may have, fixed header included; a change acts on the next header. */
   maximumPacketSize: number;
 
+  readonly #buffers: FramerBuffers | undefined;
   #chunk: Uint8Array = NOTHING;
   #position = 0;
   // The beginning of a packet whose rest has not come yet.
@@ -81,6 +96,7 @@ export class Framer implements Frame {
   /** A framer that has seen nothing yet. */
   constructor(options: FramerOptions = {}) {
     this.maximumPacketSize = options.maximumPacketSize ?? LARGEST_PACKET;
+    this.#buffers = options.buffers;
   }
 
   /** Bytes held of a packet that is not complete yet. */
@@ -108,6 +124,7 @@ export class Framer implements Frame {
    * form, and 0x95 as soon as a header claims more than `maximumPacketSize`. The stream cannot be read on after that.
    */
   next(): boolean {
+    if (this.isBorrowed) this.#giveBack();
     if (this.#pendingLength > 0) return this.#nextPending();
     const chunk = this.#chunk;
     const position = this.#position;
@@ -169,7 +186,8 @@ export class Framer implements Frame {
     if (missing > available) return this.#keep(0);
     this.#readHeader(this.#pending, 0, this.#pendingLength);
     this.#give(this.#pending, 0);
-    this.isOwned = true;
+    this.isOwned = this.#buffers === undefined;
+    this.isBorrowed = !this.isOwned;
     this.#pending = NOTHING;
     this.#pendingLength = 0;
     this.#pendingTotal = 0;
@@ -189,9 +207,17 @@ export class Framer implements Frame {
   #grow(length: number): void {
     const room = Math.max(FIRST_BUFFER, 2 * length);
     const claimed = this.#pendingTotal === 0 ? 5 : this.#pendingTotal;
-    const larger = new Uint8Array(Math.min(room, claimed));
+    const size = Math.min(room, claimed);
+    const larger = this.#buffers?.take(size) ?? new Uint8Array(size);
     larger.set(this.#pending.subarray(0, this.#pendingLength));
+    if (this.#pending !== NOTHING) this.#buffers?.give(this.#pending);
     this.#pending = larger;
+  }
+
+  #giveBack(): void {
+    this.#buffers?.give(this.bytes);
+    this.bytes = NOTHING;
+    this.isBorrowed = false;
   }
 }
 

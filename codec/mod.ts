@@ -32,7 +32,7 @@ export { connackVersion } from "./decode_connect.ts";
 export { decodePacket } from "./decode.ts";
 export { encodePacket, encodePacketInto, encodePacketWithin } from "./encode.ts";
 export { MqttError } from "./errors.ts";
-export { type Frame, frameOf, Framer, type FramerOptions } from "./framer.ts";
+export { type Frame, frameOf, Framer, type FramerBuffers, type FramerOptions } from "./framer.ts";
 export { PacketBuffer } from "./packet_buffer.ts";
 export type * from "./packets.ts";
 export { propertiesLength, type PropertyOwner, readProperties, writeProperties } from "./properties.ts";

@@ -178,3 +178,35 @@ Deno.test("frameOf refuses bytes that are not exactly one packet", () => {
     assertFails(() => frameOf(wrong), 0x81);
   }
 });
+
+Deno.test("Framer takes memory for a packet in parts from its buffers, and gives it back after the packet", () => {
+  const lent = new Set<Uint8Array>();
+  const buffers = {
+    take(size: number) {
+      const buffer = new Uint8Array(size + 1_000).fill(0xee);
+      lent.add(buffer);
+      return buffer;
+    },
+    give(buffer: Uint8Array) {
+      assert(lent.delete(buffer), "only what was taken is given back, and once");
+      buffer.fill(0xdd);
+    },
+  };
+  const packet = new Uint8Array(3_003).fill(7);
+  packet.set([0x30, 0xb8, 0x17]);
+  const framer = new Framer({ buffers });
+  for (let round = 0; round < 3; round++) {
+    for (let at = 0; at < 3_000; at += 300) {
+      framer.push(packet.subarray(at, at + 300));
+      assertEquals(framer.next(), false);
+      assertEquals(lent.size, 1);
+    }
+    framer.push(bytes(7, 7, 7, 0xc0, 0));
+    assertEquals(framer.next(), true);
+    assertEquals([framer.isBorrowed, framer.isOwned, lent.has(framer.bytes)], [true, false, true]);
+    assertEquals(framer.bytes.subarray(framer.start, framer.end), packet);
+    assertEquals(framer.next(), true);
+    assertEquals([framer.isBorrowed, framer.isOwned, lent.size], [false, false, 0]);
+    assertEquals(framer.next(), false);
+  }
+});
