@@ -35,10 +35,11 @@ import type { Session } from "./session.ts";
 import { SessionAccess } from "./session_access.ts";
 import type { ConnectionEnd } from "./sessions.ts";
 import { subscribe, type SubscribeOutcome, type Subscriber, unsubscribe } from "./subscribe_handler.ts";
+import { Stint } from "./turns.ts";
 import type { WillMessage } from "./will.ts";
 
 /** Who was let in, with what. */
-export interface ClientState extends Subscriber {
+export interface ClientState extends Omit<Subscriber, "isGone" | "stint"> {
   /** What it asked for, kept for a re-authentication; undefined if it used no authentication method. */
   readonly request: ConnectRequest | undefined;
   readonly will: WillMessage | undefined;
@@ -79,6 +80,7 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
   #reauthentication: EnhancedAuth | undefined;
   #life: Timer | undefined;
   #isGone = false;
+  #stint: Stint | undefined;
   /** Until then nothing is said about its pauses. */
   #quietUntil = 0;
 
@@ -100,6 +102,14 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
 
   get v5(): boolean {
     return this.#sender.v5;
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  get stint(): Stint {
+    return this.#stint ??= new Stint();
   }
 
   /** Handles one packet. A promise: the next one waits until it settles. Throws what ends the connection. */
@@ -165,7 +175,7 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
         const reasonCodes = unsubscribe(this.#core, this, packet);
         this.promise();
         this.#sender.send({ type: "unsuback", packetId: packet.packetId, reasonCodes });
-        return undefined;
+        return this.stint.done(reasonCodes.length);
       }
       case "pingreq":
         this.#sender.send({ type: "pingresp" });
@@ -212,11 +222,11 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
     const outcome = subscribe(this.#core, this, packet);
     if (outcome instanceof Promise) return outcome.then((result) => this.#afterSubscribe(packet, result));
     this.#afterSubscribe(packet, outcome);
-    return undefined;
+    return this.stint.done(packet.subscriptions.length);
   }
 
-  #afterSubscribe({ packetId }: SubscribePacket, outcome: SubscribeOutcome): void {
-    if (this.#isGone) return;
+  #afterSubscribe({ packetId }: SubscribePacket, outcome: SubscribeOutcome | undefined): void {
+    if (outcome === undefined || this.#isGone) return;
     const { reasonCodes } = outcome;
     // A refusal promises nothing.
     if (reasonCodes.some((code) => code < 0x80)) this.promise();

@@ -16,6 +16,7 @@ import type { SubscribeResult } from "./router.ts";
 import type { Session } from "./session.ts";
 import type { Subscription } from "./subscription.ts";
 import { topicLimitOf } from "./topic_cache.ts";
+import type { Stint } from "./turns.ts";
 
 /** A client that subscribes. */
 export interface Subscriber {
@@ -24,6 +25,9 @@ export interface Subscriber {
   readonly policy: ConnectionPolicy;
   /** Whether it is a bridge of before MQTT 5.0, which cannot ask for what bridges need. */
   readonly isBridge: boolean;
+  /** Whether its connection has ended, perhaps with its session: nothing may be done for it any more. */
+  readonly isGone: boolean;
+  readonly stint: Stint;
 }
 
 /** What came of a SUBSCRIBE: codes for the SUBACK, and retained messages to be sent behind it. */
@@ -32,22 +36,60 @@ export interface SubscribeOutcome {
   readonly retained: readonly RetainedBatch[];
 }
 
-/** Handles a SUBSCRIBE. Throws {@linkcode MqttError} for what ends the connection. */
+/** Filters of one packet that are handled in a row. */
+const FILTERS_IN_A_ROW = 1_024;
+
+/**
+ * Handles a SUBSCRIBE. Undefined: the client has gone meanwhile. Throws {@linkcode MqttError} for what ends the
+ * connection.
+ */
 export function subscribe(
   core: BrokerCore,
   subscriber: Subscriber,
   packet: SubscribePacket,
-): MaybePromise<SubscribeOutcome> {
+): MaybePromise<SubscribeOutcome | undefined> {
   assertStorable(core, subscriber);
   const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0;
   const asked = subscriber.isBridge ? packet.subscriptions.map(asBridge) : packet.subscriptions;
   const requests = mounted(subscriber.policy, asked);
+  if (requests.length > FILTERS_IN_A_ROW) return subscribeInTurns(core, subscriber, requests, identifier);
+  return subscribeInARow(core, subscriber, requests, identifier);
+}
+
+async function subscribeInTurns(
+  core: BrokerCore,
+  subscriber: Subscriber,
+  requests: readonly SubscriptionRequest[],
+  identifier: number,
+): Promise<SubscribeOutcome | undefined> {
+  const reasonCodes: number[] = [];
+  const retained: RetainedBatch[] = [];
+  for (let at = 0; at < requests.length; at += FILTERS_IN_A_ROW) {
+    const part = requests.slice(at, at + FILTERS_IN_A_ROW);
+    const outcome = await subscribeInARow(core, subscriber, part, identifier);
+    if (outcome === undefined) return undefined;
+    reasonCodes.push(...outcome.reasonCodes);
+    retained.push(...outcome.retained);
+    await subscriber.stint.done(part.length);
+    if (subscriber.isGone) return undefined;
+  }
+  return { reasonCodes, retained };
+}
+
+function subscribeInARow(
+  core: BrokerCore,
+  subscriber: Subscriber,
+  requests: readonly SubscriptionRequest[],
+  identifier: number,
+): MaybePromise<SubscribeOutcome | undefined> {
   const permissions = requests.map((request) => permit(core, subscriber, request));
   if (!permissions.some((permission) => permission instanceof Promise)) {
     // None of them is a promise, as the line above has seen.
     return apply(core, subscriber, requests, permissions as number[], identifier);
   }
-  return Promise.all(permissions).then((codes) => apply(core, subscriber, requests, codes, identifier));
+  return Promise.all(permissions).then((codes) => {
+    return subscriber.isGone ? undefined : apply(core, subscriber, requests, codes, identifier);
+  });
 }
 
 /** MQTT 3.1 has no answer that says that a subscription is refused. */

@@ -332,3 +332,48 @@ Deno.test(
     assertEquals([broker.counts().sessions, broker.counts().timers], [0, 0]);
   }),
 );
+
+Deno.test("broker hostile: who goes while its subscription is decided about leaves nothing behind", async () => {
+  const asked = Promise.withResolvers<void>();
+  const decision = Promise.withResolvers<boolean>();
+  const authorizeSubscribe = () => {
+    asked.resolve();
+    return decision.promise;
+  };
+  await withBroker({ authorizeSubscribe }, async ({ connect, broker, clock }) => {
+    const client = await connect({ clientId: "hasty" });
+    await client.send({ type: "subscribe", packetId: 1, subscriptions: [{ filter: "a/b", qos: 0 }] });
+    await asked.promise;
+    // As long as the decision is pending nothing is read, so it takes another connection to end this one.
+    const other = await connect({ clientId: "hasty", version: 4 });
+    await other.disconnect();
+    await client.expectDisconnect(0x8e);
+    clock.advance(2_000); // the time that a connection has for its last bytes
+    await until(() => broker.counts().connections === 0, "the end of both connections");
+    decision.resolve(true);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    const { sessions, subscriptions, trieNodes } = broker.counts();
+    assertEquals([sessions, subscriptions, trieNodes], [0, 0, 0]);
+  })();
+});
+
+Deno.test(
+  "broker hostile: a packet with many filters lets others have their turn, and is dropped when its client goes",
+  withBroker(async ({ connect, broker }) => {
+    const client = await connect({ clientId: "greedy" });
+    const subscriptions = Array.from({ length: 10_000 }, (_, at) => ({ filter: `f/${at}`, qos: 0 as const }));
+    await client.send({ type: "subscribe", packetId: 1, subscriptions });
+    assertEquals((await client.expect("suback")).reasonCodes.length, 10_000);
+    assertEquals(broker.counts().subscriptions, 10_000);
+    await client.send({ type: "unsubscribe", packetId: 2, filters: subscriptions.map(({ filter }) => filter) });
+    assertEquals((await client.expect("unsuback")).reasonCodes.length, 10_000);
+    assertEquals(broker.counts().subscriptions, 0);
+    await client.send({ type: "subscribe", packetId: 3, subscriptions });
+    await until(() => broker.counts().subscriptions > 0, "the first of them");
+    assert(broker.counts().subscriptions < 10_000, "not all of them at once");
+    broker.disconnect(() => true);
+    await until(() => broker.counts().connections === 0, "the end of the connection");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    assertEquals([broker.counts().subscriptions, broker.counts().trieNodes], [0, 0]);
+  }),
+);
