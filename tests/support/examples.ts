@@ -27,5 +27,5 @@ export function docExamplesIn(source: string): Example[] {
 
 /** What an example says that it prints: the comments behind its calls of `console.log`. */
 export function expectedOutput(code: string): string[] {
-  return [...code.matchAll(/console\.log\(.*\);? \/\/ (.+)$/gm)].map((match) => match[1] ?? "");
+  return [...code.matchAll(/console\.log\(.*\)[;,]? \/\/ (.+)$/gm)].map((match) => match[1] ?? "");
 }
