@@ -205,7 +205,7 @@ export class SocketListener implements AsyncDisposable {
     }
     if (this.#tls !== undefined) {
       progress.step = "tls";
-      transport = await acceptTls(transport, this.#tls);
+      transport = await acceptTls(transport, this.#tls, this.#options.protocol === "websockets" ? "http/1.1" : "mqtt");
     }
     if (this.#options.protocol !== "websockets") return transport;
     progress.step = "http";

@@ -17,6 +17,9 @@ export interface CertificateFiles {
  * (ECDHE with AES-GCM or ChaCha20-Poly1305). Deno's library lets nobody choose among these, and knows no
  * Diffie-Hellman parameters, so that Mosquitto's `ciphers` and `dhparamfile` have no counterpart here.
  *
+ * Of the protocols that a client offers (ALPN), `mqtt` is agreed on, for WebSockets `http/1.1`; one that offers nothing is
+ * served all the same, one that offers other versions of HTTP alone is refused.
+ *
  * Certificates of clients must be X.509 of version 3: the library cannot tell whether the owner of one of version 1
  * has its key. `openssl x509 -req` makes version 3 when it is given an `-extfile`, were it one with nothing but
  * `basicConstraints=CA:FALSE`.

@@ -17,8 +17,18 @@ import { readCertificate } from "./certificate.ts";
 import { hex } from "./der.ts";
 import { nodeTls, type TlsContext } from "./tls_context.ts";
 
-/** Shakes hands; resolves with the decrypted connection. Rejects, and breaks the connection, when that fails. */
-export async function acceptTls(transport: Transport, context: TlsContext): Promise<Transport> {
+/** What runs over a connection, by its name in ALPN (RFC 7301). */
+export type ApplicationProtocol = "mqtt" | "http/1.1";
+
+/**
+ * Shakes hands; resolves with the decrypted connection, over which `protocol` is to run. Rejects, and breaks the
+ * connection, when that fails.
+ */
+export async function acceptTls(
+  transport: Transport,
+  context: TlsContext,
+  protocol: ApplicationProtocol,
+): Promise<Transport> {
   const wire = new Wire();
   const stream = duplexOf(transport, wire);
   const { requireCertificate, secureContext, byServerName } = context;
@@ -29,6 +39,12 @@ export async function acceptTls(transport: Transport, context: TlsContext): Prom
     requestCert: requireCertificate,
     rejectUnauthorized: requireCertificate,
     SNICallback: (name, answer) => answer(null, byServerName.get(name.toLowerCase()) ?? secureContext),
+    ALPNCallback({ protocols }) {
+      const chosen = chosenProtocol(protocols, protocol);
+      // Deno would leave it at that, without a word.
+      if (chosen === undefined) fail(new Error(`the client offers ${protocols.join(", ")}, not ${protocol}`));
+      return chosen;
+    },
   });
   const { promise, resolve, reject } = Promise.withResolvers<PeerCertificate | undefined>();
   const fail = (error: unknown) => {
@@ -53,6 +69,15 @@ export async function acceptTls(transport: Transport, context: TlsContext): Prom
   });
   const peer = { ...transport.peer, protocol: "tls", certificate } as const;
   return { ...streamsOf(socket, wire), onAdmitted: transport.onAdmitted, peer };
+}
+
+/**
+ * What is agreed on with a client that offers protocols; undefined ends the handshake. A web browser must not be led here
+ * to say something that another protocol understands; names that we have never heard of are let pass, as Mosquitto does.
+ */
+function chosenProtocol(offered: readonly string[], ours: ApplicationProtocol): string | undefined {
+  if (offered.includes(ours)) return ours;
+  return offered.find((name) => !/^(?:h2|h3|http\/)/.test(name));
 }
 
 /**

@@ -104,6 +104,32 @@ test("names of servers have their certificates", async ({ authority }) => ({
   await assertRejects(async () => secure(await open(), world, { servername: "third.example" }));
 });
 
+for (const protocol of ["mqtt", "websockets"] as const) {
+  const [ours, foreign] = protocol === "mqtt" ? ["mqtt", "http/1.1"] : ["http/1.1", "h2"];
+  test(`protocols of ALPN are agreed on, or refused: ${protocol}`, () => ({}), async ({ open, log }, world) => {
+    const agreed = async (protocols: string[] | undefined, maxVersion: "TLSv1.2" | "TLSv1.3") => {
+      const transport = await open();
+      const offer = protocols === undefined ? {} : { ALPNProtocols: protocols };
+      const options = { servername: "localhost", ca: world.ca, maxVersion, ...offer };
+      const socket = connectTls({ socket: duplexOf(transport, new Wire()), ...options });
+      await new Promise((resolve, reject) => {
+        socket.once("secureConnect", resolve).once("error", reject).once("close", () => reject(new Error("closed")));
+      });
+      const { alpnProtocol } = socket;
+      socket.destroy();
+      return alpnProtocol;
+    };
+    for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+      assertEquals(await agreed(["h2", ours, "x"], version), ours);
+      assertEquals(await agreed(["x-vendor-mqtt"], version), "x-vendor-mqtt");
+      assertEquals(await agreed(undefined, version), false);
+      await assertRejects(() => agreed([foreign], version));
+    }
+    const refusals = () => log.filter((line) => line.includes(`the client offers ${foreign}, not ${ours}`));
+    await until(() => refusals().length === 2, "two refusals");
+  }, protocol === "mqtt" ? {} : { protocol });
+}
+
 const required = ({ authority }: World) => ({ caFile: authority.caFile, requireCertificate: true });
 
 Deno.test({

@@ -77,7 +77,7 @@ if (hasOpenssl) {
     const wire = new Wire();
     const tls = connect({ socket: duplexOf(clientSide, wire), servername: "localhost", ca });
     const connecting = new Promise((resolve, reject) => tls.once("secureConnect", resolve).once("error", reject));
-    const [server] = await Promise.all([acceptTls(serverSide, context), connecting]);
+    const [server] = await Promise.all([acceptTls(serverSide, context, "mqtt"), connecting]);
     return [server, { ...streamsOf(tls, wire), peer: peer("tls") }];
   };
   testTransport("tls", () => pairOf(tlsEnds()));
