@@ -15,6 +15,8 @@ import { HELP } from "./help.ts";
 import { ProgramLog } from "./log.ts";
 import { passwd } from "./passwd.ts";
 import { type RunningProgram, startProgram } from "./program.ts";
+import { assertCertificatesUsable } from "./program_listeners.ts";
+import { SecurityFiles } from "./security.ts";
 import { logState, saveNow } from "./state_log.ts";
 
 const USAGE_ERROR = 2;
@@ -45,7 +47,7 @@ function commandOf(args: string[]): ReturnType<typeof parseArguments> {
 
 async function run(args: RunArguments, given: string[]): Promise<void> {
   const configuration = load(args);
-  if (args.testConfig) return test(configuration);
+  if (args.testConfig) return await test(configuration);
   if (args.daemon) return runAsDaemon(given);
   const log = new ProgramLog(args.logFormat);
   const program = await start(configuration, args, log);
@@ -67,8 +69,16 @@ function load(args: RunArguments): Configuration {
   }
 }
 
-function test({ warnings, listeners }: Configuration): void {
+/** The files that it names are looked at as well. */
+async function test(configuration: Configuration): Promise<void> {
+  const { warnings, listeners } = configuration;
   for (const warning of warnings) console.error(`Warning: ${describe(warning)}`);
+  try {
+    await new SecurityFiles().read(listeners);
+    assertCertificatesUsable(configuration);
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error), FAILURE);
+  }
   console.log(`The configuration is right: ${listeners.length} listeners, ${warnings.length} warnings.`);
 }
 

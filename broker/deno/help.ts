@@ -17,7 +17,8 @@ Options:
   -b, --host HOST         listen on this address, e.g. 0.0.0.0 or :: (default 127.0.0.1 and ::1). Not with -c
   -v, --verbose           log everything, whatever the configuration file says
   -d, --daemon            run in the background
-      --test-config       check the configuration file and exit with status 0 if it is right, else 1
+      --test-config       check the configuration file, and users, access rules and certificates that it names, and exit
+                          with status 0 if all is right, else 1
       --log-format FORMAT text (default) or json, one object a line
       --store FILE        keep sessions, messages of QoS 1 and 2 and retained messages in this SQLite file
       --durability LEVEL  what an acknowledgement outlives: full (default) also a loss of power, normal a crash

@@ -22,11 +22,18 @@ export function writePidFile(path: string): () => void {
   };
 }
 
+/** Who the broker runs as now. */
+export interface Runner {
+  readonly user: string;
+  /** Numbers of groups that the starting user had and this one should not have, but has. */
+  readonly foreignGroups: readonly number[];
+}
+
 /**
- * If root started the broker, goes on as `user`, or as Mosquitto does as `mosquitto` or `nobody`. Returns the user's
- * name, undefined if nothing has changed. Throws if there is no such user.
+ * If root started the broker, goes on as `user`, or as Mosquitto does as `mosquitto` or `nobody`, with the groups of
+ * that user. Undefined: nothing has changed. Throws if there is no such user.
  */
-export function dropPrivileges(user: string | undefined): string | undefined {
+export function dropPrivileges(user: string | undefined): Runner | undefined {
   if (Deno.build.os === "windows" || Deno.uid() !== 0 || user === "root") return undefined;
   const wanted = user === undefined || user === "mosquitto" ? ["mosquitto", "nobody"] : [user];
   const found = wanted.find(isUser);
@@ -39,9 +46,32 @@ export function dropPrivileges(user: string | undefined): string | undefined {
       `Cannot run as ${found}: the runtime must be able to change the user; start the broker as ${found}`,
     );
   }
+  const foreignGroups = takeGroupsOf(found, group) ? [] : (process.getgroups?.() ?? []).filter((id) => id !== group);
   process.setgid(group);
   process.setuid(found);
-  return found;
+  return { user: found, foreignGroups };
+}
+
+/** The C library under the names that it has on our platforms. */
+const C_LIBRARIES = ["libc.so.6", `libc.musl-${Deno.build.arch}.so.1`, "/usr/lib/libSystem.B.dylib"];
+
+/** `setgid` leaves the other groups of root in place, and Deno has nothing for these; the C library has. */
+function takeGroupsOf(user: string, group: number): boolean {
+  // Nobody is there to answer a question.
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return false;
+  for (const name of C_LIBRARIES) {
+    try {
+      const library = Deno.dlopen(name, { initgroups: { parameters: ["buffer", "u32"], result: "i32" } });
+      try {
+        return library.symbols.initgroups(new TextEncoder().encode(`${user}\0`), group) === 0;
+      } finally {
+        library.close();
+      }
+    } catch {
+      // It has another name here.
+    }
+  }
+  return false;
 }
 
 function isUser(name: string): boolean {

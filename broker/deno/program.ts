@@ -11,7 +11,7 @@ import type { SqliteStore } from "../sqlite_store.ts";
 import type { RunArguments } from "./arguments.ts";
 import type { ProgramLog } from "./log.ts";
 import { Bridges } from "./bridges.ts";
-import { dropPrivileges, writePidFile } from "./privileges.ts";
+import { dropPrivileges, type Runner, writePidFile } from "./privileges.ts";
 import { openAdmin } from "./program_admin.ts";
 import { ProgramListeners } from "./program_listeners.ts";
 import { reload } from "./reload.ts";
@@ -122,8 +122,12 @@ function databaseOf({ location, file }: Configuration["persistence"]): string {
   return location === undefined ? name : `${location}/${name}`;
 }
 
-function logUser(log: ProgramLog, user: string | undefined): void {
-  if (user !== undefined) log.write("information", `Running as user ${user}.`);
+function logUser(log: ProgramLog, runner: Runner | undefined): void {
+  if (runner === undefined) return;
+  const { user, foreignGroups } = runner;
+  log.write("information", `Running as user ${user}.`);
+  if (foreignGroups.length === 0) return;
+  log.write("warning", `Still in the groups ${foreignGroups.join(", ")} of root: start the broker as ${user} to be rid of them.`);
 }
 
 function logLocalOnly(log: ProgramLog): void {

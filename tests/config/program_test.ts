@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { SqliteStore } from "../../broker/sqlite_store.ts";
 import { subscriptionTree } from "../../broker/deno/subscription_tree.ts";
 import { bounded } from "../support/broker.ts";
+import { hasProgram } from "../support/mosquitto.ts";
 import { freePort } from "../support/ports.ts";
 import { RunningProcess, runProcess } from "../support/process.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -43,6 +44,18 @@ Deno.test("broker cli: --test-config says what is wrong and ends, with status 1 
         assertStringIncludes(stderr, `\n${path}:2: max_qos must be 0, 1 or 2, received "7"\n`);
       }
     });
+    const missing = [
+      ["password_file /nowhere/users", "Cannot read /nowhere/users: "],
+      ["acl_file /nowhere/acl", "Cannot read /nowhere/acl: "],
+      ["certfile /nowhere/cert\nkeyfile /nowhere/key", "Cannot use certFile /nowhere/cert: "],
+    ] as const;
+    for (const [line, message] of missing) {
+      await withFile(`listener 1884\n${line}\n`, async (path) => {
+        const { code, stderr } = await run("-c", path, "--test-config");
+        assertEquals(code, 1);
+        assertStringIncludes(stderr, message);
+      });
+    }
     const { code, stderr } = await run("-c", "/nowhere/mosquitto.conf");
     assertEquals(code, 1);
     assertStringIncludes(stderr, "/nowhere/mosquitto.conf must be readable");
@@ -134,17 +147,22 @@ Deno.test("broker cli: pid_file holds the process id while it runs", () =>
 
 Deno.test({
   name: "broker cli: root's broker runs as the user of the file",
-  ignore: !isRoot,
+  ignore: !isRoot || !hasProgram("setpriv"),
   fn: () =>
     bounded(async () => {
       const port = freePort();
       await withFile(`user nobody\nlistener ${port} 127.0.0.1\nallow_anonymous true\n`, async (path) => {
         await Deno.chmod(path, 0o644);
-        await using process = new RunningProcess(Deno.execPath(), ["run", "-A", "broker/mod.ts", "-c", path]);
+        const broker = [Deno.execPath(), "run", "-A", "broker/mod.ts", "-c", path];
+        // Root is in groups that its broker must not be in.
+        await using process = new RunningProcess("setpriv", ["--groups", "0,4,27", "--", ...broker]);
         await process.waitForLine(/ running$/);
         const status = await Deno.readTextFile(`/proc/${process.pid}/status`);
         assertMatch(status, /^Uid:\t65534\t65534\t65534\t65534$/m);
-        assert(!/^Gid:\t0\t/m.test(status));
+        assertMatch(status, /^Gid:\t65534\t65534\t65534\t65534$/m);
+        assertMatch(status, /^Groups:\t65534 ?$/m);
+        assertStringIncludes(process.stderr, "Running as user nobody.");
+        assertEquals(process.stderr.includes("Still in the groups"), false);
         await using client = await RawClient.connect(port);
         await client.barrier();
       });
