@@ -127,7 +127,10 @@ function logUser(log: ProgramLog, runner: Runner | undefined): void {
   const { user, foreignGroups } = runner;
   log.write("information", `Running as user ${user}.`);
   if (foreignGroups.length === 0) return;
-  log.write("warning", `Still in the groups ${foreignGroups.join(", ")} of root: start the broker as ${user} to be rid of them.`);
+  log.write(
+    "warning",
+    `Still in the groups ${foreignGroups.join(", ")} of root: start the broker as ${user} to be rid of them.`,
+  );
 }
 
 function logLocalOnly(log: ProgramLog): void {
