@@ -14,6 +14,7 @@ import type { Publication } from "./publication.ts";
 import type { SessionAccess } from "./session_access.ts";
 import type { LoadedDelivery, Store, StoreWrite } from "./store.ts";
 import { storedMessageOf } from "./stored_message.ts";
+import { Sweeper } from "./sweeper.ts";
 import { nextTurn } from "./turns.ts";
 
 /** How soon a commit comes when nobody waits for it, in milliseconds. */
@@ -33,7 +34,7 @@ const PATIENCE = { least: 2, most: 20 };
 /** Milliseconds in which a commit that is waited for gathers others, as long as each turn brings some. */
 const GATHERING = 1;
 /** With this many changes, or bytes of messages, a commit comes at once. */
-const MAX_WRITES = 8_192;
+const MAX_WRITES = 4_096;
 const MAX_BYTES = 4 * 1024 * 1024;
 /** Changes that are over are forgotten when there are this many. */
 const MAX_OVER = 4_096;
@@ -55,6 +56,9 @@ export class Journal {
   readonly #store: Store;
   readonly #log: LogSink;
   readonly #metrics: Metrics;
+  readonly #sweeper: Sweeper;
+  /** Whether a session was removed since the last commit. */
+  #hasEnded = false;
   #lastNumber: number;
   #version = 0;
   /** Goes first, and is waited for by nobody. */
@@ -90,6 +94,8 @@ export class Journal {
     this.#log = log;
     this.#metrics = metrics;
     this.#lastNumber = store.highestNumber();
+    this.#sweeper = new Sweeper(store, (error) => this.#note(error));
+    this.#sweeper.start();
   }
 
   /** Whether the last commit failed: nothing new may be promised. */
@@ -169,6 +175,12 @@ export class Journal {
     if (index === this.#first) this.#advance();
   }
 
+  /** A session has ended: all its records go. */
+  removeSession(session: number): void {
+    this.#hasEnded = true;
+    this.write({ kind: "removeSession", session });
+  }
+
   /** Keeps a retained message. */
   putRetained(publication: Publication, source: SessionAccess | undefined): void {
     const retained = { message: storedMessageOf(publication), publisher: source?.record };
@@ -202,8 +214,7 @@ export class Journal {
       if (found.length === limit || this.#live === 0 || this.#state !== "working" || !this.commit()) return found;
       return this.#store.queued(session, position, limit);
     } catch (error) {
-      this.#metrics.storeFailures++;
-      this.#log.write("error", String(error));
+      this.#note(error);
       return [];
     }
   }
@@ -235,6 +246,7 @@ export class Journal {
   close(): void {
     this.commit();
     this.#state = "closed";
+    this.#sweeper.stop();
     this.#cancelTimer();
   }
 
@@ -258,6 +270,8 @@ export class Journal {
     this.#live = 0;
     this.#bytes = 0;
     this.#latest.clear();
+    if (this.#hasEnded) this.#sweeper.start();
+    this.#hasEnded = false;
     this.#expected = this.#held.size;
     this.#resumeHeld();
   }
@@ -287,6 +301,12 @@ export class Journal {
     }
   }
 
+  /** What was to be done can wait. */
+  #note(error: unknown): void {
+    this.#metrics.storeFailures++;
+    this.#log.write("error", String(error));
+  }
+
   #onFailure(cause: unknown): void {
     const error = cause instanceof Error ? cause : new Error(String(cause));
     this.#metrics.storeFailures++;
@@ -302,6 +322,7 @@ export class Journal {
   }
 
   #onRecovery(): void {
+    this.#sweeper.start();
     this.#log.write("notice", "The store can be written to again.");
     this.onRecovered();
   }

@@ -48,6 +48,11 @@ export class MemoryStore implements Store {
     for (const write of writes) this.#apply(write);
   }
 
+  /** Nothing is left. */
+  sweep(): boolean {
+    return false;
+  }
+
   /** The highest of all numbers in use. */
   highestNumber(): number {
     let highest = 0;

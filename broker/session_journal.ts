@@ -51,7 +51,7 @@ export class SessionJournal implements QueueReader {
 
   /** The session has ended: all its records go. */
   ended(): void {
-    this.#journal.write({ kind: "removeSession", session: this.#id });
+    this.#journal.removeSession(this.#id);
   }
 
   /**

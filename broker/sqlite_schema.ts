@@ -86,11 +86,13 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   `,
   // Who may do what is asked again after a restart: of those who are away, and of those whose messages are retained.
-  // And retained messages that were being sent to a new subscription are sent by the next broker.
+  // Retained messages that were being sent to a new subscription are sent by the next broker. And what a session leaves,
+  // which may be a great deal, goes a part at a time.
   `
   ALTER TABLE session ADD COLUMN access TEXT;
   ALTER TABLE retained ADD COLUMN access TEXT;
   ALTER TABLE subscription ADD COLUMN retained_pending INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE removed_session (id INTEGER PRIMARY KEY) STRICT;
   `,
 ];
 

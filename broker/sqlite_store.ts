@@ -36,6 +36,7 @@ import {
 } from "./sqlite_rows.ts";
 import { migrateSchema, schemaVersionOf } from "./sqlite_schema.ts";
 import { prepareStatements, type Statements } from "./sqlite_statements.ts";
+import { Broom, sweep } from "./sqlite_sweep.ts";
 
 export type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
 export type { Permissions } from "./hooks.ts";
@@ -57,8 +58,8 @@ export interface SqliteStoreOptions {
 
 /** Bytes of a page, SQLite's default. */
 const PAGE = 4_096;
-/** Pages that the log of changes may have before they go where they belong. */
-const LOG_PAGES = 4_096;
+/** Pages that the log of changes may have before they go where they belong: that makes a commit wait. */
+const LOG_PAGES = 1_000;
 /** Rows of a table that are read at a time. */
 const ROWS = 1_000;
 /** KiB of pages that are kept in memory. */
@@ -82,6 +83,7 @@ export class SqliteStore implements Store, Disposable {
   readonly #path: string;
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
+  readonly #broom = new Broom();
 
   private constructor(path: string, db: DatabaseSync) {
     this.#path = path;
@@ -116,9 +118,23 @@ export class SqliteStore implements Store, Disposable {
 
   /** Writes all changes in one transaction. */
   commit(writes: readonly StoreWrite[]): void {
+    this.#transact(() => {
+      for (const write of writes) this.#apply(write);
+    });
+  }
+
+  /** Clears away what sessions have left, for a few milliseconds. */
+  sweep(): boolean {
+    if (this.#all(this.#statements.nextRemoved).length === 0) return false;
+    let isMore = false;
+    this.#broom.use((rows) => this.#transact(() => isMore = sweep(this.#statements, rows)));
+    return isMore;
+  }
+
+  #transact(write: () => void): void {
     try {
       this.#statements.begin.run();
-      for (const write of writes) this.#apply(write);
+      write();
       this.#statements.commit.run();
     } catch (error) {
       // Some errors have taken the transaction back already.
@@ -226,8 +242,8 @@ export class SqliteStore implements Store, Disposable {
       case "putSession":
         return this.#putSession(write.session);
       case "removeSession":
-        for (const statement of statements.removeSession) statement.run(write.session);
-        return;
+        statements.noteRemoval.run(write.session);
+        return void statements.removeSession.run(write.session);
       case "putSubscription":
         return this.#putSubscription(write.subscription);
       case "removeSubscription":

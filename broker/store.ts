@@ -155,7 +155,10 @@ export interface StoredWill {
 export type StoreWrite =
   /** Adds a session, or replaces it. */
   | { readonly kind: "putSession"; readonly session: StoredSession }
-  /** Removes a session with its subscriptions, deliveries, packet identifiers and will. */
+  /**
+   * Removes a session with its subscriptions, deliveries, packet identifiers and will: nothing of it is read any more.
+   * What that leaves on the disk may stay until {@linkcode Store.sweep}.
+   */
   | { readonly kind: "removeSession"; readonly session: number }
   /** Adds a subscription, or replaces the one to the same filter. */
   | { readonly kind: "putSubscription"; readonly subscription: StoredSubscription }
@@ -199,6 +202,11 @@ export interface Store {
    * anything. It may be called again with the same changes after it has thrown.
    */
   commit(writes: readonly StoreWrite[]): void;
+  /**
+   * Clears away something of what removed sessions have left, for a few milliseconds, as clients wait meanwhile. Returns
+   * whether there is more; a store that removes everything at once has nothing to do here.
+   */
+  sweep(): boolean;
   /** The highest of all session ids, message ids, positions and orders in the store; 0 for none. */
   highestNumber(): number;
   /** All sessions. */

@@ -9,6 +9,9 @@ import type { Clock } from "./clock.ts";
 /** The longest delay that `setTimeout` keeps; what is due later is looked at again then. */
 const LONGEST_DELAY = 2_147_483_647;
 
+/** Milliseconds of the clock after which tasks that are due wait for the next wake, so that others have their turn. */
+const LONGEST_WAKE = 4;
+
 /** A task that waits for its time; made by {@linkcode Timers.schedule}. */
 export interface Timer {
   /** When the task is due, in the clock's milliseconds. */
@@ -23,7 +26,8 @@ class Entry implements Timer {
 
 /**
  * Runs tasks when their time has come: the earlier first, and what is due at the same time in the order of scheduling.
- * Scheduling and cancelling cost O(log n), and all tasks together take one timer of the clock.
+ * Scheduling and cancelling cost O(log n), and all tasks together take one timer of the clock. When a great many are due
+ * at once, whatever else the program does has its turn every few milliseconds.
  *
  * A task must not throw. If it does, the error goes to whoever runs the clock's timers, and the other tasks still run.
  *
@@ -110,7 +114,7 @@ export class Timers {
     const firstNew = this.#scheduled;
     try {
       for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
-        if (first.at > now || first.order >= firstNew) break;
+        if (first.at > now || first.order >= firstNew || this.#clock.now() > now + LONGEST_WAKE) break;
         this.#remove(first);
         first.task();
       }

@@ -8,61 +8,25 @@
 
 import { Broker } from "../../broker/mod.ts";
 import { SqliteStore } from "../../broker/sqlite_store.ts";
-import type { StoredMessage, StoreWrite } from "../../broker/store.ts";
+import type { StoreWrite } from "../../broker/store.ts";
+import { commitAll, deliveryOf, messageOf, sessionOf } from "./durable_records.ts";
 import { residentBytes } from "./proc.ts";
 
 const SESSIONS = 100;
 const QUEUED = 1_000_000;
 const RETAINED = 100_000;
-const PER_COMMIT = 10_000;
-
-const NO_BYTES = new Uint8Array(0);
-const PAYLOAD = new Uint8Array(100);
-
-function message(topic: string, retain: boolean): StoredMessage {
-  return { topic, qos: 1, retain, properties: NO_BYTES, payload: PAYLOAD, expiresAt: Infinity };
-}
 
 function* contents(): Iterable<StoreWrite> {
-  for (let id = 1; id <= SESSIONS; id++) {
-    const clientId = `c${id}`;
-    const access = { clientId, username: "user", listener: ":1883", permissions: undefined };
-    const session = { id, clientId, username: "user", expiryInterval: 0xffff_ffff, endedAt: Date.now(), access };
-    yield { kind: "putSession", session };
-  }
+  for (let id = 1; id <= SESSIONS; id++) yield { kind: "putSession", session: sessionOf(id) };
   for (let index = 0; index < QUEUED; index++) {
     const id = SESSIONS + 1 + 2 * index;
-    yield { kind: "addMessage", id, references: 1, message: message("a/b/c", false) };
-    yield {
-      kind: "addDelivery",
-      delivery: {
-        session: 1 + index % SESSIONS,
-        position: id + 1,
-        message: id,
-        qos: 1,
-        retain: false,
-        subscriptionIds: undefined,
-        share: undefined,
-        size: PAYLOAD.length,
-        state: { phase: "queued" },
-      },
-    };
+    yield { kind: "addMessage", id, references: 1, message: messageOf("a/b/c", false) };
+    yield deliveryOf(1 + index % SESSIONS, id + 1, id);
   }
   for (let index = 0; index < RETAINED; index++) {
     const publisher = { clientId: `p${index % 100}`, username: "user", listener: ":1883", permissions: undefined };
-    yield { kind: "putRetained", retained: { message: message(`r/${index % 100}/${index}`, true), publisher } };
+    yield { kind: "putRetained", retained: { message: messageOf(`r/${index % 100}/${index}`, true), publisher } };
   }
-}
-
-function fill(path: string): void {
-  using store = SqliteStore.open(path, { durability: "normal" });
-  let writes: StoreWrite[] = [];
-  for (const write of contents()) {
-    if (writes.push(write) < PER_COMMIT) continue;
-    store.commit(writes);
-    writes = [];
-  }
-  store.commit(writes);
 }
 
 async function open(path: string): Promise<string> {
@@ -84,7 +48,7 @@ if (import.meta.main) {
   else {
     const folder = await Deno.makeTempDir({ prefix: "bench-" });
     try {
-      fill(`${folder}/broker.db`);
+      commitAll(`${folder}/broker.db`, contents());
       const args = ["run", "-A", new URL(import.meta.url).pathname, `${folder}/broker.db`];
       const { stdout } = await new Deno.Command(Deno.execPath(), { args, stderr: "inherit" }).output();
       console.log(`1,000,000 queued and 100,000 retained messages open in ${new TextDecoder().decode(stdout).trim()}`);

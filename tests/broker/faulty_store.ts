@@ -46,6 +46,12 @@ export class FaultyStore implements Store {
     this.writes.push(...writes);
   }
 
+  sweep(): boolean {
+    if (this.fate === "crashed") return false;
+    if (this.fate === "fails") throw new Error("Cannot write to store: its disk must have room, received a test");
+    return this.#store.sweep();
+  }
+
   highestNumber(): number {
     return this.#store.highestNumber();
   }

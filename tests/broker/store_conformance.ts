@@ -293,7 +293,45 @@ const CASES: Readonly<Record<string, (shelf: Shelf) => void | Promise<void>>> = 
     assertEquals(backlogs, [{ session: 2, count: 1, bytes: 3, shared: 0 }]);
     assertEquals(shelf.queued(2), [delivery(2, 4, 1)]);
     shelf.commit({ kind: "removeDelivery", session: 2, position: 4, message: 1 });
+    while (shelf.store.sweep());
     shelf.commit(addMessage(1), addMessage(5), addDelivery(2, 7, 1), addDelivery(2, 8, 5));
+  },
+
+  "what a session with a great deal leaves is cleared away in parts, and is read no more": async (shelf) => {
+    const count = 1_500;
+    const ids = Array.from({ length: count }, (_, at) => 10 + 2 * at);
+    shelf.commit(putSession(1), putSession(2));
+    // Every third message is for both sessions.
+    shelf.commit(...ids.flatMap((id) => [
+      addMessage(id, id % 3 === 0 ? 2 : 1),
+      addDelivery(1, id + 1, id),
+      ...id % 3 === 0 ? [addDelivery(2, id + 1, id)] : [],
+    ]));
+    shelf.commit(
+      { kind: "updateDelivery", session: 1, position: 11, state: sent(1, 5) },
+      ...ids.map((packetId) => ({ kind: "addReceived", session: 1, packetId }) as const),
+      ...ids.map((id) => ({ kind: "putSubscription", subscription: subscription(1, `a/${id}`) }) as const),
+      { kind: "putWill", will: will(1) },
+    );
+    shelf.commit({ kind: "removeSession", session: 1 });
+    for (let isMore = true, at = 0; isMore; at++) {
+      if (at < 2) await shelf.reopen();
+      const { sessions, subscriptions, received, inFlight, backlogs, wills } = read(shelf.store);
+      assertEquals([subscriptions, received, inFlight, wills], [[], [], [], []]);
+      assertEquals(sessions, [session(2)]);
+      assertEquals(backlogs, [{ session: 2, count: count / 3, bytes: count, shared: 0 }]);
+      assertEquals(shelf.queued(1), []);
+      // Numbers above that are free.
+      const free = shelf.store.highestNumber() + 1;
+      shelf.commit(addMessage(free), addDelivery(2, free + 1, free));
+      shelf.commit({ kind: "removeDelivery", session: 2, position: free + 1, message: free });
+      isMore = shelf.store.sweep();
+    }
+    await shelf.reopen();
+    assertEquals(shelf.queued(2, 0, count).length, count / 3);
+    const free = ids.filter((id) => id % 3 !== 0);
+    shelf.commit(...free.flatMap((id) => [addMessage(id), addDelivery(2, id + 1, id)]));
+    assertEquals(shelf.queued(2, 0, count).length, count);
   },
 
   "removing what is not there changes nothing": (shelf) => {
@@ -305,7 +343,9 @@ const CASES: Readonly<Record<string, (shelf: Shelf) => void | Promise<void>>> = 
       { kind: "removeRetained", topic: "a" },
       { kind: "removeWill", session: 1 },
       { kind: "removeSession", session: 2 },
+      { kind: "removeSession", session: 2 },
     );
+    while (shelf.store.sweep());
     assertEquals(shelf.queued(1), [delivery(1, 1, 1)]);
   },
 

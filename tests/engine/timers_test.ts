@@ -200,3 +200,31 @@ Deno.test("thousands of timers behave like a sorted list", () => {
     }
   }
 });
+
+Deno.test("a great many tasks that are due at once are run a few milliseconds at a time, in order", () => {
+  let now = 1_000;
+  let wake: (() => void) | undefined;
+  const clock: Clock = {
+    now: () => now,
+    schedule: (_delay, task) => {
+      wake = task;
+      return () => wake = undefined;
+    },
+  };
+  const timers = new Timers(clock);
+  const ran: number[] = [];
+  for (let at = 0; at < 20; at++) {
+    timers.schedule(1_000, () => {
+      ran.push(at);
+      now += 1.5;
+    });
+  }
+  for (let wakes = 1; timers.size > 0; wakes++) {
+    const task = wake;
+    wake = undefined;
+    task?.();
+    assertEquals(ran.length, Math.min(3 * wakes, 20));
+  }
+  assertEquals(ran, Array.from({ length: 20 }, (_, at) => at));
+  assertEquals(wake, undefined);
+});
