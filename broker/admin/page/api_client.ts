@@ -114,7 +114,7 @@ export class ApiClient {
       const headers = new Headers();
       if (token !== null) headers.set("authorization", `Bearer ${token}`);
       if (body !== undefined) headers.set("content-type", "application/json");
-      const response = await fetch(`/api/v1/${target}`, { method, headers, body, signal, cache: "no-store" });
+      const response = await reach(`/api/v1/${target}`, { method, headers, body, signal, cache: "no-store" });
       if (response.ok) return response;
       if (response.status !== 401) throw new RefusedError(await apiError(response));
       await response.body?.cancel();
@@ -130,6 +130,16 @@ export class ApiClient {
       this.#asking = undefined;
     });
     return this.#asking;
+  }
+}
+
+/** Browsers do not say what went wrong. */
+async function reach(target: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(target, init);
+  } catch (error) {
+    if (error instanceof TypeError) throw new Error("The broker cannot be reached.", { cause: error });
+    throw error;
   }
 }
 

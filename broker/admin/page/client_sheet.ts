@@ -69,7 +69,7 @@ function actionFor(context: ViewContext, details: ClientDetails, sheet: Sheet, c
 }
 
 function disconnect({ api }: ViewContext, clientId: string): Action {
-  const name = visibleString(clientId, 60);
+  const name = visibleString(clientId, 120);
   return {
     title: "Disconnect this client?",
     text: `${name} may connect again by itself.`,
@@ -80,7 +80,7 @@ function disconnect({ api }: ViewContext, clientId: string): Action {
 }
 
 function endSession({ api }: ViewContext, clientId: string): Action {
-  const name = visibleString(clientId, 60);
+  const name = visibleString(clientId, 120);
   return {
     title: "End this session?",
     text: `The subscriptions of ${name} and the messages that wait for it will be lost.`,
@@ -150,6 +150,7 @@ function sessionFacts(session: SessionDetails): HTMLElement {
     ["Ends", expiresAt === null ? undefined : dateTime(expiresAt)],
     ["Stored on disk", session.stored ? "yes" : "no"],
     ["Queued", `${count(session.queued)} (${bytes(session.queuedBytes)})`],
+    ["Dropped", session.dropped === 0 ? undefined : h("span", { class: "failed" }, count(session.dropped))],
     ["In flight", `${count(session.inflight)} to it, ${count(session.incoming)} from it`],
   );
 }
@@ -173,15 +174,14 @@ function subscriptionsPart(
 }
 
 function inflightPart(inflight: readonly InflightMessage[], total: number): HTMLElement {
-  const lines = inflight.slice(0, LINES).map((message) =>
-    h(
-      "li",
-      {},
-      message.topic === null ? h("span", { class: "muted" }, "not kept") : visibleText(message.topic),
-      h("span", { class: "muted" }, ` QoS ${message.qos}, id ${message.packetId}, waits for ${waitsFor(message)}: `),
-      preview(message, 60),
-    )
-  );
+  const lines = inflight.slice(0, LINES).map((message) => {
+    const { topic, qos, packetId } = message;
+    const state = ` QoS ${qos}, id ${packetId}, waits for ${waitsFor(message)}`;
+    // Of a session that ends with its connection, nothing is kept but the packet identifiers.
+    const shown = topic === null ? [] : [h("span", { class: "muted" }, ": "), preview(message, 60)];
+    const name = topic === null ? "Message" : visibleText(topic);
+    return h("li", {}, name, h("span", { class: "muted" }, state), ...shown);
+  });
   return part(`In flight (${count(total)})`, h("ul", { class: "lines" }, ...lines));
 }
 

@@ -7,6 +7,7 @@
 import type { AdminEvent, LogLine, Sample } from "../api.ts";
 import type { ApiClient } from "./api_client.ts";
 import { RefusedError } from "./api_client.ts";
+import { failureText } from "./notice.ts";
 import { eventData } from "./event_stream.ts";
 
 /** How it stands with the broker. */
@@ -88,7 +89,7 @@ export class Live extends EventTarget {
     } catch (error) {
       if (silent) return "The broker has been silent for 10 seconds.";
       if (stream.signal.aborted) return undefined;
-      return error instanceof RefusedError ? error.message : "The broker cannot be reached.";
+      return error instanceof RefusedError ? failureText(error) : "The broker cannot be reached.";
     } finally {
       watchdog?.stop();
     }

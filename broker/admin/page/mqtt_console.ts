@@ -13,6 +13,7 @@ import {
   reasonCodeName,
 } from "../../../client/browser.ts";
 import type { ApiClient } from "./api_client.ts";
+import { failureText } from "./notice.ts";
 
 /** Messages that are kept. */
 const KEPT = 200;
@@ -179,5 +180,5 @@ export class MqttConsole extends EventTarget {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : "The connection has ended.";
+  return error === undefined ? "The connection has ended." : failureText(error);
 }

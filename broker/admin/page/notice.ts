@@ -5,9 +5,13 @@
  */
 
 import { fill, h } from "./dom.ts";
+import { visibleString } from "./visible_text.ts";
 
 /** Milliseconds that a notice stays. */
 const STAY = 6_000;
+
+/** Characters of a failure that are shown. */
+const LONGEST_FAILURE = 400;
 
 const region = h("div", { class: "notices", role: "status" });
 let timer: number | undefined;
@@ -33,9 +37,8 @@ export function notifyFailure(what: string, error: unknown): void {
   notify(`${what}: ${failureText(error)}`, "failed");
 }
 
-/** What went wrong, for people. */
+/** What went wrong, for people; a stranger may have had a say in it. */
 export function failureText(error: unknown): string {
   if (error instanceof DOMException && error.name === "TimeoutError") return "The broker did not answer in time.";
-  if (error instanceof TypeError) return "The broker cannot be reached.";
-  return error instanceof Error ? error.message : String(error);
+  return visibleString(error instanceof Error ? error.message : String(error), LONGEST_FAILURE);
 }

@@ -35,7 +35,7 @@ export const sessions: View = {
     const select = h(
       "select",
       { "aria-label": "State", name: "state", onchange: () => view.reload(true) },
-      h("option", { value: "" }, "Connected or away"),
+      h("option", { value: "any" }, "Connected or away"),
       h("option", { value: "connected" }, "Connected"),
       h("option", { value: "away" }, "Away"),
     );
@@ -45,7 +45,7 @@ export const sessions: View = {
       controls: [select],
       columns,
       load: (query, signal) => {
-        const state = select.value === "connected" || select.value === "away" ? select.value : undefined;
+        const state = select.value === "connected" || select.value === "away" ? select.value : "any";
         return context.api.get("sessions", { ...query, state }, signal);
       },
       key: ({ clientId }) => clientId,
