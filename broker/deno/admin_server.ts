@@ -37,6 +37,8 @@ export class AdminServer implements AdminListener {
   readonly #server: Server;
   /** Those that the handler has let through to MQTT. */
   readonly #accepted = new WeakSet<Request>();
+  /** Those that became WebSockets: the server does not end them, but waits for them. */
+  readonly #upgraded = new Set<Socket>();
   #address = { hostname: "", port: 0 };
   #closed: Promise<void> | undefined;
 
@@ -91,6 +93,7 @@ export class AdminServer implements AdminListener {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
     this.#server.closeAllConnections();
+    for (const socket of this.#upgraded) socket.destroy();
     await promise;
   }
 
@@ -115,6 +118,8 @@ export class AdminServer implements AdminListener {
   async #upgrade(message: IncomingMessage, socket: Socket, head: Uint8Array): Promise<void> {
     // Failures are seen where they are met.
     socket.on("error", () => {});
+    this.#upgraded.add(socket);
+    socket.once("close", () => this.#upgraded.delete(socket));
     try {
       const request = requestOf(message);
       const answer = request === undefined ? malformed() : await this.#handle(request, message);

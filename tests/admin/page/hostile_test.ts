@@ -39,7 +39,7 @@ async function assertHarmless(page: Page): Promise<void> {
 }
 
 pageTest("client identifiers, user names, filters and wills are shown as text", async (browser) => {
-  await using site = new Site();
+  await using site = await Site.start();
   const client = await site.connect(TEXT, {
     username: TEXT,
     will: { topic: TOPIC, payload: HOSTILE },
@@ -64,7 +64,7 @@ pageTest("client identifiers, user names, filters and wills are shown as text", 
 });
 
 pageTest("topics, payloads and properties are shown as text", async (browser) => {
-  await using site = new Site({ sysInterval: 0 });
+  await using site = await Site.start({ sysInterval: 0 });
   const properties = { contentType: TEXT, responseTopic: TOPIC, userProperties: [[TEXT, TEXT]] as [string, string][] };
   site.broker.publish({ topic: `${TOPIC}/${TOPIC}`, payload: HOSTILE, retain: true, properties });
   const page = await browser.open(`${site.url}#/topics`);
@@ -86,7 +86,7 @@ pageTest("topics, payloads and properties are shown as text", async (browser) =>
 });
 
 pageTest("messages that come over WebSocket are shown as text", async (browser) => {
-  await using site = new Site();
+  await using site = await Site.start();
   const page = await browser.open(`${site.url}#/messages?topic=${encodeURIComponent(TOPIC)}`);
   await page.type("#filter", `${TOPIC}/#`);
   await page.press("Enter");
@@ -100,7 +100,7 @@ pageTest("messages that come over WebSocket are shown as text", async (browser) 
 });
 
 pageTest("very long texts are cut, and do not make the page wider", async (browser) => {
-  await using site = new Site({ sysInterval: 0 });
+  await using site = await Site.start({ sysInterval: 0 });
   const long = "x".repeat(60_000);
   await site.connect(long.slice(0, 20_000));
   site.broker.publish({ topic: long, payload: "y".repeat(300_000), retain: true });

@@ -9,7 +9,7 @@ const PHONE = { width: 360, height: 740, mobile: true };
 
 /** A broker with something in each view. */
 async function lively(): Promise<Site> {
-  const site = new Site({ sysInterval: 0 });
+  const site = await Site.start({ sysInterval: 0 });
   const client = await site.connect("a-client-with-a-rather-long-identifier-0123456789");
   await client.subscribe("home/+/temperature/of/a/topic/filter/that/is/long").ready;
   const topic = "home/kitchen/temperature/of/a/topic/that/is/long";
@@ -55,7 +55,7 @@ pageTest("on a phone nothing is wider than the screen, and what is touched is la
 });
 
 pageTest("it is dark or light as the system wishes, until somebody switches", async (browser) => {
-  await using site = new Site();
+  await using site = await Site.start();
   const page = await browser.open(site.url);
   const brightness = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]";
   await page.prefer({ "prefers-color-scheme": "light" });

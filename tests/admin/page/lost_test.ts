@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { pageTest, Site } from "./site.ts";
 
 pageTest("it survives a restart of the broker", async (browser) => {
-  let site = new Site();
+  let site = await Site.start();
   try {
     await site.connect("before");
     const page = await browser.open(`${site.url}#/clients`);
@@ -18,7 +18,7 @@ pageTest("it survives a restart of the broker", async (browser) => {
     await site[Symbol.asyncDispose]();
     await page.untilText("Connection lost", ".banner");
     await page.untilText("Lost", ".state");
-    site = new Site({ port });
+    site = await Site.start({ port });
     await page.untilText("Live", ".state");
     await site.connect("after");
     await page.until("document.querySelector('.banner').hidden", "the banner to go");
@@ -39,7 +39,7 @@ pageTest("it survives a restart of the broker", async (browser) => {
 
 pageTest("it asks for the token, once, and keeps it as long as the tab is open", async (browser) => {
   const token = "a-token-that-is-long-enough";
-  await using site = new Site({ token });
+  await using site = await Site.start({ token });
   await site.connect("inside");
   const page = await browser.open(`${site.url}#/clients`);
   await page.untilText("Admin token", "dialog");

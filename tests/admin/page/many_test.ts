@@ -27,7 +27,7 @@ async function connectMany(site: Site, clients: AsyncDisposableStack): Promise<v
 }
 
 pageTest("with 5,000 clients and 50,000 topics it stays usable", async (browser) => {
-  await using site = new Site({ sysInterval: 0 });
+  await using site = await Site.start({ sysInterval: 0 });
   await using clients = new AsyncDisposableStack();
   await connectMany(site, clients);
   for (let index = 0; index < TOPICS; index++) {

@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { pageTest, Site } from "./site.ts";
 
 pageTest("it publishes and subscribes over WebSocket", async (browser) => {
-  await using site = new Site();
+  await using site = await Site.start();
   const other = await site.connect("other");
   const heard = other.subscribe("from/page", { qos: 1 });
   await heard.ready;
@@ -40,7 +40,7 @@ pageTest("it publishes and subscribes over WebSocket", async (browser) => {
 });
 
 pageTest("what the broker refuses is told", async (browser) => {
-  await using site = new Site({
+  await using site = await Site.start({
     authorizePublish: (_client, { topic }) => topic !== "secret",
     authorizeSubscribe: (_client, { filter }) => filter !== "secret",
   });
@@ -60,7 +60,7 @@ pageTest("what the broker refuses is told", async (browser) => {
 });
 
 pageTest("a flood of messages leaves it usable, and the list short", async (browser) => {
-  await using site = new Site();
+  await using site = await Site.start();
   const other = await site.connect("other");
   const page = await browser.open(`${site.url}#/messages`);
   await page.type("#filter", "#");

@@ -5,12 +5,18 @@
  */
 
 import type { BridgeSummary } from "../../../broker/admin/api.ts";
-import { createAdminHandler, LogBuffer } from "../../../broker/admin/mod.ts";
-import { PAGE_ASSETS } from "../../../broker/admin/page_assets.ts";
-import { Broker, type BrokerOptions, listen, mqttOverWebSocket } from "../../../broker/mod.ts";
+import { LogBuffer } from "../../../broker/admin/mod.ts";
+import {
+  type AdminListener,
+  Broker,
+  type BrokerOptions,
+  listen,
+  listenAdmin,
+  type Listener,
+} from "../../../broker/mod.ts";
 import { type Client, connect, type ConnectInit } from "../../../client/mod.ts";
 import { bounded } from "../../support/bounded.ts";
-import { CHROMIUM, Chromium, type Page } from "../../support/chromium.ts";
+import { CHROMIUM, Chromium } from "../../support/chromium.ts";
 import { hasProgram } from "../../support/mosquitto.ts";
 
 /** Longest that one test may take, in milliseconds: a browser is slow to start beside other tests. */
@@ -28,28 +34,28 @@ export interface SiteOptions extends BrokerOptions {
 /** A broker that listens, and its admin page. */
 export class Site implements AsyncDisposable {
   readonly broker: Broker;
-  readonly log = new LogBuffer();
-  readonly #admin: ReturnType<typeof createAdminHandler>;
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  readonly #listener: Awaited<ReturnType<typeof listen>>;
+  readonly log: LogBuffer;
+  readonly #admin: AdminListener;
+  readonly #listener: Listener;
   readonly #clients = new AsyncDisposableStack();
 
-  constructor({ token, port = 0, bridges, ...options }: SiteOptions = {}) {
-    this.broker = new Broker({ log: this.log, ...options });
-    const listener = listen(this.broker, { hostname: "127.0.0.1", port: 0 });
+  private constructor(broker: Broker, log: LogBuffer, listener: Listener, admin: AdminListener) {
+    this.broker = broker;
+    this.log = log;
     this.#listener = listener;
-    const mqtt = mqttOverWebSocket(this.broker);
-    this.#admin = createAdminHandler({
-      broker: this.broker,
-      page: PAGE_ASSETS,
-      mqtt: { handler: (request) => mqtt(request), user: "admin" },
-      log: this.log,
-      listeners: () => [{ hostname: "127.0.0.1", port: listener.address.port, protocol: "mqtt", connections: 0 }],
-      ...(bridges === undefined ? {} : { bridges }),
-      ...(token === undefined ? {} : { token }),
-    });
-    const settings = { hostname: "127.0.0.1", port, onListen: () => {} };
-    this.#server = Deno.serve(settings, this.#admin.handle);
+    this.#admin = admin;
+  }
+
+  /** Starts both on free ports, or the page on the one that is wanted. */
+  static async start({ token, port = 0, bridges, ...options }: SiteOptions = {}): Promise<Site> {
+    const log = new LogBuffer();
+    const broker = new Broker({ log, ...options });
+    const listener = await listen(broker, { hostname: "127.0.0.1", port: 0 });
+    const { hostname, port: mqttPort } = listener.address;
+    const listeners =
+      () => [{ hostname, port: mqttPort, protocol: "mqtt", connections: listener.counts().connections }];
+    const admin = await listenAdmin(broker, { port, token, log, bridges, listeners });
+    return new Site(broker, log, listener, admin);
   }
 
   /** Where the page is. */
@@ -59,7 +65,7 @@ export class Site implements AsyncDisposable {
 
   /** The port of the page. */
   get port(): number {
-    return this.#server.addr.port;
+    return this.#admin.address.port;
   }
 
   /** A client of the broker; it ends with the site. */
@@ -71,14 +77,13 @@ export class Site implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#clients.disposeAsync();
     await this.#listener.close();
+    await this.#admin.close();
     await this.broker.close();
-    this.#admin.close();
-    await this.#server.shutdown();
   }
 }
 
 /** A test of the page in Chromium; it fails if the page reports an error. To run it, install Debian's `chromium`. */
-export function pageTest(name: string, body: (browser: Chromium) => Promise<Page | void>): void {
+export function pageTest(name: string, body: (browser: Chromium) => Promise<void>): void {
   Deno.test(`admin page: ${name}`, { ignore: !hasProgram(CHROMIUM) }, () =>
     bounded(async () => {
       await using browser = await Chromium.start();

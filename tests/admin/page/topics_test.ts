@@ -10,7 +10,7 @@ function focused(page: Page): Promise<string> {
 }
 
 pageTest("the topic tree shows last values, live, retained or not", async (browser) => {
-  await using site = new Site({ sysInterval: 0 });
+  await using site = await Site.start({ sysInterval: 0 });
   site.broker.publish({ topic: "home/kitchen/light", payload: "on", retain: true });
   const page = await browser.open(`${site.url}#/topics`);
   await page.untilText("home", ".tree");
@@ -42,7 +42,7 @@ pageTest("the topic tree shows last values, live, retained or not", async (brows
 });
 
 pageTest("the topic tree is walked by keys", async (browser) => {
-  await using site = new Site({ sysInterval: 0 });
+  await using site = await Site.start({ sysInterval: 0 });
   for (const topic of ["a/x/1", "a/y", "b", "c/z"]) site.broker.publish({ topic, payload: topic, retain: true });
   const page = await browser.open(`${site.url}#/topics`);
   await page.until("document.querySelectorAll('.tree [role=treeitem]').length === 3", "three items");

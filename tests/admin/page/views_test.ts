@@ -6,7 +6,7 @@ import { until } from "../../support/bounded.ts";
 import { pageTest, Site } from "./site.ts";
 
 pageTest("the overview shows what flows and what is held", async (browser) => {
-  await using site = new Site();
+  await using site = await Site.start();
   const client = await site.connect("gateway");
   await client.subscribe("home/#").ready;
   site.broker.publish({ topic: "home/hint", payload: "under the mat", retain: true });
@@ -33,7 +33,7 @@ pageTest("the overview shows what flows and what is held", async (browser) => {
 });
 
 pageTest("clients are found, looked at and disconnected", async (browser) => {
-  await using site = new Site();
+  await using site = await Site.start();
   for (const name of ["lamp-1", "lamp-2", "sensor-1"]) {
     const client = await site.connect(name, { will: { topic: `${name}/state`, payload: "lost" } });
     await client.subscribe(`${name}/set`, { qos: 1 }).ready;
@@ -62,7 +62,7 @@ pageTest("clients are found, looked at and disconnected", async (browser) => {
 });
 
 pageTest("sessions of clients that are away are shown and ended", async (browser) => {
-  await using site = new Site();
+  await using site = await Site.start();
   const away = await site.connect("tablet", { sessionExpiryInterval: 3_600, cleanStart: false });
   await away.subscribe("news/#", { qos: 1 }).ready;
   await away.close();
@@ -85,7 +85,7 @@ pageTest("sessions of clients that are away are shown and ended", async (browser
 });
 
 pageTest("subscriptions are found by filter, by client and by topic", async (browser) => {
-  await using site = new Site();
+  await using site = await Site.start();
   const one = await site.connect("one");
   await one.subscribe(["home/+/light", "$share/workers/jobs"], { qos: 2 }).ready;
   const two = await site.connect("two");
@@ -105,7 +105,7 @@ pageTest("subscriptions are found by filter, by client and by topic", async (bro
 });
 
 pageTest("retained messages are shown as what they are, and deleted", async (browser) => {
-  await using site = new Site({ sysInterval: 0 });
+  await using site = await Site.start({ sysInterval: 0 });
   site.broker.publish({
     topic: "a/json",
     payload: '{"on":true}',
@@ -143,19 +143,19 @@ pageTest("bridges are shown with their backlog, and what is wrong with them", as
     received: 3,
     dropped: 4,
   };
-  await using site = new Site({ bridges: () => [bridge] });
+  await using site = await Site.start({ bridges: () => [bridge] });
   const page = await browser.open(`${site.url}#/bridges`);
   for (const text of ["to-cloud", "waiting", "Connection refused", "1,022 (102 KB)", "2 min"]) {
     await page.untilText(text, ".panel");
   }
-  await using other = new Site();
+  await using other = await Site.start();
   await page.goTo(`${other.url}#/bridges`);
   await page.untilText("This broker has no bridges");
   assertEquals(page.errors, []);
 });
 
 pageTest("the log is followed, searched and paused", async (browser) => {
-  await using site = new Site();
+  await using site = await Site.start();
   site.log.write("notice", "before the page came");
   const page = await browser.open(`${site.url}#/log`);
   await page.untilText("before the page came", ".log");

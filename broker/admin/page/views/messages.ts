@@ -54,9 +54,9 @@ class CredentialFields {
   readonly #username = h("input", { id: "username", autocomplete: "username", spellcheck: "false" });
   readonly #password = h("input", { id: "password", type: "password", autocomplete: "current-password" });
   readonly element: HTMLElement = h(
-    "fieldset",
+    "details",
     { class: "panel credentials" },
-    h("legend", {}, "Connect as"),
+    h("summary", {}, "Sign in as an MQTT user"),
     h("div", { class: "field" }, h("label", { for: "username" }, "User name"), this.#username),
     h("div", { class: "field" }, h("label", { for: "password" }, "Password"), this.#password),
   );
