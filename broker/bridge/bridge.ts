@@ -195,8 +195,7 @@ export class BridgeCore implements AsyncDisposable {
     const { local, outward, inward } = running;
     return {
       onAttempt: (address) => {
-        this.#report.enter("connecting");
-        this.#log.write("notice", `Connecting bridge ${this.name} (${address})`);
+        this.#report.attempt(address);
       },
       onClient: (client) => {
         const { map, protocolVersion } = this.#settings;

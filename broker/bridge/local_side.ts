@@ -116,7 +116,12 @@ export class LocalSide implements AsyncDisposable {
     try {
       await Promise.all(side.sources.map((source) => source.subscription.ready));
       await side.#forgetOthers(localClientId);
-      client.addEventListener("connect", () => side.#renew());
+      let isRenewed = false;
+      client.addEventListener("connect", ({ sessionPresent }) => {
+        // Where the session was lost, the client has subscribed by itself, as it did the last time.
+        if (sessionPresent || !isRenewed) side.#renew();
+        isRenewed = true;
+      });
     } catch (error) {
       await side[Symbol.asyncDispose]();
       throw error;

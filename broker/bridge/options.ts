@@ -133,6 +133,8 @@ const RANGES: readonly (readonly [name: keyof BridgeOptions, from: number, to: n
   ["maxQueuedAge", 1, 4_294_967_295],
   ["rate", 1, Infinity],
 ];
+/** Seconds. */
+const SHORTEST_WAIT = 0.01;
 const LONGEST_WAIT = 2_147_483;
 
 /**
@@ -174,8 +176,8 @@ function restartTimeoutOf(options: BridgeOptions): { base: number; cap: number }
   const { base, cap } = typeof restartTimeout === "number"
     ? { base: restartTimeout, cap: restartTimeout }
     : restartTimeout;
-  if (base >= 0 && cap >= base && cap <= LONGEST_WAIT) return { base, cap };
-  const range = `0 or more seconds, with the cap from the base to ${LONGEST_WAIT}`;
+  if (base >= SHORTEST_WAIT && cap >= base && cap <= LONGEST_WAIT) return { base, cap };
+  const range = `${SHORTEST_WAIT} or more seconds, with the cap from the base to ${LONGEST_WAIT}`;
   throw new RangeError(
     `Cannot make bridge ${options.name}: restartTimeout must be ${range}, received ${base} and ${cap}`,
   );

@@ -94,6 +94,15 @@ export class Report {
     this.#since = this.#clock.now();
   }
 
+  /** An attempt is under way. */
+  attempt(address: string): void {
+    this.enter("connecting");
+    // One line for the first of many that fail.
+    if (this.#lastError === undefined) {
+      this.#log.write("notice", `Connecting bridge ${this.#settings.name} (${address})`);
+    }
+  }
+
   /** The other broker is there. */
   connected(client: Client): void {
     this.#client = client;

@@ -18,7 +18,7 @@ export function ageOf(value: string): number | undefined {
 /** Constant, or a base and a cap; seconds. */
 export function restartTimeoutOf(value: string): number | { readonly base: number; readonly cap: number } | undefined {
   const [, base, cap = base] = /^(\d{1,6})(?:\s+(\d{1,6}))?$/.exec(value) ?? [];
-  if (base === undefined || Number(cap) < Number(base)) return undefined;
+  if (base === undefined || Number(base) < 1 || Number(cap) < Number(base)) return undefined;
   return base === cap ? Number(base) : { base: Number(base), cap: Number(cap) };
 }
 
@@ -67,7 +67,7 @@ export const BRIDGE_OPTIONS: readonly Option[] = [
   bridge("remote_password", text),
   bridge("remote_username", text),
   bridge("restart_timeout", {
-    expected: "one or two whole numbers of seconds, the second one not below the first",
+    expected: "one or two whole numbers of seconds from 1 on, the second one not below the first",
     parse: restartTimeoutOf,
   }),
   bridge("round_robin", flag),

@@ -5,7 +5,7 @@
  */
 
 import { Bridge, type BridgeOptions, type BridgePlatform } from "../../broker/bridge/mod.ts";
-import type { Broker } from "../../broker/mod.ts";
+import { Broker, listen, ReasonCode } from "../../broker/mod.ts";
 import { type Clock, connect, type Message, type PublishOptions, type SubscribeOptions } from "../../client/mod.ts";
 import { until } from "../support/broker.ts";
 
@@ -87,4 +87,26 @@ export async function publishTo(
 ): Promise<void> {
   await using client = await connect(`mqtt://127.0.0.1:${port}`);
   await client.publish(topic, payload, options);
+}
+
+/** A broker on a certain port that takes bridges when it is told to, so that others can subscribe first. */
+export interface GuardedBroker extends AsyncDisposable {
+  /** From now on bridges are let in. */
+  open(): void;
+}
+
+/** Starts such a broker; bridges are those whose client identifier is no random one of our client. */
+export function startBrokerOn(port: number): GuardedBroker {
+  let isOpen = false;
+  const broker = new Broker({
+    authenticate: ({ clientId }) => isOpen || clientId.startsWith("mqtt0") || { reasonCode: ReasonCode.ServerBusy },
+  });
+  const listener = listen(broker, { hostname: "127.0.0.1", port });
+  return {
+    open: () => void (isOpen = true),
+    async [Symbol.asyncDispose]() {
+      await listener.close();
+      await broker.close();
+    },
+  };
 }
