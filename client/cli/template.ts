@@ -4,10 +4,10 @@
  * @module
  */
 
+import { field } from "../../engine/strftime.ts";
 import { UsageError } from "./exit.ts";
 import { messageJson } from "./message_json.ts";
 import type { Received } from "./received.ts";
-import { field } from "./strftime.ts";
 
 /** What a template may need besides the message. */
 export interface PrintContext {

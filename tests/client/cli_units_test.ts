@@ -11,7 +11,7 @@ import { readLines } from "../../client/cli/input.ts";
 import { compactJson, parseJson, prettyJson } from "../../client/cli/json_text.ts";
 import { urlOf } from "../../client/cli/open.ts";
 import { drawn } from "../../client/cli/progress.ts";
-import { field } from "../../client/cli/strftime.ts";
+import { field } from "../../engine/strftime.ts";
 import { hasProgram } from "../support/mosquitto.ts";
 import { runProcess } from "../support/process.ts";
 import { random } from "../support/random.ts";

@@ -1,7 +1,8 @@
 /** The log of the program: where it goes, what it looks like, and that nobody waits for it. */
 
 import { assert, assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
-import { formatLine, strftime } from "../../broker/deno/log_format.ts";
+import { formatLine } from "../../broker/deno/log_format.ts";
+import { strftime } from "../../engine/strftime.ts";
 import { LogWriter } from "../../broker/deno/log_writer.ts";
 import { syslogLine } from "../../broker/deno/syslog.ts";
 import { bounded } from "../support/broker.ts";

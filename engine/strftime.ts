@@ -1,5 +1,6 @@
 /**
- * Dates and times as the C function `strftime` prints them in the C locale, in local time.
+ * Dates and times as the C function `strftime` prints them in the C locale, in local time: for the log of the broker and
+ * the tools of the client, which have formats in common with Mosquitto's.
  *
  * @module
  */
@@ -66,6 +67,11 @@ const FIELDS: Readonly<Record<string, Field>> = {
   Z: zoneName,
   "%": () => "%",
 };
+
+/** The format with the fields of this time in it; what is no field stays as it is. */
+export function strftime(format: string, date: Date): string {
+  return format.replaceAll(/%([a-zA-Z%])/g, (_, letter: string) => field(date, letter));
+}
 
 /** What `strftime` makes of `%` and this letter; both of them if it knows no such field. */
 export function field(date: Date, letter: string): string {
