@@ -182,6 +182,9 @@ function policyOf(settings: BridgeSettings): ListenerPolicy {
     authorizePublish: () => true,
     authorizeSubscribe: () => true,
     access: EVERYTHING,
+    // Limits of the broker are for its clients.
+    maxPublishRate: Infinity,
+    maxPublishBytesRate: Infinity,
     maxInflightMessages: WINDOW,
     maxQueuedMessages,
     maxQueuedBytes,
