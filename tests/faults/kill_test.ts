@@ -14,7 +14,8 @@ import { MortalBroker } from "./broker_killer.ts";
 import { PersistentClient } from "./persistent_client.ts";
 
 /** How often the broker is killed in each test. */
-const ROUNDS = Number(Deno.env.get("FAULT_ROUNDS") ?? 12);
+const ORDINARY = 12;
+const ROUNDS = Number(Deno.env.get("FAULT_ROUNDS") ?? ORDINARY);
 const SEED = Number(Deno.env.get("FAULT_SEED") ?? 5);
 /** Messages that each publisher is given in each round: more than it gets through. */
 const PER_ROUND = 600;
@@ -69,6 +70,11 @@ class Pair {
     return client.isIdle && client.received.length >= this.#given && new Set(client.received).size === this.#given;
   }
 
+  /** What came to both subscribers. */
+  get summary(): string {
+    return summary(this.#name, this.#given, [this.subscriber.received, this.sleeper.received]);
+  }
+
   verify(): void {
     const expected = Array.from({ length: this.#given }, (_, at) => String(at));
     for (const { received } of [this.subscriber, this.sleeper]) {
@@ -76,6 +82,16 @@ class Pair {
       assertEquals(this.#qos === 1 ? [...new Set(received)] : received, expected, this.#name);
     }
   }
+}
+
+/** Says in a line what has become of a pair's messages, before anything is verified. */
+function summary(name: string, count: number, clients: readonly (readonly string[])[]): string {
+  const parts = clients.map((received) => {
+    const first = [...new Set(received)];
+    const disordered = first.filter((payload, at) => at > 0 && Number(payload) < Number(first[at - 1])).length;
+    return `${count - first.length} lost, ${received.length - first.length} repeated, ${disordered} out of order`;
+  });
+  return `${name}: ${count} acknowledged; present: ${parts[0]}; away: ${parts[1]}`;
 }
 
 /** A retained message that counts up: after a restart, it must be the acknowledged one or a later one. */
@@ -137,6 +153,7 @@ async function killAndVerify(durability: string): Promise<void> {
   await broker.start();
   isOver = true;
   await running;
+  if (ROUNDS > ORDINARY) { for (const pair of pairs) console.log(`${durability}, ${ROUNDS} kills, ${pair.summary}`); }
   for (const pair of pairs) pair.verify();
 }
 
