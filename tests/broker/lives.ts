@@ -10,7 +10,7 @@ import { bounded, type RunningBroker, startBroker } from "../support/broker.ts";
 import { RawClient } from "../support/raw_client.ts";
 import type { RawConnectOptions } from "../support/raw_packets.ts";
 import { FaultyStore } from "./faulty_store.ts";
-import type { StoreUnderTest } from "./store_conformance.ts";
+import type { StoreUnderTest } from "../../broker/store_conformance.ts";
 import { memoryStore, SqliteUnderTest } from "./stores.ts";
 
 /** A client with it has a session that outlives its connection. */

@@ -1,6 +1,6 @@
 /** Both stores do what a store must do. */
 
-import { storeConformance } from "./store_conformance.ts";
+import { storeConformance } from "../../broker/store_conformance.ts";
 import { memoryStore, SqliteUnderTest } from "./stores.ts";
 
 for (const { name, run } of storeConformance(memoryStore)) Deno.test(`broker store in memory: ${name}`, run);

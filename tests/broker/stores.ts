@@ -6,7 +6,7 @@
 
 import { MemoryStore } from "../../broker/memory_store.ts";
 import { SqliteStore, type SqliteStoreOptions } from "../../broker/sqlite_store.ts";
-import type { StoreUnderTest } from "./store_conformance.ts";
+import type { StoreUnderTest } from "../../broker/store_conformance.ts";
 
 /** A store in memory: what it holds, it holds until the test has ended. */
 export function memoryStore(): StoreUnderTest {

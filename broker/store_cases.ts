@@ -1,134 +1,28 @@
 /**
- * What every {@linkcode Store} must do. It needs no test runner: run the cases in whichever you have.
- *
- * ```ts
- * for (const { name, run } of storeConformance(() => openMyStore())) Deno.test(`my store: ${name}`, run);
- * ```
+ * The cases of the conformance suite for stores.
  *
  * @module
  */
 
 import { assertEquals } from "@std/assert";
-export type * from "../../broker/store.ts";
-import type {
-  DeliveryState,
-  Store,
-  StoredDelivery,
-  StoredMessage,
-  StoredRetained,
-  StoredSession,
-  StoredSubscription,
-  StoredWill,
-  StoreWrite,
-} from "../../broker/store.ts";
+import type { StoredMessage, StoredRetained, StoredSubscription, StoredWill } from "./store.ts";
+import {
+  addDelivery,
+  addMessage,
+  byId,
+  delivery,
+  message,
+  putSession,
+  read,
+  sent,
+  session,
+  type Shelf,
+  subscription,
+  will,
+} from "./store_shelf.ts";
 
-/** A store of its own for one case; disposing of it removes whatever it has left. */
-export interface StoreUnderTest extends AsyncDisposable {
-  /** The store, open. */
-  readonly store: Store;
-  /** Closes the store and opens it again, as after the end of a broker; changes {@linkcode StoreUnderTest.store}. */
-  reopen(): void | Promise<void>;
-}
-
-/** One thing that a store must do. */
-export interface StoreCase {
-  /** What that is. */
-  readonly name: string;
-  /** Rejects if the store does not do it. */
-  readonly run: () => Promise<void>;
-}
-
-/** All cases; `open` makes an empty store. */
-export function storeConformance(open: () => StoreUnderTest | Promise<StoreUnderTest>): StoreCase[] {
-  return Object.entries(CASES).map(([name, body]) => ({
-    name,
-    run: async () => {
-      await using test = await open();
-      await body(new Shelf(test));
-    },
-  }));
-}
-
-/** A store with the few words that the cases need. */
-class Shelf {
-  readonly #test: StoreUnderTest;
-
-  constructor(test: StoreUnderTest) {
-    this.#test = test;
-  }
-
-  get store(): Store {
-    return this.#test.store;
-  }
-
-  commit(...writes: StoreWrite[]): void {
-    this.store.commit(writes);
-  }
-
-  /** What was committed is there after the end of the process. */
-  async reopen(): Promise<void> {
-    await this.#test.reopen();
-  }
-
-  queued(session: number, position = 0, limit = 100): StoredDelivery[] {
-    return this.store.queued(session, position, limit).map(({ delivery }) => delivery);
-  }
-
-  inFlight(): StoredDelivery[] {
-    return [...this.store.inFlight()].map(({ delivery }) => delivery);
-  }
-}
-
-function session(id: number, more: Partial<StoredSession> = {}): StoredSession {
-  const rest = { username: undefined, expiryInterval: 60, endedAt: undefined, access: undefined };
-  return { id, clientId: `client-${id}`, ...rest, ...more };
-}
-
-function putSession(id: number, more: Partial<StoredSession> = {}): StoreWrite {
-  return { kind: "putSession", session: session(id, more) };
-}
-
-function message(more: Partial<StoredMessage> = {}): StoredMessage {
-  return {
-    topic: "a/b",
-    qos: 1,
-    retain: false,
-    properties: new Uint8Array(0),
-    payload: Uint8Array.of(1, 2, 3),
-    expiresAt: Infinity,
-    ...more,
-  };
-}
-
-function addMessage(id: number, references = 1, more: Partial<StoredMessage> = {}): StoreWrite {
-  return { kind: "addMessage", id, references, message: message(more) };
-}
-
-function delivery(session: number, position: number, message: number, more: Partial<StoredDelivery> = {}) {
-  const state: DeliveryState = { phase: "queued" };
-  const rest = { qos: 1, retain: false, subscriptionIds: undefined, share: undefined, size: 3, state } as const;
-  return { session, position, message, ...rest, ...more };
-}
-
-function addDelivery(...values: Parameters<typeof delivery>): StoreWrite {
-  return { kind: "addDelivery", delivery: delivery(...values) };
-}
-
-function sent(packetId: number, order: number): DeliveryState {
-  return { phase: "sent", packetId, order };
-}
-
-function subscription(session: number, filter: string, more: Partial<StoredSubscription> = {}): StoredSubscription {
-  const options = { qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0, identifier: 0 } as const;
-  return { session, filter, ...options, retainedPending: false, ...more };
-}
-
-function will(session: number, more: Partial<StoredWill> = {}): StoredWill {
-  const peer = { protocol: "tcp", address: "192.0.2.1:1234" };
-  return { session, dueAt: undefined, delay: 5, message: message(), protocolVersion: 5, peer, ...more };
-}
-
-const CASES: Readonly<Record<string, (shelf: Shelf) => void | Promise<void>>> = {
+/** What a store must do, by what it is. */
+export const STORE_CASES: Readonly<Record<string, (shelf: Shelf) => void | Promise<void>>> = {
   "an empty store holds nothing": ({ store }) => {
     const { sessions, subscriptions, received, inFlight, backlogs, retained, wills } = read(store);
     assertEquals([sessions, subscriptions, received, inFlight, backlogs, retained, wills].flat(), []);
@@ -444,19 +338,3 @@ const CASES: Readonly<Record<string, (shelf: Shelf) => void | Promise<void>>> = 
     assertEquals([received, inFlight, backlogs], [[{ session: 1, packetId: 1 }], [], []]);
   },
 };
-
-function read(store: Store) {
-  return {
-    sessions: [...store.sessions()],
-    subscriptions: [...store.subscriptions()],
-    received: [...store.received()],
-    inFlight: [...store.inFlight()],
-    backlogs: [...store.backlogs()],
-    retained: [...store.retained()],
-    wills: [...store.wills()],
-  };
-}
-
-function byId(sessions: StoredSession[]): StoredSession[] {
-  return sessions.sort((one, other) => one.id - other.id);
-}
