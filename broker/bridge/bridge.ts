@@ -72,6 +72,11 @@ export class BridgeCore implements AsyncDisposable {
     return this.#settings.name;
   }
 
+  /** The client identifier of its session with this broker, where messages wait. */
+  get localClientId(): string {
+    return this.#settings.localClientId;
+  }
+
   /** Settles when messages of this broker are kept for the other one, or when that has failed; then see the log. */
   get ready(): Promise<void> {
     return this.#ready.promise;

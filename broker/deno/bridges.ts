@@ -58,7 +58,15 @@ export class Bridges implements AsyncDisposable {
       this.#active.delete(bridge.name);
       return bridge.close();
     }));
-    const missing = wanted.filter(({ name }) => !this.#active.has(name));
+    await this.#start(wanted.filter(({ name }) => !this.#active.has(name)), made);
+    // What waits for a broker that nobody connects to any more would wait for ever.
+    const used = new Set([...this.#active.values()].map(({ bridge }) => bridge.localClientId));
+    for (const { bridge } of unwanted) {
+      if (!used.has(bridge.localClientId)) this.#broker.endSession(bridge.localClientId);
+    }
+  }
+
+  async #start(missing: readonly BridgeOptions[], made: ReadonlyMap<string, string>): Promise<void> {
     if (missing.length === 0) return;
     // Whoever has no bridges does not load the client.
     const { Bridge } = await import("./bridge.ts");
