@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { QoS } from "../codec/packets.ts";
 import { type ConnectProperties, type PublishProperties, readProperties } from "../codec/properties.ts";
 import { parseSharedFilter } from "../codec/topic.ts";
 import type { BrokerCore } from "./core.ts";
@@ -78,17 +79,17 @@ export class Inspector implements BrokerInspection {
     if (session === undefined) return;
     for (const { packetId, qos, phase, message: { publication } } of session.outbound) {
       const isKept = publication.topic.name !== "";
-      yield { packetId, qos, phase, message: isKept ? messageOf(publication) : undefined };
+      yield { packetId, qos, phase, message: isKept ? new KeptMessage(publication) : undefined };
     }
   }
 
   *retained(filter?: string): Generator<MessageState, void, undefined> {
-    for (const publication of this.#core.retained.walk(filter, this.#core.clock)) yield messageOf(publication);
+    for (const publication of this.#core.retained.walk(filter, this.#core.clock)) yield new KeptMessage(publication);
   }
 
   retainedMessage(topic: string): MessageState | undefined {
     const publication = this.#core.retained.get(topic, this.#core.clock);
-    return publication && messageOf(publication);
+    return publication && new KeptMessage(publication);
   }
 
   #stateOf(session: Session): SessionState {
@@ -147,16 +148,32 @@ function subscriptionOf(subscription: Subscription): SubscriptionState {
   };
 }
 
-function messageOf(publication: Publication): MessageState {
-  return {
-    topic: publication.topic.name,
-    qos: publication.qos,
-    payload: publication.payload,
-    expiresAt: publication.expiresAt,
-    properties: () => propertiesOf(publication),
-  };
-}
+/** A message that is kept, which never changes: its parts are made when they are asked for. */
+class KeptMessage implements MessageState {
+  readonly #publication: Publication;
 
-function propertiesOf({ bytes, propertiesStart, propertiesEnd }: Publication): PublishProperties {
-  return readProperties(bytes, propertiesStart, propertiesEnd, "publish");
+  constructor(publication: Publication) {
+    this.#publication = publication;
+  }
+
+  get topic(): string {
+    return this.#publication.topic.name;
+  }
+
+  get qos(): QoS {
+    return this.#publication.qos;
+  }
+
+  get payload(): Uint8Array {
+    return this.#publication.payload;
+  }
+
+  get expiresAt(): number {
+    return this.#publication.expiresAt;
+  }
+
+  properties(): PublishProperties {
+    const { bytes, propertiesStart, propertiesEnd } = this.#publication;
+    return readProperties(bytes, propertiesStart, propertiesEnd, "publish");
+  }
 }

@@ -66,7 +66,7 @@ export function createAdminHandler(options: AdminOptions): AdminHandler {
 class Admin {
   readonly #options: AdminOptions;
   readonly #guard: Guard;
-  readonly #loopDelay = new LoopDelay();
+  readonly #loopDelay: LoopDelay;
   readonly #sampler: Sampler;
   readonly #tickets = new Tickets();
   readonly #events: EventStream;
@@ -76,6 +76,7 @@ class Admin {
   constructor(options: AdminOptions) {
     this.#options = options;
     this.#guard = new Guard(options);
+    this.#loopDelay = new LoopDelay();
     const { broker, log } = options;
     const recorder = new Recorder(broker);
     this.#sampler = new Sampler(broker, this.#loopDelay, () => options.memory?.());
@@ -150,11 +151,11 @@ class Admin {
 
   async #mqtt(request: Request, info: AdminRequestInfo | undefined): Promise<Response> {
     const { mqtt } = this.#options;
-    if (mqtt === undefined) throw notFound();
     const parameters = new Parameters(new URL(request.url).search, ["ticket"]);
     const ticket = parameters.text("ticket");
     if (ticket === undefined) this.#guard.assertToken(request, info?.remoteAddr.hostname ?? "");
     else if (!this.#tickets.redeem(ticket)) throw new ApiFailure("unauthorized", "The ticket must be a fresh one");
+    if (mqtt === undefined) throw notFound();
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
       throw new ApiFailure("upgrade_required", "This is MQTT over WebSocket", { Upgrade: "websocket" });
     }
