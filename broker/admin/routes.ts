@@ -73,9 +73,10 @@ export function routesOf(context: RouteContext): Routes {
     ["bridges", { GET: route([], () => ({ items: bridges?.() ?? [] })) }],
     ["reload", { POST: route([], () => reloaded(reload)) }],
     ["log", {
-      GET: route(["limit"], (parameters) => ({
-        lines: log?.tail(parameters.whole("limit", 1, MOST_LOG_LINES, USUAL_LOG_LINES)) ?? [],
-      })),
+      GET: route(["limit"], (parameters) => {
+        const limit = parameters.whole("limit", 1, MOST_LOG_LINES, USUAL_LOG_LINES);
+        return { lines: log?.tail(limit) ?? [] };
+      }),
     }],
     ["events", { GET: route(["topics"], (parameters) => events.watch(parameters.flag("topics"))) }],
     ["tickets", { POST: route([], () => tickets.issue()) }],

@@ -10,7 +10,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import process from "node:process";
-import { Duplex, Readable } from "node:stream";
+import { Duplex } from "node:stream";
 import { type AdminHandler, createAdminHandler } from "../admin/handler.ts";
 import type { Broker } from "../broker.ts";
 import { HttpError } from "../http_request.ts";
@@ -26,6 +26,8 @@ const MOST_CONNECTIONS = 128;
 const LARGEST_HEAD = 262_144;
 /** Milliseconds for a head, for a whole request, and between two of them. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 };
+/** Bytes of a body that nobody wants, beyond which the connection ends. */
+const MOST_DROPPED = 4_194_304;
 /** Milliseconds between two looks at who takes too long. */
 const LOOK = 1_000;
 
@@ -106,9 +108,9 @@ export class AdminServer implements AdminListener {
     try {
       const request = requestOf(message);
       const answer = request === undefined ? malformed() : await this.#handle(request, message);
+      // One that nobody has read. The other end listens when it has said all it had to say.
+      if (request?.bodyUsed === false) await request.body?.cancel();
       await send(answer, response);
-      // What is left of a body that nobody wanted is read and dropped, as long as a request may take.
-      message.resume();
     } catch {
       // The other end has gone.
       message.destroy();
@@ -177,13 +179,37 @@ function requestOf(message: IncomingMessage): Request | undefined {
   try {
     const headers = new Headers();
     for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.append(rawHeaders[i] ?? "", rawHeaders[i + 1] ?? "");
-    const hasBody = method !== "GET" && method !== "HEAD";
-    const body = hasBody ? Readable.toWeb(message) as ReadableStream<Uint8Array<ArrayBuffer>> : undefined;
+    const body = method === "GET" || method === "HEAD" ? undefined : bodyOf(message);
     // The host is looked at in the headers; here, it could be anything.
     return new Request(`http://localhost${url}`, { method, headers, body });
   } catch {
     return undefined;
   }
+}
+
+/** The body as it comes. What is not read of it is dropped; if that is much, the connection ends. */
+function bodyOf(message: IncomingMessage): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let dropped = 0;
+  return new ReadableStream({
+    start(controller) {
+      message.on("data", (chunk: Uint8Array<ArrayBuffer>) => {
+        controller.enqueue(chunk);
+        message.pause();
+      });
+      message.once("end", () => controller.close());
+      message.once("close", () => message.complete || controller.error(new Error("the body must be whole")));
+      message.pause();
+    },
+    pull: () => void message.resume(),
+    cancel() {
+      message.removeAllListeners("data").removeAllListeners("end").removeAllListeners("close");
+      message.on("data", ({ length }: Uint8Array) => {
+        dropped += length;
+        if (dropped > MOST_DROPPED) message.destroy();
+      });
+      message.resume();
+    },
+  }, { highWaterMark: 0 });
 }
 
 function malformed(): Response {
