@@ -17,7 +17,8 @@ if (import.meta.main) {
     subscribe: (topic, onMessage) => {
       const subscription = client.subscribe(topic, { qos: job.qos });
       void (async () => {
-        for await (const message of subscription) onMessage(message.bytes());
+        // A view, as MQTT.js gives one.
+        for await (const message of subscription) onMessage(message.payload);
       })();
       return Promise.resolve();
     },
