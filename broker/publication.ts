@@ -67,8 +67,6 @@ export class Publication {
   source: SessionAccess | undefined;
   /** Whether `bytes` belongs to this message alone and is never written again. */
   isOwned = false;
-  /** Whether `bytes` is a buffer of the pool that holds this message alone. */
-  isBorrowed = false;
   /** Whether the bytes lie in a slab beside others, which should not stay there for long. */
   isBrief = false;
   /** Where it stands in the store, for the commit that it waits for. */
@@ -83,18 +81,12 @@ export class Publication {
     this.retain = retain;
     this.bytes = bytes;
     this.isOwned = false;
-    this.isBorrowed = false;
     this.topicStart = -1;
     this.expiryAt = -1;
     this.expiresAt = Infinity;
     this.frameStart = -1;
     this.#kept = undefined;
     this.#briefly = undefined;
-  }
-
-  /** Whether the bytes can go out without being copied. */
-  get canBeShared(): boolean {
-    return this.isOwned || this.isBorrowed;
   }
 
   /** Bytes that this message holds in memory once it is kept. */

@@ -66,10 +66,7 @@ export class PublishHandler {
     } else {
       this.#readProperties(frame, publication);
     }
-    if (publication.bytes === frame.bytes) {
-      publication.isOwned = frame.isOwned;
-      publication.isBorrowed = frame.isBorrowed ?? false;
-    }
+    if (publication.bytes === frame.bytes) publication.isOwned = frame.isOwned;
     core.metrics.publishReceived++;
     core.metrics.publishBytesReceived += view.end - view.payloadStart;
     if (qos > 0) core.metrics.acknowledgedReceived.add(qos, view.end - view.payloadStart);

@@ -10,15 +10,12 @@ import { ReasonCode } from "../codec/reason_codes.ts";
 import { OutboundTopicAliases } from "../engine/topic_aliases.ts";
 import { sentDetails } from "./connection_log.ts";
 import type { BrokerCore } from "./core.ts";
-import type { Output } from "./output.ts";
+import { LARGEST, type Output } from "./output.ts";
 import type { Publication, PublishForm } from "./publication.ts";
 import type { SessionLink } from "./session.ts";
 
 /** Above this many bytes waiting to be written, queued messages stay in their queue. */
 const CONGESTED = 262_144;
-
-/** A QoS 0 packet of at least this many bytes goes out without being copied, if nobody writes to it any more. */
-const WORTH_SHARING = 16_384;
 
 /** What a client has said about what it takes. */
 export interface ReceiverLimits {
@@ -172,8 +169,8 @@ export class Sender implements SessionLink {
     const v5 = this.#v5;
     if (router.variants.has(publication)) {
       const { bytes, start, end, idAt } = router.variants.of(publication, v5, qos, retain);
-      if (qos === 0 && end - start >= WORTH_SHARING && bytes === publication.bytes && publication.canBeShared) {
-        return this.#output.appendShared(bytes, start, end, publication.isBorrowed);
+      if (qos === 0 && end - start > LARGEST && publication.isOwned && bytes === publication.bytes) {
+        return this.#output.appendShared(bytes, start, end);
       }
       return this.#copy(bytes, start, end, idAt, qos, packetId);
     }

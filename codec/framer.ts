@@ -21,15 +21,13 @@ export interface Frame {
   readonly end: number;
   /** Whether `bytes` holds this packet alone and is never written again, so that whoever keeps it need not copy. */
   readonly isOwned: boolean;
-  /** Whether `bytes` came from {@linkcode FramerOptions.buffers}, and goes back there after this packet. */
-  readonly isBorrowed?: boolean;
 }
 
 /** Where a {@linkcode Framer} gets memory for packets that come in several chunks. */
 export interface FramerBuffers {
-  /** An array of at least `size` bytes, whatever they are. */
-  take(size: number): Uint8Array;
-  /** The framer needs it no more. */
+  /** An array of at least `size` bytes, whatever they are; undefined if a packet of that size is to have its own. */
+  lend(size: number): Uint8Array | undefined;
+  /** The framer needs what it was lent no more. */
   give(buffer: Uint8Array): void;
 }
 
@@ -76,14 +74,16 @@ export class Framer implements Frame {
   end = 0;
   /** Whether the current packet came in several chunks, so that it has an array of its own, and for good. */
   isOwned = false;
-  /** Whether the current packet came in several chunks, and its array is used again after it. */
-  isBorrowed = false;
   /** The most bytes that a packet may have, fixed header included; a change acts on the next header. */
   maximumPacketSize: number;
 
   readonly #buffers: FramerBuffers | undefined;
   #chunk: Uint8Array = NOTHING;
   #position = 0;
+  /** Whether the packet in parts lies in an array of `#buffers`. */
+  #isLent = false;
+  /** Such an array with the current packet. */
+  #lent: Uint8Array | undefined;
   // The beginning of a packet whose rest has not come yet.
   #pending: Uint8Array = NOTHING;
   #pendingLength = 0;
@@ -124,7 +124,7 @@ export class Framer implements Frame {
    * form, and 0x95 as soon as a header claims more than `maximumPacketSize`. The stream cannot be read on after that.
    */
   next(): boolean {
-    if (this.isBorrowed) this.#giveBack();
+    if (this.#lent !== undefined) this.#giveBack(this.#lent);
     if (this.#pendingLength > 0) return this.#nextPending();
     const chunk = this.#chunk;
     const position = this.#position;
@@ -186,8 +186,9 @@ export class Framer implements Frame {
     if (missing > available) return this.#keep(0);
     this.#readHeader(this.#pending, 0, this.#pendingLength);
     this.#give(this.#pending, 0);
-    this.isOwned = this.#buffers === undefined;
-    this.isBorrowed = !this.isOwned;
+    this.isOwned = !this.#isLent;
+    if (this.#isLent) this.#lent = this.#pending;
+    this.#isLent = false;
     this.#pending = NOTHING;
     this.#pendingLength = 0;
     this.#pendingTotal = 0;
@@ -208,16 +209,18 @@ export class Framer implements Frame {
     const room = Math.max(FIRST_BUFFER, 2 * length);
     const claimed = this.#pendingTotal === 0 ? 5 : this.#pendingTotal;
     const size = Math.min(room, claimed);
-    const larger = this.#buffers?.take(size) ?? new Uint8Array(size);
+    const lent = this.#buffers?.lend(size);
+    const larger = lent ?? new Uint8Array(size);
     larger.set(this.#pending.subarray(0, this.#pendingLength));
-    if (this.#pending !== NOTHING) this.#buffers?.give(this.#pending);
+    if (this.#isLent) this.#buffers?.give(this.#pending);
     this.#pending = larger;
+    this.#isLent = lent !== undefined;
   }
 
-  #giveBack(): void {
-    this.#buffers?.give(this.bytes);
+  #giveBack(lent: Uint8Array): void {
+    this.#lent = undefined;
     this.bytes = NOTHING;
-    this.isBorrowed = false;
+    this.#buffers?.give(lent);
   }
 }
 

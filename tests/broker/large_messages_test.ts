@@ -22,7 +22,7 @@ for (const qos of [0, 1] as const) {
       slow.pause();
       leaving.pause();
       const publisher = await connect(options);
-      const lengths = Array.from({ length: 120 }, () => 4 + Math.floor(next() ** 2 * 150_000));
+      const lengths = Array.from({ length: 120 }, () => 4 + Math.floor(next() ** 2 * 400_000));
       for (const [number, length] of lengths.entries()) {
         if (number === 60) await leaving.close();
         if (number === 100) slow.resume();
