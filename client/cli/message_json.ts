@@ -4,10 +4,10 @@
  * @module
  */
 
+import { field } from "../../engine/strftime.ts";
 import { compactJson, type Json, parseJson, prettyJson } from "./json_text.ts";
 import { propertyName } from "./property_argument.ts";
 import type { Received } from "./received.ts";
-import { field } from "../../engine/strftime.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });

@@ -164,7 +164,13 @@ Deno.test({
         assertStringIncludes(process.stderr, "Running as user nobody.");
         assertEquals(process.stderr.includes("Still in the groups"), false);
         await using client = await RawClient.connect(port);
+        const folder = await Deno.makeTempDir();
+        await Deno.writeTextFile(path, `listener 0 ${folder}/mqtt.sock\n`, { append: true });
+        Deno.kill(process.pid, "SIGHUP");
+        await process.waitForLine(/Cannot listen on .*mqtt\.sock: .*only root may open.*: restart it$/);
+        await process.waitForLine(/Config reloaded/);
         await client.barrier();
+        await Deno.remove(folder);
       });
       await withFile("user nobody-of-that-name\n", async (path) => {
         const { code, stderr } = await run("-c", path);

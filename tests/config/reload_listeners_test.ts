@@ -35,6 +35,8 @@ test("opens listeners that are new, and leaves the others alone", async () => {
     await using ours = await connect(url);
     await ours.publish("a", "b", { qos: 1 });
   }
+  // As Mosquitto has it.
+  assertEquals(((await Deno.stat(`${broker.folder}/mqtt.sock`)).mode ?? 0) & 0o777, 0o770);
   // Nothing is opened twice, and nothing new is left out.
   await broker.reload();
   assertEquals(await other.barrier(), []);
