@@ -11,6 +11,7 @@ import { ReasonCode } from "../codec/reason_codes.ts";
 import { channelOf } from "../engine/channel.ts";
 import type { Transport } from "../engine/transport.ts";
 import { Connection } from "./connection.ts";
+import { newConnectionLine } from "./connection_log.ts";
 import { BrokerCore } from "./core.ts";
 import type { ListenerPolicy } from "./listener_policy.ts";
 import type { ClientInfo } from "./hooks.ts";
@@ -131,7 +132,7 @@ export class Broker implements AsyncDisposable {
       return Promise.resolve();
     }
     metrics.connectionsOpened++;
-    if (options.connectionMessages) log.write("notice", `New connection from ${transport.peer.address}.`);
+    if (options.connectionMessages) log.write("notice", newConnectionLine(transport.peer));
     const connection = new Connection(this.#core, transport);
     const protocol = new ServerProtocol(this.#core, connection, policy);
     policy.connections++;

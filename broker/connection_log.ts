@@ -5,6 +5,7 @@
  */
 
 import type { Packet } from "../codec/packets.ts";
+import type { Peer } from "../engine/transport.ts";
 import type { BrokerCore } from "./core.ts";
 import type { Admission } from "./handshake.ts";
 import type { ClientInfo } from "./hooks.ts";
@@ -13,6 +14,11 @@ import type { LogSink } from "./log.ts";
 /** Who comes and goes is logged unless the options say otherwise. */
 export function logPassage({ options, log }: Pick<BrokerCore, "options" | "log">, line: string): void {
   if (options.connectionMessages) log.write("notice", line);
+}
+
+/** Somebody has come who has said nothing yet. */
+export function newConnectionLine({ address, localPort }: Peer): string {
+  return `New connection from ${address}${localPort === undefined ? "" : ` on port ${localPort}`}.`;
 }
 
 /** A client was let in. */

@@ -90,7 +90,11 @@ export class Sender implements SessionLink {
       return false;
     }
     metrics.packetsSent++;
-    if (log.debug) log.write("debug", `Sending ${packet.type.toUpperCase()} to ${clientId}${sentDetails(packet)}`);
+    if (log.debug) {
+      // One that is refused has no name yet.
+      const name = clientId === "" ? "<unknown>" : clientId;
+      log.write("debug", `Sending ${packet.type.toUpperCase()} to ${name}${sentDetails(packet)}`);
+    }
     this.#output.append(bytes, 0, bytes.length);
     return true;
   }

@@ -30,8 +30,8 @@ const LARGEST_COPY = 65_536;
  */
 export function webSocketTransport(transport: Transport, onViolation?: (reason: string) => void): Transport {
   const socket = new ServerWebSocket(transport, onViolation);
-  const { address, certificate, protocol } = transport.peer;
-  const peer = { address, certificate, protocol: protocol === "tls" ? "wss" : "ws" } as const;
+  const { address, localPort, certificate, protocol } = transport.peer;
+  const peer = { address, localPort, certificate, protocol: protocol === "tls" ? "wss" : "ws" } as const;
   return { readable: socket.readable, writable: socket.writable, onAdmitted: transport.onAdmitted, peer };
 }
 

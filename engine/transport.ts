@@ -22,6 +22,8 @@ export interface Peer {
   readonly protocol: "tcp" | "tls" | "ws" | "wss" | "unix" | "memory";
   /** Address for people and logs, e.g. `192.168.0.7:51234`; what it holds depends on the protocol. */
   readonly address: string;
+  /** Port of the listener that it came to; absent where there is none. */
+  readonly localPort?: number;
   /** Present when the listener asks for a certificate, which it then has found to be valid. */
   readonly certificate?: PeerCertificate;
 }

@@ -34,7 +34,8 @@ export function openTcp(options: TcpListenOptions): ServerSocket {
       // A socket for `::` takes connections over IPv4, too, and Deno has no option against that.
       if (socketDomain === "ipv6" && /^(?:::ffff:)?\d+\./.test(remoteAddr.hostname)) return undefined;
       if (tcpNoDelay && "setNoDelay" in conn && typeof conn.setNoDelay === "function") conn.setNoDelay(true);
-      return { protocol: "tcp", address: tcpAddress(remoteAddr.hostname, remoteAddr.port) };
+      const address = tcpAddress(remoteAddr.hostname, remoteAddr.port);
+      return { protocol: "tcp", address, localPort: listener.addr.port };
     },
     close: () => listener.close(),
   };

@@ -127,7 +127,7 @@ Deno.test("broker cli: --verbose logs what happens in Mosquitto's words", () =>
     await client.close();
     await process.waitForLine(/Client talker closed its connection\.$/);
     const expected = [
-      /^\d+: New connection from 127\.0\.0\.1:\d+\.$/,
+      /^\d+: New connection from 127\.0\.0\.1:\d+ on port \d+\.$/,
       /^\d+: New client connected from 127\.0\.0\.1:\d+ as talker \(p2, c1, k60, u'ann'\)\.$/,
       /^\d+: Will message specified \(3 bytes\) \(r0, q1\)\.$/,
       /^\d+: \tt\/will$/,

@@ -56,6 +56,20 @@ export function compare(
     }, 40_000);
 }
 
+/** Runs a script against both with one of the files, and compares what they log meanwhile, but for the differences. */
+export function compareLogs(
+  file: string,
+  script: Script,
+  differences: readonly Difference[] = [],
+): () => Promise<void> {
+  return () =>
+    bounded(async () => {
+      const logs = { mosquitto: [], ours: [] };
+      for (const who of ["mosquitto", "ours"] as const) await answers(who, file, script, {}, undefined, logs[who]);
+      assertEquals(logs.ours, expected(logs.mosquitto, differences));
+    }, 40_000);
+}
+
 /** What Mosquitto says, with the differences in it. */
 function expected(lines: readonly string[], differences: readonly Difference[]): string[] {
   const result: string[] = [];
@@ -76,6 +90,7 @@ async function answers(
   script: Script,
   { protocols = ["tcp", "tcp"], first = 0 }: Setting,
   certificates: Certificates | undefined,
+  log?: string[],
 ): Promise<string[]> {
   const folder = await Deno.makeTempDir({ prefix: "config-" });
   try {
@@ -90,6 +105,8 @@ async function answers(
     });
     await using conversation = new Conversation(endpoints, first, certificates?.clients ?? {});
     await script(conversation);
+    await conversation[Symbol.asyncDispose]();
+    if (log !== undefined) log.push(...await linesBetween(process));
     return conversation.lines;
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -148,6 +165,16 @@ async function makeCertificates({ devices = [] }: Setting): Promise<Certificates
     clients,
     [Symbol.asyncDispose]: () => authority[Symbol.asyncDispose](),
   };
+}
+
+/** What was logged between the start and the end, without what is by chance. */
+async function linesBetween(process: RunningProcess): Promise<string[]> {
+  // All that was logged before comes out with its last line.
+  await process.stop();
+  const lines = process.stderr.trimEnd().split("\n");
+  return lines.slice(lines.findIndex((line) => line.endsWith(" running")) + 1)
+    .filter((line) => !/PINGREQ|PINGRESP|version \S+ terminating$/.test(line))
+    .map((line) => line.replaceAll(/\b127\.0\.0\.1:\d+/g, "ADDRESS").replace(/ on port \d+\.$/, " on port PORT."));
 }
 
 function start(who: "mosquitto" | "ours", path: string): RunningProcess {

@@ -2,7 +2,7 @@
 
 import { hasMosquitto } from "../support/mosquitto.ts";
 import { hasOpenssl } from "../support/certificates.ts";
-import { compare, type Difference, needsCertificates, type Script, type Setting } from "./both.ts";
+import { compare, compareLogs, type Difference, needsCertificates, type Script, type Setting } from "./both.ts";
 import * as scripts from "./scripts.ts";
 import * as settings from "./setting_scripts.ts";
 
@@ -147,6 +147,26 @@ same("topic aliases", "limits.conf", settings.aliases, [
   },
   { why: "an alias of 0 is 0x94 [MQTT-3.3.2-8]", mosquitto: ["zero e00181"], ours: ["zero e00194"] },
 ]);
+
+Deno.test({
+  name: "broker config: beside Mosquitto with logs.conf: the same lines in the log",
+  ignore: !hasMosquitto,
+  fn: compareLogs("logs.conf", settings.logged, [
+    {
+      why: "who is refused is told of with address, names and reason",
+      mosquitto: ["Sending CONNACK to 127.0.0.1 (0, 5)", "Client <unknown> disconnected, not authorised."],
+      ours: [
+        'Client ADDRESS refused: MqttError: Cannot connect: bad user name or password (client "wrong", user "ann")',
+        "Sending CONNACK to wrong (0, 5)",
+      ],
+    },
+    {
+      why: "ours knows at once that nobody gets a message",
+      mosquitto: ["Sending PUBREC to ann5 (m8, rc0)"],
+      ours: ["Sending PUBREC to ann5 (m8, rc16)"],
+    },
+  ]),
+});
 
 /** 2.0.11 does not remove the mount point on the way out, as mosquitto.conf(5) says, and later versions do. */
 function withoutMountPoint(line: string): Difference {

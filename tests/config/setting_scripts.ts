@@ -133,3 +133,21 @@ export const aliases: Script = async (conversation) => {
   const zero = await conversation.connect("zero", 5);
   await zero.sendsBytes("30 09 0003 612f31 03 230000");
 };
+
+/** `logs.conf`: what clients do all day, and one that may not come in. */
+export const logged: Script = async (conversation) => {
+  await conversation.connect("wrong", 4, { username: "ann", password: "guessed" });
+  for (const version of [3, 4, 5] as const) {
+    const will = { topic: "w", payload: "gone", qos: 1 as const, retain: true };
+    const ann = await conversation.connect(`ann${version}`, version, { username: "ann", password: "secret", will });
+    const guest = await conversation.connect(`guest${version}`, version);
+    await guest.sends(subscribe(1, ["a/#", 2], ["b", 0]));
+    await ann.sends(publish("a/1", "one", { qos: 1, packetId: 7, retain: true }), publish("b", "zero"));
+    await guest.hears();
+    await guest.sends({ type: "puback", packetId: 1, reasonCode: 0 });
+    await ann.sends(publish("nobody", "two", { qos: 2, packetId: 8 }));
+    await ann.sends({ type: "pubrel", packetId: 8, reasonCode: 0 });
+    await guest.sends({ type: "unsubscribe", packetId: 2, filters: ["b"] });
+    for (const client of [guest, ann]) await client.leaves();
+  }
+};
