@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals } from "./store_assert.ts";
 import type { StoredMessage, StoredRetained, StoredSubscription, StoredWill } from "./store.ts";
 import {
   addDelivery,

@@ -16,7 +16,7 @@ export type { StoreUnderTest } from "./store_shelf.ts";
 export interface StoreCase {
   /** What that is. */
   readonly name: string;
-  /** Rejects with an `AssertionError` of `@std/assert` if the store does not do it. */
+  /** Rejects with an `Error` that says what is wrong if the store does not do it. */
   readonly run: () => Promise<void>;
 }
 
