@@ -7,7 +7,18 @@
 import type { DisconnectProperties } from "../codec/properties.ts";
 import type { Settings } from "./options.ts";
 
-/** Options of `close()`. */
+/**
+ * Options of `close()`.
+ *
+ * @example
+ * ```ts
+ * import { type CloseOptions, connect } from "@x/mqtt/client";
+ *
+ * const client = await connect("mqtt://127.0.0.1:1883", { will: { topic: "gateway/7/state", payload: "lost" } });
+ * const asIfLost: CloseOptions = { force: true, reasonCode: 0x04 };
+ * await client.close(asIfLost); // the server publishes the will
+ * ```
+ */
 export interface CloseOptions {
   /** True: do not wait for publications that are in flight; they reject. Default false. */
   force?: boolean;

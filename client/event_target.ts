@@ -6,7 +6,18 @@
 
 import type { ClientEventListener, ClientEventMap } from "./events.ts";
 
-/** An `EventTarget` whose events have types. */
+/**
+ * An `EventTarget` whose events have types.
+ *
+ * @example
+ * ```ts
+ * import { ClientEventTarget, connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * client.addEventListener("disconnect", ({ reasonCode }) => console.log(reasonCode), { once: true });
+ * console.log(client instanceof ClientEventTarget); // true
+ * ```
+ */
 export class ClientEventTarget extends EventTarget {
   #hasMessageListeners = false;
   #hasErrorListeners = false;

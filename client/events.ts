@@ -36,7 +36,18 @@ export class ConnectEvent extends Event {
   }
 }
 
-/** What a {@linkcode DisconnectEvent} says. */
+/**
+ * What a {@linkcode DisconnectEvent} says.
+ *
+ * @example
+ * ```ts
+ * import { connect, type DisconnectDetail } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const report = ({ server, reasonCode, reconnecting }: DisconnectDetail) => console.log(server, reasonCode, reconnecting);
+ * client.addEventListener("disconnect", report);
+ * ```
+ */
 export interface DisconnectDetail {
   /** 0 after `close()`; the code of the server's DISCONNECT; that of our own when the server broke the protocol; 0x80. */
   readonly reasonCode: number;
@@ -130,7 +141,18 @@ export class ClientErrorEvent extends Event {
   }
 }
 
-/** The events of a client by their names. */
+/**
+ * The events of a client by their names.
+ *
+ * @example
+ * ```ts
+ * import { type ClientEventMap, connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const names: (keyof ClientEventMap)[] = ["connect", "disconnect", "error", "statechange"];
+ * for (const name of names) client.addEventListener(name, (event) => console.log(event.type, client.state.kind));
+ * ```
+ */
 export interface ClientEventMap {
   /** Connected, for the first time or again. */
   connect: ConnectEvent;
@@ -146,7 +168,18 @@ export interface ClientEventMap {
   statechange: Event;
 }
 
-/** A listener for one kind of event. */
+/**
+ * A listener for one kind of event.
+ *
+ * @example
+ * ```ts
+ * import { type ClientEventListener, connect } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const onError: ClientEventListener<"error"> = ({ error }) => console.error(error.message);
+ * client.addEventListener("error", onError);
+ * ```
+ */
 export type ClientEventListener<Name extends keyof ClientEventMap> =
   | ((event: ClientEventMap[Name]) => void)
   | { handleEvent(event: ClientEventMap[Name]): void };

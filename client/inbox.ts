@@ -17,6 +17,15 @@ import type { Receipt } from "./receipts.ts";
  * - `drop-oldest`: the one that waits longest gives way, unless that is one of QoS 1 or 2: then as `drop-newest`.
  * - `drop-newest`: it is dropped.
  * - `error`: the iterator ends with `MqttError` 0x97 (quota exceeded), behind what it has.
+ *
+ * @example
+ * ```ts
+ * import { connect, type InboxOverflow } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const overflow: InboxOverflow = "drop-newest";
+ * await client.subscribe("sensors/#", { maximumMessages: 1_000, overflow }).ready;
+ * ```
  */
 export type InboxOverflow = "drop-oldest" | "drop-newest" | "error";
 

@@ -11,7 +11,18 @@ import { assertAcknowledgementCode } from "./checks.ts";
 import type { Receipt } from "./receipts.ts";
 import { type StandardSchema, validated } from "./standard_schema.ts";
 
-/** The properties that a message keeps; topic alias and subscription identifiers belong to its delivery. */
+/**
+ * The properties that a message keeps; topic alias and subscription identifiers belong to its delivery.
+ *
+ * @example
+ * ```ts
+ * import { connect, type MessageProperties } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const isText = ({ payloadFormatIndicator }: MessageProperties) => payloadFormatIndicator === 1;
+ * client.addEventListener("message", ({ message }) => console.log(isText(message.properties)));
+ * ```
+ */
 export type MessageProperties = Omit<PublishProperties, "topicAlias" | "subscriptionIdentifiers">;
 
 /** For short texts a loop is faster than a call of the decoder. */

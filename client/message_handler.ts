@@ -7,7 +7,20 @@
 import type { Inbox } from "./inbox.ts";
 import type { Message } from "./message.ts";
 
-/** Takes the messages of a subscription, one at a time: the next one comes when what it returns is settled. */
+/**
+ * Takes the messages of a subscription, one at a time: the next one comes when what it returns is settled.
+ *
+ * @example
+ * ```ts
+ * import { connect, type MessageHandler } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const store: MessageHandler = async (message) => {
+ *   await Deno.writeFile(await Deno.makeTempFile(), message.payload);
+ * };
+ * await client.subscribe("pictures/+", { qos: 1, onMessage: store }).ready;
+ * ```
+ */
 export type MessageHandler = (message: Message) => unknown;
 
 /** What becomes of errors. */

@@ -14,6 +14,19 @@ import { openWebSocket } from "./websocket.ts";
 /**
  * Opens what the scheme of `url` stands for: `mqtt:` and `tcp:` TCP, `mqtts:`, `ssl:` and `tls:` TLS, `ws:` and `wss:`
  * WebSocket, `mqtt+unix:` a Unix socket. What `connect()` does by itself on Node.
+ *
+ * @example
+ * ```ts
+ * import { connect, openNodeTransport } from "@x/mqtt/client/node";
+ *
+ * const client = await connect("mqtt://127.0.0.1:1883", {
+ *   transport: (url, options) => {
+ *     console.log("opening", url.protocol, url.host);
+ *     return openNodeTransport(url, options);
+ *   },
+ * });
+ * await client.close();
+ * ```
  */
 export async function openNodeTransport(url: URL, options: TransportOptions): Promise<Transport> {
   switch (url.protocol) {

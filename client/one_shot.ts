@@ -14,7 +14,17 @@ import type { Payload } from "./payload.ts";
 import type { PublishOptions, PublishResult } from "./publication.ts";
 import type { SubscribeOptions } from "./subscription.ts";
 
-/** Options of `publish()`: those of a publication, and how to connect. */
+/**
+ * Options of `publish()`: those of a publication, and how to connect.
+ *
+ * @example
+ * ```ts
+ * import { publish, type PublishInit } from "@x/mqtt/client";
+ *
+ * const init: PublishInit = { topic: "sensors/7", qos: 1, connect: { username: "ann", password: "secret" } };
+ * await publish("mqtt://127.0.0.1:1883", "21.5", init);
+ * ```
+ */
 export interface PublishInit extends PublishOptions {
   /** Topic name. Default: the path of the URL. A WebSocket's or Unix socket's URL has another path, and needs it. */
   topic?: string;
@@ -22,7 +32,21 @@ export interface PublishInit extends PublishOptions {
   connect?: Omit<ConnectInit, "signal" | "reconnect">;
 }
 
-/** Options of `subscribe()`: those of a subscription, and how to connect. */
+/**
+ * Options of `subscribe()`: those of a subscription, and how to connect.
+ *
+ * @example
+ * ```ts
+ * import { subscribe, type SubscribeInit } from "@x/mqtt/client";
+ *
+ * const init: SubscribeInit = { topic: ["alarms/#", "states/#"], qos: 1, signal: AbortSignal.timeout(100) };
+ * try {
+ *   for await (const message of subscribe("mqtt://127.0.0.1:1883", init)) console.log(message.topic);
+ * } catch (error) {
+ *   console.log(error); // the signal's reason
+ * }
+ * ```
+ */
 export interface SubscribeInit extends Omit<SubscribeOptions, "properties" | "onMessage"> {
   /** Topic filter or several. Default: the path of the URL. A WebSocket's or Unix socket's URL needs it. */
   topic?: string | readonly string[];

@@ -99,6 +99,14 @@ export interface Authentication {
  * - `reject`: the call rejects with `MqttError` 0x97 (quota exceeded).
  * - `drop-oldest`: the oldest one that was not sent gives way; its call resolves with `ok` false and code 0x97.
  * - `drop-newest`: it is dropped itself, and its call resolves with `ok` false and code 0x97.
+ *
+ * @example
+ * ```ts
+ * import { connect, type QueueOverflow } from "@x/mqtt/client";
+ *
+ * const overflow: QueueOverflow = "drop-oldest";
+ * await using client = await connect("mqtt://127.0.0.1:1883", { queue: { messages: 100, overflow } });
+ * ```
  */
 export type QueueOverflow = "wait" | "reject" | "drop-oldest" | "drop-newest";
 
@@ -131,7 +139,27 @@ export interface QueueInit {
   qos0?: boolean;
 }
 
-/** Options of `connect()`; all have defaults. */
+/**
+ * Options of `connect()`; all have defaults.
+ *
+ * @example
+ * ```ts
+ * import { connect, type ConnectInit } from "@x/mqtt/client";
+ *
+ * const init: ConnectInit = {
+ *   clientId: "gateway-7",
+ *   username: "ann",
+ *   password: "secret",
+ *   keepAlive: 30,
+ *   sessionExpiryInterval: 3_600,
+ *   receiveMaximum: 100,
+ *   reconnect: { maximumDelay: 10_000 },
+ *   queue: { messages: 1_000, overflow: "drop-oldest" },
+ *   signal: AbortSignal.timeout(10_000),
+ * };
+ * await using client = await connect("mqtt://127.0.0.1:1883", init);
+ * ```
+ */
 export interface ConnectInit {
   /** 5 for MQTT 5.0 (default), 4 for 3.1.1, 3 for 3.1. */
   protocolVersion?: ProtocolVersion;
@@ -259,7 +287,18 @@ export interface Settings {
   readonly random: () => number;
 }
 
-/** What the entry for a runtime brings along. */
+/**
+ * What the entry for a runtime brings along.
+ *
+ * @example
+ * ```ts
+ * import { Client, openTcp, type Platform, systemClock } from "@x/mqtt/client";
+ *
+ * // TCP only, where nothing else is to be in the bundle.
+ * const platform: Platform = { open: openTcp, clock: systemClock };
+ * await using client = await Client.connect("mqtt://127.0.0.1:1883", {}, platform);
+ * ```
+ */
 export interface Platform {
   /** Opens transports. */
   readonly open: TransportOpener;
@@ -267,7 +306,17 @@ export interface Platform {
   readonly clock: Clock;
 }
 
-/** Where a server is, e.g. `mqtts://user:password@host:8883`. */
+/**
+ * Where a server is, e.g. `mqtts://user:password@host:8883`.
+ *
+ * @example
+ * ```ts
+ * import { connect, type ServerUrl } from "@x/mqtt/client";
+ *
+ * const servers: ServerUrl[] = [new URL("mqtt://127.0.0.1:1883"), "mqtt://127.0.0.1:1"];
+ * await using client = await connect(servers);
+ * ```
+ */
 export type ServerUrl = string | URL;
 
 /** Fills in the defaults and checks everything; `TypeError`, `RangeError` and `MqttError` for what cannot be. */

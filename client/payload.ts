@@ -11,6 +11,15 @@ import { ReasonCode } from "../codec/reason_codes.ts";
  * What a message may be made of. Text is sent as UTF-8; bytes are copied at once, so that their owner may change them
  * afterwards; a `Blob` and a `ReadableStream` are read to their end first, and then sent whole. For other values see
  * {@linkcode json}.
+ *
+ * @example
+ * ```ts
+ * import { connect, json, type Payload } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const payloads: Payload[] = ["text", new Uint8Array([1, 2]), json({ celsius: 21.5 }), new Blob(["large"])];
+ * for (const payload of payloads) await client.publish("anything", payload);
+ * ```
  */
 export type Payload = string | ArrayBufferLike | ArrayBufferView | Blob | ReadableStream<Uint8Array>;
 

@@ -6,7 +6,19 @@
 
 import type { ConnectInit } from "./options.ts";
 
-/** What is known of an attempt to connect before it begins. */
+/**
+ * What is known of an attempt to connect before it begins.
+ *
+ * @example
+ * ```ts
+ * import { connect, type ConnectAttempt } from "@x/mqtt/client";
+ *
+ * function report({ server, attempt, error }: ConnectAttempt): void {
+ *   console.log("attempt", attempt, "to", server, error === undefined ? "" : `after ${error.message}`);
+ * }
+ * await using client = await connect("mqtt://127.0.0.1:1883", { refresh: report });
+ * ```
+ */
 export interface ConnectAttempt {
   /** URL of the server whose turn it is, without credentials and query. */
   readonly server: string;
@@ -18,7 +30,19 @@ export interface ConnectAttempt {
   readonly signal: AbortSignal;
 }
 
-/** What an attempt is made with in place of what `connect()` was told. */
+/**
+ * What an attempt is made with in place of what `connect()` was told.
+ *
+ * @example
+ * ```ts
+ * import { connect, type Refreshed } from "@x/mqtt/client";
+ *
+ * function signed(now: number): Refreshed {
+ *   return { url: `mqtt://127.0.0.1:1883/?expires=${now + 60_000}`, username: "gateway-7" };
+ * }
+ * await using client = await connect("mqtt://127.0.0.1:1883", { refresh: () => signed(Date.now()) });
+ * ```
+ */
 export interface Refreshed extends Pick<ConnectInit, "username" | "password" | "headers" | "tls"> {
   /** Goes before the list of servers, and before where a server has redirected to. */
   url?: string | URL;

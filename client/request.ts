@@ -16,7 +16,20 @@ import type { ClientState } from "./state.ts";
 import type { SubscribeOptions, Subscription } from "./subscription.ts";
 import { abortable } from "./waiting.ts";
 
-/** Options of `request()`. */
+/**
+ * Options of `request()`.
+ *
+ * @example
+ * ```ts
+ * import { connect, type RequestOptions } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * await using responder = client.respond("time", () => new Date().toISOString());
+ * await responder.ready;
+ * const options: RequestOptions = { timeout: 5_000 };
+ * console.log((await client.request("time", "", options)).text());
+ * ```
+ */
 export interface RequestOptions {
   /** Default 1, or 0 if the server takes no more. */
   qos?: QoS;
@@ -31,6 +44,20 @@ export interface RequestOptions {
 /**
  * A responder has answered that it could not do what it was asked. A handler of `respond()` throws it to say why; the
  * requester's `request()` rejects with it.
+ *
+ * @example
+ * ```ts
+ * import { connect, RequestError } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * await using responder = client.respond("half", (request) => {
+ *   const number = Number(request.text());
+ *   if (number % 2 !== 0) throw new RequestError(`Cannot halve: number must be even, received ${number}`);
+ *   return `${number / 2}`;
+ * });
+ * await responder.ready;
+ * await client.request("half", "7").catch((error) => console.log(error instanceof RequestError, error.message));
+ * ```
  */
 export class RequestError extends Error {
   /** Always the same. */

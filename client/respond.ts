@@ -13,7 +13,19 @@ import type { PublishOptions } from "./publication.ts";
 import { ERROR_PROPERTY, RequestError, type RequestPort } from "./request.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** A response with more than its payload. */
+/**
+ * A response with more than its payload.
+ *
+ * @example
+ * ```ts
+ * import { connect, type Reply } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const now = (): Reply => ({ payload: new Date().toISOString(), properties: { messageExpiryInterval: 10 } });
+ * await using responder = client.respond("time", now);
+ * await responder.ready;
+ * ```
+ */
 export interface Reply {
   /** What the response is made of. */
   readonly payload: Payload;
@@ -26,10 +38,32 @@ export interface Reply {
 /**
  * Answers a request. What it throws reaches the requester: the text of a {@linkcode RequestError}; of other errors
  * only that there was one, since they may tell what is nobody's business, and the client gets an `error` event.
+ *
+ * @example
+ * ```ts
+ * import { connect, json, type RequestHandler } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const double: RequestHandler = (request) => json(2 * Number(request.text()));
+ * await using responder = client.respond("double", double);
+ * await responder.ready;
+ * ```
  */
 export type RequestHandler = (request: Message) => Payload | Reply | Promise<Payload | Reply>;
 
-/** Options of `respond()`. */
+/**
+ * Options of `respond()`.
+ *
+ * @example
+ * ```ts
+ * import { connect, type RespondOptions } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const options: RespondOptions = { concurrency: 4, responseFilter: "clients/+/answers" };
+ * await using responder = client.respond("$share/workers/resize", (request) => request.payload, options);
+ * await responder.ready;
+ * ```
+ */
 export interface RespondOptions {
   /** The highest QoS that requests come with. Default 1. */
   qos?: QoS;
@@ -44,7 +78,19 @@ export interface RespondOptions {
   signal?: AbortSignal;
 }
 
-/** What `respond()` gives: responds until it is ended. */
+/**
+ * What `respond()` gives: responds until it is ended.
+ *
+ * @example
+ * ```ts
+ * import { connect, type Responder } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const responder: Responder = client.respond("ping", () => "pong");
+ * await responder.ready;
+ * await responder.close(); // when the last request is answered
+ * ```
+ */
 export class Responder implements AsyncDisposable {
   readonly #subscription: Subscription;
   /** Settles when the last request that was taken is answered. Never rejects. */

@@ -15,7 +15,19 @@ import {
 } from "../engine/scram_messages.ts";
 import type { Authentication } from "./options.ts";
 
-/** Who wants to authenticate with SCRAM. */
+/**
+ * Who wants to authenticate with SCRAM.
+ *
+ * @example
+ * ```ts
+ * import { connect, scram, type ScramInit } from "@x/mqtt/client";
+ *
+ * async function connectWith(credentials: ScramInit) {
+ *   return await connect("mqtts://broker.example", { authentication: scram(credentials) });
+ * }
+ * export const connecting = () => connectWith({ username: "ann", password: "secret" });
+ * ```
+ */
 export interface ScramInit {
   /** The user's name. */
   username: string;

@@ -64,7 +64,19 @@ export interface SubscribeOptions {
   signal?: AbortSignal;
 }
 
-/** Options of `unsubscribe()`. */
+/**
+ * Options of `unsubscribe()`.
+ *
+ * @example
+ * ```ts
+ * import { connect, type UnsubscribeOptions } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const subscription = client.subscribe("sensors/#");
+ * const options: UnsubscribeOptions = { signal: AbortSignal.timeout(5_000) };
+ * await subscription.unsubscribe(options);
+ * ```
+ */
 export interface UnsubscribeOptions {
   /** Ends the wait for the server's answer. */
   signal?: AbortSignal;

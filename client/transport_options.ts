@@ -42,7 +42,18 @@ export interface TlsInit {
   alpnProtocols?: readonly string[];
 }
 
-/** What a transport is opened with. */
+/**
+ * What a transport is opened with.
+ *
+ * @example
+ * ```ts
+ * import { openTcp, type TransportOptions } from "@x/mqtt/client";
+ *
+ * const options: TransportOptions = { signal: AbortSignal.timeout(5_000) };
+ * const transport = await openTcp(new URL("mqtt://127.0.0.1:1883"), options);
+ * await transport.writable.abort();
+ * ```
+ */
 export interface TransportOptions {
   /** Gives the attempt up. */
   readonly signal: AbortSignal;

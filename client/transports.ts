@@ -11,6 +11,18 @@ import type { TransportOptions } from "./transport_options.ts";
 /**
  * Opens what the scheme of `url` stands for: `mqtt:` and `tcp:` TCP, `mqtts:`, `ssl:` and `tls:` TLS, `ws:` and `wss:`
  * WebSocket, `mqtt+unix:` a Unix socket. What `connect()` does by itself on Deno.
+ *
+ * @example
+ * ```ts
+ * import { connect, openTransport } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883", {
+ *   transport: (url, options) => {
+ *     console.log("opening", url.protocol, url.host);
+ *     return openTransport(url, options);
+ *   },
+ * });
+ * ```
  */
 export async function openTransport(url: URL, options: TransportOptions): Promise<Transport> {
   switch (url.protocol) {

@@ -7,6 +7,18 @@
 /**
  * A violation of the protocol, or a refusal by the peer, with the reason code that the standard gives it
  * (MQTT 5.0 section 2.4). Misuse of this library throws the built-in `TypeError` and `RangeError` instead.
+ *
+ * @example
+ * ```ts
+ * import { connect, MqttError } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * try {
+ *   await client.publish("no/+/wildcards", "");
+ * } catch (error) {
+ *   if (error instanceof MqttError) console.log(error.reasonCode === 0x90, error.message); // topic name invalid
+ * }
+ * ```
  */
 export class MqttError extends Error {
   /** Always "MqttError". */

@@ -19,13 +19,48 @@ import type {
   WillProperties,
 } from "./property_types.ts";
 
-/** Protocol version as it stands on the wire: 3 is MQTT 3.1, 4 is MQTT 3.1.1, 5 is MQTT 5.0. */
+/**
+ * Protocol version as it stands on the wire: 3 is MQTT 3.1, 4 is MQTT 3.1.1, 5 is MQTT 5.0.
+ *
+ * @example
+ * ```ts
+ * import { connect, type ProtocolVersion } from "@x/mqtt/client";
+ *
+ * const versions: ProtocolVersion[] = [5, 4];
+ * for (const protocolVersion of versions) {
+ *   await using client = await connect("mqtt://127.0.0.1:1883", { protocolVersion });
+ *   console.log(protocolVersion, client.state.kind);
+ * }
+ * ```
+ */
 export type ProtocolVersion = 3 | 4 | 5;
 
-/** Quality of service: 0 at most once, 1 at least once, 2 exactly once (MQTT 5.0 section 4.3). */
+/**
+ * Quality of service: 0 at most once, 1 at least once, 2 exactly once (MQTT 5.0 section 4.3).
+ *
+ * @example
+ * ```ts
+ * import { connect, type QoS } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const qos: QoS = 2;
+ * await client.publish("counter", "1", { qos });
+ * ```
+ */
 export type QoS = 0 | 1 | 2;
 
-/** How a SUBSCRIBE wants retained messages: 0 always, 1 if the subscription is new, 2 never. */
+/**
+ * How a SUBSCRIBE wants retained messages: 0 always, 1 if the subscription is new, 2 never.
+ *
+ * @example
+ * ```ts
+ * import { connect, type RetainHandling } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const never: RetainHandling = 2;
+ * await client.subscribe("sensors/#", { retainHandling: never }).ready;
+ * ```
+ */
 export type RetainHandling = 0 | 1 | 2;
 
 /** The will message that the server publishes for a client that ends without DISCONNECT. */

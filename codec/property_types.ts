@@ -4,10 +4,31 @@
  * @module
  */
 
-/** User properties: name and value pairs in their order on the wire; names may repeat. */
+/**
+ * User properties: name and value pairs in their order on the wire; names may repeat.
+ *
+ * @example
+ * ```ts
+ * import { connect, type UserProperties } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const userProperties: UserProperties = [["unit", "celsius"], ["source", "roof"]];
+ * await client.publish("sensors/7", "21.5", { properties: { userProperties } });
+ * ```
+ */
 export type UserProperties = readonly (readonly [name: string, value: string])[];
 
-/** Every property of MQTT 5.0; each packet takes some of them. Absent means not on the wire. */
+/**
+ * Every property of MQTT 5.0; each packet takes some of them. Absent means not on the wire.
+ *
+ * @example
+ * ```ts
+ * import { type Properties } from "@x/mqtt/client";
+ *
+ * const names: (keyof Properties)[] = ["contentType", "messageExpiryInterval"];
+ * console.log(names.length); // 2
+ * ```
+ */
 export interface Properties {
   /** 0x01: 0 unspecified bytes, 1 UTF-8 text. */
   payloadFormatIndicator?: 0 | 1;
@@ -65,7 +86,17 @@ export interface Properties {
   sharedSubscriptionAvailable?: 0 | 1;
 }
 
-/** Properties of CONNECT (section 3.1.2.11). */
+/**
+ * Properties of CONNECT (section 3.1.2.11).
+ *
+ * @example
+ * ```ts
+ * import { connect, type ConnectProperties } from "@x/mqtt/client";
+ *
+ * const properties: Pick<ConnectProperties, "userProperties"> = { userProperties: [["site", "north"]] };
+ * await using client = await connect("mqtt://127.0.0.1:1883", { properties });
+ * ```
+ */
 export type ConnectProperties = Pick<
   Properties,
   | "sessionExpiryInterval"
@@ -79,7 +110,17 @@ export type ConnectProperties = Pick<
   | "authenticationData"
 >;
 
-/** Properties of the will in CONNECT (section 3.1.3.2). */
+/**
+ * Properties of the will in CONNECT (section 3.1.3.2).
+ *
+ * @example
+ * ```ts
+ * import { connect, type WillProperties } from "@x/mqtt/client";
+ *
+ * const properties: WillProperties = { willDelayInterval: 30, contentType: "text/plain" };
+ * await using client = await connect("mqtt://127.0.0.1:1883", { will: { topic: "state", payload: "lost", properties } });
+ * ```
+ */
 export type WillProperties = Pick<
   Properties,
   | "willDelayInterval"
@@ -91,7 +132,18 @@ export type WillProperties = Pick<
   | "userProperties"
 >;
 
-/** Properties of CONNACK (section 3.2.2.3). */
+/**
+ * Properties of CONNACK (section 3.2.2.3).
+ *
+ * @example
+ * ```ts
+ * import { connect, type ConnackProperties } from "@x/mqtt/client";
+ *
+ * const told = ({ serverKeepAlive, reasonString }: ConnackProperties) => console.log(serverKeepAlive, reasonString);
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * if (client.state.kind === "connected") told(client.state.properties);
+ * ```
+ */
 export type ConnackProperties = Pick<
   Properties,
   | "sessionExpiryInterval"
@@ -113,7 +165,19 @@ export type ConnackProperties = Pick<
   | "authenticationData"
 >;
 
-/** Properties of PUBLISH (section 3.3.2.3). */
+/**
+ * Properties of PUBLISH (section 3.3.2.3).
+ *
+ * @example
+ * ```ts
+ * import { connect, type PublishProperties } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const properties: PublishProperties = { contentType: "text/plain", messageExpiryInterval: 3_600 };
+ * client.addEventListener("message", ({ message }) => console.log(message.properties.contentType));
+ * await client.publish("sensors/7", "21.5", { properties });
+ * ```
+ */
 export type PublishProperties = Pick<
   Properties,
   | "payloadFormatIndicator"
@@ -126,16 +190,60 @@ export type PublishProperties = Pick<
   | "contentType"
 >;
 
-/** Properties of PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK and UNSUBACK. */
+/**
+ * Properties of PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK and UNSUBACK.
+ *
+ * @example
+ * ```ts
+ * import { connect, type ReasonProperties } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const told = ({ reasonString = "" }: ReasonProperties) => console.log(reasonString);
+ * told((await client.publish("sensors/7", "21.5", { qos: 1 })).properties);
+ * ```
+ */
 export type ReasonProperties = Pick<Properties, "reasonString" | "userProperties">;
 
-/** Properties of SUBSCRIBE (section 3.8.2.1). */
+/**
+ * Properties of SUBSCRIBE (section 3.8.2.1).
+ *
+ * @example
+ * ```ts
+ * import { connect, type SubscribeProperties } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const properties: SubscribeProperties = { userProperties: [["purpose", "display"]] };
+ * await client.subscribe("sensors/#", { properties }).ready;
+ * ```
+ */
 export type SubscribeProperties = Pick<Properties, "subscriptionIdentifiers" | "userProperties">;
 
-/** Properties of UNSUBSCRIBE (section 3.10.2.1). */
+/**
+ * Properties of UNSUBSCRIBE (section 3.10.2.1).
+ *
+ * @example
+ * ```ts
+ * import { connect, type UnsubscribeProperties } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const properties: UnsubscribeProperties = { userProperties: [["purpose", "night"]] };
+ * await client.subscribe("sensors/#").unsubscribe({ properties });
+ * ```
+ */
 export type UnsubscribeProperties = Pick<Properties, "userProperties">;
 
-/** Properties of DISCONNECT (section 3.14.2.2). */
+/**
+ * Properties of DISCONNECT (section 3.14.2.2).
+ *
+ * @example
+ * ```ts
+ * import { connect, type DisconnectProperties } from "@x/mqtt/client";
+ *
+ * const client = await connect("mqtt://127.0.0.1:1883");
+ * const properties: DisconnectProperties = { reasonString: "maintenance" };
+ * await client.close({ properties });
+ * ```
+ */
 export type DisconnectProperties = Pick<
   Properties,
   "sessionExpiryInterval" | "reasonString" | "userProperties" | "serverReference"

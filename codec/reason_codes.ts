@@ -7,6 +7,15 @@
 /**
  * The reason codes of MQTT 5.0 by their names in the standard. Below 0x80 they tell of success, from 0x80 on of
  * a failure. Three names share the number 0: `Success`, `NormalDisconnection` and `GrantedQoS0`.
+ *
+ * @example
+ * ```ts
+ * import { connect, ReasonCode } from "@x/mqtt/client";
+ *
+ * await using client = await connect("mqtt://127.0.0.1:1883");
+ * const { reasonCode } = await client.publish("sensors/7", "21.5", { qos: 1 });
+ * if (reasonCode === ReasonCode.NoMatchingSubscribers) console.log("nobody listens");
+ * ```
  */
 export const ReasonCode: {
   readonly Success: 0x00;
@@ -152,6 +161,13 @@ const names: ReadonlyMap<number, string> = new Map([
  * The standard's name of a reason code, e.g. "Session taken over" for 0x8E; for a number that the standard does not
  * know, "Reason code 0x.." with its two hexadecimal digits. 0 is "Success", also where the standard says
  * "Normal disconnection" or "Granted QoS 0".
+ *
+ * @example
+ * ```ts
+ * import { reasonCodeName } from "@x/mqtt/client";
+ *
+ * console.log(reasonCodeName(0x97)); // Quota exceeded
+ * ```
  */
 export function reasonCodeName(code: number): string {
   return names.get(code) ?? `Reason code 0x${code.toString(16).padStart(2, "0")}`;

@@ -99,6 +99,13 @@ export function parseSharedFilter(filter: string): SharedFilter | undefined {
  * console.log(topicMatches("sensors/+/temperature", "sensors/7/temperature")); // true
  * console.log(topicMatches("#", "$SYS/uptime")); // false
  * ```
+ *
+ * @example
+ * ```ts
+ * import { topicMatches } from "@x/mqtt/client";
+ *
+ * console.log(topicMatches("sensors/+/temperature", "sensors/7/temperature")); // true
+ * ```
  */
 export function topicMatches(filter: string, topic: string): boolean {
   const shared = filter.startsWith(SHARE) ? parseSharedFilter(filter) : undefined;

@@ -16,7 +16,20 @@ export interface PeerCertificate {
   readonly serialNumber: string;
 }
 
-/** Who is at the other end of a transport. */
+/**
+ * Who is at the other end of a transport.
+ *
+ * @example
+ * ```ts
+ * import { openTcp, type Peer } from "@x/mqtt/client";
+ *
+ * const { signal } = new AbortController();
+ * const transport = await openTcp(new URL("mqtt://127.0.0.1:1883"), { signal });
+ * const peer: Peer = transport.peer;
+ * console.log(peer.address);
+ * await transport.writable.abort();
+ * ```
+ */
 export interface Peer {
   /** What carries the bytes. */
   readonly protocol: "tcp" | "tls" | "ws" | "wss" | "unix" | "memory";
@@ -38,6 +51,26 @@ export interface Peer {
  *   that closes goes on reading, and drops what it reads, until the peer has closed too: closing a socket that holds
  *   unread bytes would make the network throw away what was just sent.
  * - Cancelling `readable` closes the whole connection at once.
+ *
+ * @example
+ * ```ts
+ * import { connect, openTcp, type Transport } from "@x/mqtt/client";
+ *
+ * // Counts what comes.
+ * let bytes = 0;
+ * async function openCounted(...[url, options]: Parameters<typeof openTcp>): Promise<Transport> {
+ *   const { readable, writable, peer } = await openTcp(url, options);
+ *   const counter = new TransformStream<Uint8Array, Uint8Array>({
+ *     transform(chunk, controller) {
+ *       bytes += chunk.length;
+ *       controller.enqueue(chunk);
+ *     },
+ *   });
+ *   return { readable: readable.pipeThrough(counter), writable, peer };
+ * }
+ * await using client = await connect("mqtt://127.0.0.1:1883", { transport: openCounted });
+ * console.log(bytes > 0); // true
+ * ```
  */
 export interface Transport {
   /** What the peer sends. */
