@@ -6,7 +6,17 @@
 
 import type { QoS } from "../codec/packets.ts";
 
-/** How far a publication has come: it waits; its PUBLISH may have been sent; PUBREC has come. */
+/**
+ * How far a publication has come: it waits; its PUBLISH may have been sent; PUBREC has come.
+ *
+ * @example
+ * ```ts
+ * import { type StoredPhase } from "@x/mqtt/client";
+ *
+ * const mayBeThere = ({ phase }: StoredPhase) => phase !== "queued";
+ * console.log(mayBeThere({ phase: "sent", packetId: 7 })); // true
+ * ```
+ */
 export type StoredPhase =
   | { readonly phase: "queued" }
   | {
@@ -15,7 +25,22 @@ export type StoredPhase =
     readonly packetId: number;
   };
 
-/** A publication of QoS 1 or 2 that is not complete. */
+/**
+ * A publication of QoS 1 or 2 that is not complete.
+ *
+ * @example
+ * ```ts
+ * import { type StoredPublication } from "@x/mqtt/client";
+ *
+ * function describe({ number, topic, payload, state }: StoredPublication): string {
+ *   return `${number}: ${payload.length} bytes to ${topic}, ${state.phase}`;
+ * }
+ * const state = { phase: "queued" } as const;
+ * const [payload, properties] = [new Uint8Array(4), new Uint8Array(0)];
+ * const publication = { number: 1, topic: "a", qos: 1, retain: false, expiresAt: Infinity, payload, properties, state } as const;
+ * console.log(describe(publication)); // 1: 4 bytes to a, queued
+ * ```
+ */
 export interface StoredPublication {
   /** Its place in the order of the calls: later ones have higher numbers. */
   readonly number: number;
@@ -35,7 +60,17 @@ export interface StoredPublication {
   readonly state: StoredPhase;
 }
 
-/** One change. */
+/**
+ * One change.
+ *
+ * @example
+ * ```ts
+ * import { type ClientStoreWrite } from "@x/mqtt/client";
+ *
+ * const writes: ClientStoreWrite[] = [{ kind: "addReceived", packetId: 7 }, { kind: "removePublication", number: 1 }];
+ * console.log(writes.map(({ kind }) => kind).join(" ")); // addReceived removePublication
+ * ```
+ */
 export type ClientStoreWrite =
   /** The server has a session for this client identifier. */
   | { readonly kind: "setClientId"; readonly clientId: string }
@@ -48,7 +83,17 @@ export type ClientStoreWrite =
   /** To remove what is not there changes nothing. */
   | { readonly kind: "removeReceived"; readonly packetId: number };
 
-/** Everything in a store. */
+/**
+ * Everything in a store.
+ *
+ * @example
+ * ```ts
+ * import { type StoredState } from "@x/mqtt/client";
+ *
+ * const empty: StoredState = { clientId: undefined, publications: [], received: [] };
+ * console.log([...empty.publications].length); // 0
+ * ```
+ */
 export interface StoredState {
   /** The last one that was set; undefined if none was. */
   readonly clientId: string | undefined;

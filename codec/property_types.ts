@@ -249,7 +249,17 @@ export type DisconnectProperties = Pick<
   "sessionExpiryInterval" | "reasonString" | "userProperties" | "serverReference"
 >;
 
-/** Properties of AUTH (section 3.15.2.2). */
+/**
+ * Properties of AUTH (section 3.15.2.2).
+ *
+ * @example
+ * ```ts
+ * import { type AuthProperties } from "@x/mqtt/client";
+ *
+ * const properties: AuthProperties = { authenticationMethod: "SCRAM-SHA-256", authenticationData: new Uint8Array(32) };
+ * console.log(properties.authenticationMethod); // SCRAM-SHA-256
+ * ```
+ */
 export type AuthProperties = Pick<
   Properties,
   "authenticationMethod" | "authenticationData" | "reasonString" | "userProperties"
