@@ -8,6 +8,8 @@ import { bounded, startBroker, until } from "../support/broker.ts";
 import { CertificateAuthority, hasOpenssl } from "../support/certificates.ts";
 import { freePort } from "../support/ports.ts";
 import { hasMosquitto, startMosquitto } from "../support/mosquitto.ts";
+import { examplesIn } from "../support/examples.ts";
+import { repository } from "../support/process.ts";
 import { listenTo, publishTo } from "./support.ts";
 
 const SECTION = "connection up\naddress h\n";
@@ -242,3 +244,16 @@ function connection(port: number): string[] {
     "topic out/# out 1",
   ];
 }
+
+Deno.test("readme: the configuration of a gateway is right", async () => {
+  const text = await Deno.readTextFile(new URL("README.md", repository));
+  const example = examplesIn(text).find(({ language, code }) =>
+    language === "conf" && code.includes("connection cloud")
+  );
+  assert(example !== undefined);
+  const { bridges, warnings } = parse(example.code);
+  assertEquals(warnings, []);
+  const [bridge] = bridges;
+  assertEquals(bridge?.options.addresses, ["mqtts://mqtt.example.com:8883"]);
+  assertEquals(bridge?.options.maxQueuedAge, 14 * 86_400);
+});
