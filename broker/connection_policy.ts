@@ -10,7 +10,7 @@ import type { BrokerHooks } from "./hooks.ts";
 import type { ListenerPolicy } from "./listener_policy.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { PublishRate } from "./publish_rate.ts";
-import type { SessionQueuePolicy } from "./session.ts";
+import type { SessionQueuePolicy } from "./session_environment.ts";
 import type { Topic, TopicCache } from "./topic_cache.ts";
 
 const ENCODER = new TextEncoder();

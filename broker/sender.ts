@@ -12,7 +12,7 @@ import { sentDetails } from "./connection_log.ts";
 import type { BrokerCore } from "./core.ts";
 import { LARGEST, type Output } from "./output.ts";
 import type { Publication, PublishForm } from "./publication.ts";
-import type { SessionLink } from "./session.ts";
+import type { SessionLink } from "./session_link.ts";
 
 /** Above this many bytes waiting to be written, queued messages stay in their queue. */
 const CONGESTED = 262_144;

@@ -14,11 +14,13 @@ import type { Clock } from "../engine/clock.ts";
 import { systemClock } from "./system_clock.ts";
 import { type Audit, quoted } from "./audit.ts";
 import { type BackPressure, Pace } from "./back_pressure.ts";
-import { Delivery, DeliveryQueue, type QueueLimits, type RetainedBatch } from "./delivery_queue.ts";
+import { Delivery, DeliveryQueue, type RetainedBatch } from "./delivery_queue.ts";
 import type { Metrics } from "./metrics.ts";
 import { Publication } from "./publication.ts";
-import { type AccessWatch, type RuleSource, SessionAccess } from "./session_access.ts";
+import { SessionAccess } from "./session_access.ts";
+import type { SessionEnvironment, SessionQueuePolicy, SessionSettings } from "./session_environment.ts";
 import type { SessionJournal } from "./session_journal.ts";
+import type { SessionLink } from "./session_link.ts";
 import type { ShareGroup } from "./shared_subscriptions.ts";
 import type { Slab } from "./slab.ts";
 import type { StoredBacklog } from "./store.ts";
@@ -26,59 +28,6 @@ import type { Subscription } from "./subscription.ts";
 
 /** Session expiry interval of a session that never ends by itself, in seconds. */
 export const NEVER_EXPIRES = 0xffff_ffff;
-
-/** The connection of a session, as the session sees it. */
-export interface SessionLink {
-  /** Whether live messages may have the retain flag: to clients of MQTT 5.0, and to bridges. */
-  readonly keepsRetain: boolean;
-  /** Whether so much waits to be written that more should wait in the session's queue. */
-  readonly congested: boolean;
-  /** Whether so much waits to be written that messages will soon be dropped. */
-  readonly isFilling: boolean;
-  /** Whether the client takes a packet of that size. */
-  accepts(publication: Publication, qos: QoS, subscriptionIds: readonly number[] | undefined): boolean;
-  /** Sends a QoS 0 message. False: it was dropped, as too much waits already. */
-  sendQoS0(publication: Publication, retain: boolean, subscriptionIds: readonly number[] | undefined): boolean;
-  /** Sends a QoS 1 or 2 message. */
-  sendDelivery(
-    publication: Publication,
-    qos: 1 | 2,
-    retain: boolean,
-    dup: boolean,
-    packetId: number,
-    subscriptionIds: readonly number[] | undefined,
-  ): void;
-  /** Sends PUBREL again. */
-  sendPubrel(packetId: number): void;
-  /** Lets nothing leave before all that was written down so far is committed. */
-  hold(): void;
-}
-
-/** What a session has to know about the options. */
-export interface SessionSettings {
-  readonly maxInflightBytes: number;
-}
-
-/** What may wait for a session, and what gives way. */
-export interface SessionQueuePolicy extends QueueLimits {
-  readonly queueQoS0Messages: boolean;
-  /** Seconds that a message may wait; absent for ever. */
-  readonly maxQueuedAge?: number;
-  /** Which message is dropped when the queue is full. Absent: the newest. */
-  readonly queueOverflow?: "drop-newest" | "drop-oldest";
-}
-
-/** What the sessions of one broker share. */
-export interface SessionEnvironment {
-  /** Tells when answers of access rules hold no longer. */
-  readonly accessWatch: AccessWatch;
-  readonly options: SessionQueuePolicy & SessionSettings & RuleSource & { readonly maxOutputBytes: number };
-  readonly metrics: Metrics;
-  readonly clock: Clock;
-  readonly pressure: BackPressure;
-  readonly slab: Slab;
-  readonly audit: Pick<Audit, "notice">;
-}
 
 /** After so many messages out of a long queue, or of all retained ones, other clients have their turn. */
 const MESSAGES_IN_A_ROW = 4_096;
