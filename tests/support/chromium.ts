@@ -5,10 +5,13 @@
  */
 
 import { AssertionError } from "@std/assert";
+import { hasProgram } from "./mosquitto.ts";
 import { RunningProcess } from "./process.ts";
 
-/** Debian's name of it. */
-export const CHROMIUM = "chromium";
+const CHROMIUM = "chromium";
+
+/** Whether it is there. To have it, install Debian's `chromium`. */
+export const hasChromium: boolean = hasProgram(CHROMIUM);
 
 /** Longest wait for what a page is to show, in milliseconds: a watchdog, not an expectation. */
 const WATCHDOG = 20_000;
@@ -16,8 +19,8 @@ const WATCHDOG = 20_000;
 /** Milliseconds between two looks at a page. */
 const LOOK = 20;
 
-/** A browser without a window that does nothing of its own accord. */
-export function startChromium(folder: string, args: readonly string[] = [], env: Record<string, string> = {}) {
+/** A browser without a window that does nothing of its own accord; `args` may end with the address of a page. */
+export function startChromium(folder: string, args: readonly string[] = []): RunningProcess {
   return new RunningProcess(CHROMIUM, [
     ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"],
     ...["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
@@ -26,7 +29,7 @@ export function startChromium(folder: string, args: readonly string[] = [], env:
     // Keeps it running until it is stopped.
     "--remote-debugging-port=0",
     ...args,
-  ], { env });
+  ]);
 }
 
 /** An answer or an event of the protocol, as far as it is read here. */
@@ -55,10 +58,10 @@ export class Chromium implements AsyncDisposable {
     socket.addEventListener("message", ({ data }) => this.#receive(JSON.parse(data)));
   }
 
-  /** Starts it, with more environment variables if given. */
-  static async start(env: Record<string, string> = {}): Promise<Chromium> {
+  /** Starts it. */
+  static async start(): Promise<Chromium> {
     const folder = await Deno.makeTempDir({ prefix: "chromium-" });
-    const process = startChromium(folder, [], env);
+    const process = startChromium(folder);
     try {
       const [, url = ""] = await process.waitForLine(/DevTools listening on (ws:\S+)/, 60_000);
       const socket = new WebSocket(url);

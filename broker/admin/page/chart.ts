@@ -6,11 +6,13 @@
 
 import uPlot from "uplot";
 import { h } from "./dom.ts";
-import { clockTime } from "./format.ts";
 import { onThemeChange } from "./theme.ts";
 
 /** Height of a chart in CSS pixels. */
 const HEIGHT = 132;
+
+/** Where the time axis may be marked, in seconds. */
+const STEPS = [10, 20, 60, 120, 300];
 
 /** A line of a chart. */
 export interface Line {
@@ -19,28 +21,36 @@ export interface Line {
   readonly colour: string;
 }
 
+/** What a chart is made of. */
+export interface ChartOptions {
+  /** What it shows, for those who cannot see it. */
+  readonly label: string;
+  readonly lines: readonly Line[];
+  format(value: number): string;
+  /** Called with the place of the values that are pointed at, or undefined. */
+  pointed(index: number | undefined): void;
+}
+
 /** A chart. */
 export interface Chart {
   readonly element: HTMLElement;
-  /** Shows values: times in seconds, and for each line one value a time; `null` leaves a gap. */
+  /**
+   * Shows the last `seconds`: times in seconds, the last one being 0, and for each line one value a time; `null` leaves
+   * a gap.
+   */
   show(times: readonly number[], values: readonly (readonly (number | null)[])[], seconds: number): void;
 }
 
 /** Makes a chart that fits its width, until `signal` is aborted. */
-export function chart(
-  label: string,
-  lines: readonly Line[],
-  format: (value: number) => string,
-  signal: AbortSignal,
-): Chart {
-  const element = h("div", { class: "chart", role: "img", "aria-label": label });
+export function chart(options: ChartOptions, signal: AbortSignal): Chart {
+  const element = h("div", { class: "chart", role: "img", "aria-label": options.label });
   let plot: uPlot | undefined;
-  let data: uPlot.AlignedData = [[], ...lines.map(() => [])];
-  let range: [number, number] = [0, 1];
+  let data: uPlot.AlignedData = [[], ...options.lines.map(() => [])];
+  let span = 1;
   const draw = () => {
     plot?.destroy();
     const size = { width: Math.max(element.clientWidth, 80), height: HEIGHT };
-    plot = new uPlot(optionsOf(element, lines, format, size, () => range), data, element);
+    plot = new uPlot({ ...size, ...plotOptions(element, options, () => span) }, data, element);
   };
   const observer = new ResizeObserver(() => {
     if (plot === undefined) draw();
@@ -55,38 +65,46 @@ export function chart(
   return {
     element,
     show(times, values, seconds) {
-      const last = times.at(-1) ?? 0;
-      range = [last - seconds, last];
+      span = seconds;
       data = [[...times], ...values.map((line) => [...line])];
       if (plot !== undefined && !document.hidden) plot.setData(data);
     },
   };
 }
 
-function optionsOf(
+function plotOptions(
   element: HTMLElement,
-  lines: readonly Line[],
-  format: (value: number) => string,
-  size: { width: number; height: number },
-  range: () => [number, number],
-): uPlot.Options {
+  { lines, format, pointed }: ChartOptions,
+  span: () => number,
+): Omit<uPlot.Options, "width" | "height"> {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
-  const font = `11px ${style.fontFamily}`;
-  const axis = { stroke: colour("--muted"), font, ticks: { show: false } };
+  const axis = { stroke: colour("--muted"), font: `11px ${style.fontFamily}`, ticks: { show: false } };
   return {
-    ...size,
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
+    hooks: { setCursor: [(plot) => pointed(plot.cursor.idx ?? undefined)] },
     padding: [8, 18, 0, 0],
-    scales: { x: { range }, y: { range: (_plot, _low, high) => [0, niceMaximum(high)] } },
+    scales: {
+      // It stands still, and what flows is the line.
+      x: { time: false, range: () => [-span(), 0] },
+      y: { range: (_plot, _low, high) => [0, niceMaximum(high)] },
+    },
     axes: [
-      { ...axis, size: 20, gap: 4, space: 40, grid: { show: false }, values: (_plot, times) => timeTexts(times) },
+      {
+        ...axis,
+        size: 24,
+        gap: 8,
+        space: 44,
+        incrs: STEPS,
+        grid: { show: false },
+        values: (_plot, times) => times.map(timeText),
+      },
       {
         ...axis,
         size: 48,
         gap: 6,
-        space: 36,
+        space: 26,
         grid: { stroke: colour("--line"), width: 1 },
         values: (_plot, values) => values.map((value) => value === 0 ? "0" : format(value)),
       },
@@ -108,8 +126,8 @@ function niceMaximum(high: number | null): number {
   return high === null || high <= 0 ? 1 : high * 1.1;
 }
 
-/** Seconds only where they matter. */
-function timeTexts(times: readonly number[]): string[] {
-  const length = times.every((time) => time % 60 === 0) ? "00:00".length : "00:00:00".length;
-  return times.map((time) => clockTime(1_000 * time).slice(0, length));
+/** E.g. `−5 min`, `−20 s`, `now`. */
+function timeText(seconds: number): string {
+  if (seconds === 0) return "now";
+  return seconds % 60 === 0 ? `−${-seconds / 60} min` : `−${-seconds} s`;
 }

@@ -7,7 +7,7 @@
 import type { Sample } from "../api.ts";
 import { type Chart, chart, type Line } from "./chart.ts";
 import { h, setText } from "./dom.ts";
-import { bytes, compact, milliseconds, rate } from "./format.ts";
+import { bytes, clockTime, compact, milliseconds, rate } from "./format.ts";
 
 /** A line and how a sample gives its value. */
 interface Measure extends Line {
@@ -21,7 +21,7 @@ interface CardOptions {
   readonly measures: readonly Measure[];
   format(value: number): string;
   /** In small print below. */
-  note?(sample: Sample): string;
+  note(sample: Sample): string;
 }
 
 const sum = ([qos0, qos1, qos2]: readonly [number, number, number]) => qos0 + qos1 + qos2;
@@ -94,7 +94,8 @@ export function overviewCharts(signal: AbortSignal): OverviewCharts {
       // One more than can be seen: the line begins at the edge.
       const begin = Math.max(0, samples.findIndex(({ at }) => at >= first) - 1);
       const shown = samples.slice(begin);
-      const times = shown.map(({ at }) => at / 1_000);
+      const last = shown.at(-1)?.at ?? 0;
+      const times = shown.map(({ at }) => (at - last) / 1_000);
       for (const card of cards) card.show(shown, times, seconds);
     },
   };
@@ -106,6 +107,8 @@ class Card {
   readonly #chart: Chart;
   readonly #values: HTMLElement[];
   readonly #note = h("p", { class: "note" });
+  #samples: readonly Sample[] = [];
+  #pointed: number | undefined;
 
   constructor(options: CardOptions, signal: AbortSignal) {
     this.#options = options;
@@ -120,7 +123,15 @@ class Card {
       )
     );
     const names = measures.map(({ name }) => name).join(" and ");
-    this.#chart = chart(`Chart: ${title}, ${names}, over the last minutes`, measures, options.format, signal);
+    this.#chart = chart({
+      label: `Chart: ${title}, ${names}, over the last minutes`,
+      lines: measures,
+      format: options.format,
+      pointed: (index) => {
+        this.#pointed = index;
+        this.#showNumbers();
+      },
+    }, signal);
     this.element = h(
       "section",
       { class: "card" },
@@ -131,14 +142,22 @@ class Card {
   }
 
   show(samples: readonly Sample[], times: readonly number[], seconds: number): void {
+    this.#samples = samples;
+    this.#showNumbers();
+    this.#chart.show(times, this.#options.measures.map((measure) => samples.map(measure.of)), seconds);
+  }
+
+  /** Those that are pointed at, or else the latest. */
+  #showNumbers(): void {
     const { measures, format, note } = this.#options;
-    const latest = samples.at(-1);
+    const pointed = this.#pointed === undefined ? undefined : this.#samples[this.#pointed];
+    const sample = pointed ?? this.#samples.at(-1);
+    if (sample === undefined) return;
     measures.forEach((measure, index) => {
-      const value = latest === undefined ? null : measure.of(latest);
+      const value = measure.of(sample);
       const element = this.#values[index];
       if (element !== undefined) setText(element, value === null ? "–" : format(value));
     });
-    if (latest !== undefined && note !== undefined) setText(this.#note, note(latest));
-    this.#chart.show(times, measures.map((measure) => samples.map(measure.of)), seconds);
+    setText(this.#note, pointed === undefined ? note(sample) : `At ${clockTime(pointed.at)}`);
   }
 }

@@ -16,8 +16,7 @@ import {
 } from "../../../broker/mod.ts";
 import { type Client, connect, type ConnectInit } from "../../../client/mod.ts";
 import { bounded } from "../../support/bounded.ts";
-import { CHROMIUM, Chromium } from "../../support/chromium.ts";
-import { hasProgram } from "../../support/mosquitto.ts";
+import { Chromium, hasChromium } from "../../support/chromium.ts";
 
 /** Longest that one test may take, in milliseconds: a browser is slow to start beside other tests. */
 const WATCHDOG = 90_000;
@@ -84,7 +83,7 @@ export class Site implements AsyncDisposable {
 
 /** A test of the page in Chromium; it fails if the page reports an error. To run it, install Debian's `chromium`. */
 export function pageTest(name: string, body: (browser: Chromium) => Promise<void>): void {
-  Deno.test(`admin page: ${name}`, { ignore: !hasProgram(CHROMIUM) }, () =>
+  Deno.test(`admin page: ${name}`, { ignore: !hasChromium }, () =>
     bounded(async () => {
       await using browser = await Chromium.start();
       await body(browser);

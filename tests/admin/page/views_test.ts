@@ -27,6 +27,14 @@ pageTest("the overview shows what flows and what is held", async (browser) => {
   } finally {
     clearInterval(pulse);
   }
+  // What is pointed at is told in numbers.
+  const { x, y } = await page.evaluate<{ x: number; y: number }>(
+    "(({ right, top }) => ({ x: right - 30, y: top + 40 }))(document.querySelector('.chart').getBoundingClientRect())",
+  );
+  await page.call("Input.dispatchMouseEvent", { type: "mouseMoved", x, y });
+  await page.untilText("At ", ".card .note");
+  await page.call("Input.dispatchMouseEvent", { type: "mouseMoved", x, y: 5 });
+  await page.untilText("In by QoS", ".card .note");
   await page.click(".spans button:first-child");
   assertEquals(await page.evaluate("document.querySelector('.spans [aria-pressed=true]').innerText"), "1 min");
   assertEquals(page.errors, []);
