@@ -14,6 +14,7 @@ import { runAsDaemon } from "./daemon.ts";
 import { HELP } from "./help.ts";
 import { ProgramLog } from "./log.ts";
 import { passwd } from "./passwd.ts";
+import { dropPrivileges, type Runner } from "./privileges.ts";
 import { type RunningProgram, startProgram } from "./program.ts";
 import { assertCertificatesUsable } from "./program_listeners.ts";
 import { SecurityFiles } from "./security.ts";
@@ -84,9 +85,12 @@ async function test(configuration: Configuration): Promise<void> {
 
 async function start(configuration: Configuration, args: RunArguments, log: ProgramLog): Promise<RunningProgram> {
   try {
+    // Before the log file is there: who makes it must be able to open it again.
+    const runner = args.configFile === undefined ? undefined : dropPrivileges(configuration.user);
     log.configure(configuration.log);
     log.write("information", `@x/mqtt version ${VERSION} starting`);
     if (args.configFile !== undefined) log.write("information", `Config loaded from ${args.configFile}.`);
+    if (runner !== undefined) logUser(log, runner);
     for (const warning of configuration.warnings) log.write("warning", describe(warning));
     if (args.host !== undefined) warnOfStrangers(args.host, log);
     return await startProgram(configuration, args, log);
@@ -94,6 +98,15 @@ async function start(configuration: Configuration, args: RunArguments, log: Prog
     await log.flush();
     return fail(error instanceof Error ? error.message : String(error), FAILURE);
   }
+}
+
+function logUser(log: ProgramLog, { user, foreignGroups }: Runner): void {
+  log.write("information", `Running as user ${user}.`);
+  if (foreignGroups.length === 0) return;
+  log.write(
+    "warning",
+    `Still in the groups ${foreignGroups.join(", ")} of root: start the broker as ${user} to be rid of them.`,
+  );
 }
 
 function warnOfStrangers(host: string, log: ProgramLog): void {

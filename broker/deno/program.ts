@@ -11,7 +11,7 @@ import type { SqliteStore } from "../sqlite_store.ts";
 import type { RunArguments } from "./arguments.ts";
 import type { ProgramLog } from "./log.ts";
 import { Bridges } from "./bridges.ts";
-import { dropPrivileges, type Runner, writePidFile } from "./privileges.ts";
+import { writePidFile } from "./privileges.ts";
 import { openAdmin } from "./program_admin.ts";
 import { ProgramListeners } from "./program_listeners.ts";
 import { reload } from "./reload.ts";
@@ -44,7 +44,6 @@ export async function startProgram(
 ): Promise<RunningProgram> {
   await using opened = new AsyncDisposableStack();
   const isService = args.configFile !== undefined;
-  if (isService) logUser(log, dropPrivileges(configuration.user));
   if (configuration.pidFile !== undefined) opened.defer(writePidFile(configuration.pidFile));
   warnOfForeignDatabase(configuration, log);
   const store = await openStore(configuration, args);
@@ -120,17 +119,6 @@ function exists(path: string): boolean {
 function databaseOf({ location, file }: Configuration["persistence"]): string {
   const name = `${file.replace(/\.db$/, "")}.sqlite`;
   return location === undefined ? name : `${location}/${name}`;
-}
-
-function logUser(log: ProgramLog, runner: Runner | undefined): void {
-  if (runner === undefined) return;
-  const { user, foreignGroups } = runner;
-  log.write("information", `Running as user ${user}.`);
-  if (foreignGroups.length === 0) return;
-  log.write(
-    "warning",
-    `Still in the groups ${foreignGroups.join(", ")} of root: start the broker as ${user} to be rid of them.`,
-  );
 }
 
 function logLocalOnly(log: ProgramLog): void {

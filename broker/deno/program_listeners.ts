@@ -15,6 +15,9 @@ import { openListener } from "./open_listener.ts";
 import type { MayStay, SecurityFiles } from "./security.ts";
 import { loadTlsContext } from "./tls_context.ts";
 
+/** The first port that takes no privilege, unless the system says otherwise. */
+const FIRST_FREE_PORT = 1_024;
+
 /** One listener of the configuration. */
 interface ProgramListener {
   readonly configuration: ListenerConfiguration;
@@ -83,7 +86,7 @@ export class ProgramListeners {
       const reason = error instanceof Error ? error.message : String(error);
       // A machine without IPv6 has no ::1.
       if (isTwin) this.#log.write("warning", `Not listening on ::1: ${reason}`);
-      else onFailure(new Error(`Cannot listen on ${describeAddress(address)}: ${reason}`, { cause: error }));
+      else onFailure(new Error(`Cannot listen on ${describeAddress(address)}: ${reason}${hintFor(error, address)}`));
       return [];
     }
   }
@@ -140,6 +143,14 @@ export class ProgramListeners {
     // It never rejects.
     for (const listener of opened) void listener.close();
   }
+}
+
+/** As with Mosquitto 2.0, a broker that root has started is not root any more when it opens its listeners. */
+function hintFor(error: unknown, address: ListenerAddress): string {
+  if (!(error instanceof Deno.errors.PermissionDenied)) return "";
+  if (address.kind === "unix") return ": the user that the broker runs as must be allowed to write there";
+  if (address.port >= FIRST_FREE_PORT) return "";
+  return `: ports below ${FIRST_FREE_PORT} need the capability CAP_NET_BIND_SERVICE, which a service manager can give`;
 }
 
 /** Throws an error that names the file if a listener's certificates cannot be used. */

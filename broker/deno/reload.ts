@@ -26,12 +26,7 @@ export async function reload(program: RunningProgram, args: RunArguments, log: P
     const takeUp = await program.security.read(configuration.listeners);
     assertCertificatesUsable(configuration);
     apply(program, configuration, log, takeUp);
-    await program.listeners.open(program.broker, configuration, ({ message, cause }) => {
-      const hint = cause instanceof Deno.errors.PermissionDenied
-        ? "; what only root may open must be there when the broker starts: restart it"
-        : "";
-      log.write("error", `${message}${hint}`);
-    });
+    await program.listeners.open(program.broker, configuration, ({ message }) => log.write("error", message));
     log.write("notice", "Config reloaded.");
   } catch (error) {
     const problems = error instanceof Error ? error.message : String(error);

@@ -11,6 +11,10 @@ import { RawClient } from "../support/raw_client.ts";
 import { OPEN, startConfigured } from "./program.ts";
 
 const WATCHDOG = 40_000;
+/** Ports below this one are for root. */
+const privilegedPorts = Deno.build.os === "linux"
+  ? Number(Deno.readTextFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start"))
+  : 0;
 const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
 
 function run(...args: string[]) {
@@ -151,7 +155,13 @@ Deno.test({
   fn: () =>
     bounded(async () => {
       const port = freePort();
-      await withFile(`user nobody\nlistener ${port} 127.0.0.1\nallow_anonymous true\n`, async (path) => {
+      const logs = await Deno.makeTempDir();
+      await Deno.chmod(logs, 0o777);
+      const lines = [
+        ...["user nobody", `listener ${port} 127.0.0.1`, "allow_anonymous true"],
+        ...["log_dest stderr", `log_dest file ${logs}/log`, ""],
+      ];
+      await withFile(lines.join("\n"), async (path) => {
         await Deno.chmod(path, 0o644);
         const broker = [Deno.execPath(), "run", "-A", "broker/mod.ts", "-c", path];
         // Root is in groups that its broker must not be in.
@@ -165,13 +175,16 @@ Deno.test({
         assertEquals(process.stderr.includes("Still in the groups"), false);
         await using client = await RawClient.connect(port);
         const folder = await Deno.makeTempDir();
-        await Deno.writeTextFile(path, `listener 0 ${folder}/mqtt.sock\n`, { append: true });
+        await Deno.writeTextFile(path, `listener 0 ${folder}/mqtt.sock\nlistener 81 127.0.0.1\n`, { append: true });
         Deno.kill(process.pid, "SIGHUP");
-        await process.waitForLine(/Cannot listen on .*mqtt\.sock: .*only root may open.*: restart it$/);
+        await process.waitForLine(/Cannot listen on .*mqtt\.sock: .*: the user .* must be allowed to write there$/);
+        if (privilegedPorts > 81) await process.waitForLine(/Cannot listen on .* port 81: .*CAP_NET_BIND_SERVICE/);
         await process.waitForLine(/Config reloaded/);
         await client.barrier();
         await Deno.remove(folder);
+        assertEquals((await Deno.stat(`${logs}/log`)).uid, 65_534);
       });
+      await Deno.remove(logs, { recursive: true });
       await withFile("user nobody-of-that-name\n", async (path) => {
         const { code, stderr } = await run("-c", path);
         assertEquals(code, 1);
