@@ -294,7 +294,9 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     switch (this.#state.kind) {
       case "connected": {
         const reasonCode = reasonCodeOf(error, ReasonCode.ImplementationSpecificError);
-        log.write("notice", `Client ${this.client.clientId} disconnected: ${reasonCodeName(reasonCode)} (${error})`);
+        const line = `Client ${this.client.clientId} disconnected: ${reasonCodeName(reasonCode)} (${error})`;
+        if (limit === undefined) log.write("notice", line);
+        else this.#core.audit.notice(limit, () => line);
         return this.disconnect(reasonCode);
       }
       case "opening":

@@ -74,3 +74,25 @@ Deno.test("broker audit: a flood of one kind is cut, counted, and hides no other
     assertEquals(lines.at(-1), summary(95));
   })();
 });
+
+Deno.test("broker audit: limits that are met again and again have few lines, and all are counted", async () => {
+  const lines: string[] = [];
+  const write = (_level: LogLevel, line: string) => void lines.push(line);
+  await withBroker({ log: { debug: false, write }, maxPacketSize: 100 }, async ({ connect, broker, clock }) => {
+    for (let at = 0; at < 30; at++) {
+      const client = await connect({ clientId: `big${at}` });
+      await client.send(publishPacket("t", new Uint8Array(100)));
+      await client.expectDisconnect(0x95);
+    }
+    const said = () => lines.filter((line) => line.includes("disconnected: Packet too large")).length;
+    assertEquals([said(), broker.counts().limits.maxPacketSize, broker.counts().refused.notLogged], [20, 30, 10]);
+    clock.advance(1_000);
+    const client = await connect({ clientId: "last" });
+    await client.send(publishPacket("t", new Uint8Array(100)));
+    await client.expectDisconnect(0x95);
+    assertEquals(said(), 21);
+    await broker.close();
+    const summary = "Refusals that were not logged: 0 connections, 0 publications, 0 subscriptions, 10 others";
+    assertEquals(lines.includes(summary), true, lines.join("\n"));
+  })();
+});
