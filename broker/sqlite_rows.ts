@@ -67,8 +67,12 @@ export function accessValue(access: StoredAccess | undefined): string | null {
 /** Reads a column `access`. */
 export function accessOf(value: SQLOutputValue | undefined): StoredAccess | undefined {
   if (typeof value !== "string") return undefined;
-  const { clientId, username, listener, permissions }: StoredAccess = JSON.parse(value);
-  return { clientId, username, listener, permissions };
+  try {
+    const { clientId, username, listener, permissions }: StoredAccess = JSON.parse(value);
+    return { clientId, username, listener, permissions };
+  } catch (cause) {
+    throw new TypeError(`Cannot read the store: access must be JSON, received ${value}`, { cause });
+  }
 }
 
 /** Reads a row of `session`. */

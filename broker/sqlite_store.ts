@@ -11,7 +11,6 @@ import type {
   LoadedDelivery,
   Store,
   StoredBacklog,
-  StoredDelivery,
   StoredMessage,
   StoredRetained,
   StoredSession,
@@ -36,6 +35,7 @@ import {
 } from "./sqlite_rows.ts";
 import { migrateSchema, schemaVersionOf } from "./sqlite_schema.ts";
 import { prepareStatements, type Statements } from "./sqlite_statements.ts";
+import { RowInserter } from "./sqlite_insert.ts";
 import { Broom, sweep } from "./sqlite_sweep.ts";
 
 export type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
@@ -84,11 +84,20 @@ export class SqliteStore implements Store, Disposable {
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
   readonly #broom = new Broom();
+  // What comes in great numbers; the order of rows in different tables does not matter.
+  readonly #messages: RowInserter;
+  readonly #deliveries: RowInserter;
+  readonly #received: RowInserter;
+  readonly #inserters: readonly RowInserter[];
 
   private constructor(path: string, db: DatabaseSync) {
     this.#path = path;
     this.#db = db;
     this.#statements = prepareStatements(db);
+    this.#messages = new RowInserter(db, "INSERT INTO message", 8);
+    this.#deliveries = new RowInserter(db, "INSERT INTO delivery", 11);
+    this.#received = new RowInserter(db, "INSERT OR IGNORE INTO received", 2);
+    this.#inserters = [this.#messages, this.#deliveries, this.#received];
   }
 
   /**
@@ -135,8 +144,10 @@ export class SqliteStore implements Store, Disposable {
     try {
       this.#statements.begin.run();
       write();
+      this.#flush();
       this.#statements.commit.run();
     } catch (error) {
+      for (const rows of this.#inserters) rows.clear();
       // Some errors have taken the transaction back already.
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw explain(`Cannot write to store ${this.#path}`, error);
@@ -236,12 +247,18 @@ export class SqliteStore implements Store, Disposable {
     }
   }
 
+  /** What comes now has to find the rows that wait. */
+  #flush(): void {
+    for (const rows of this.#inserters) rows.flush();
+  }
+
   #apply(write: StoreWrite): void {
     const statements = this.#statements;
     switch (write.kind) {
       case "putSession":
         return this.#putSession(write.session);
       case "removeSession":
+        this.#flush();
         statements.noteRemoval.run(write.session);
         return void statements.removeSession.run(write.session);
       case "putSubscription":
@@ -251,8 +268,9 @@ export class SqliteStore implements Store, Disposable {
       case "addMessage":
         return this.#addMessage(write.id, write.references, write.message);
       case "addDelivery":
-        return this.#addDelivery(write.delivery);
+        return this.#deliveries.add(...deliveryValues(write.delivery));
       case "updateDelivery": {
+        this.#deliveries.flush();
         const { state } = write;
         const [packetId, order] = state.phase === "queued" ? [null, null] : [state.packetId, state.order];
         return void statements.updateDelivery.run(phaseNumber(state), packetId, order, write.session, write.position);
@@ -260,8 +278,9 @@ export class SqliteStore implements Store, Disposable {
       case "removeDelivery":
         return this.#removeDelivery(write.session, write.position, write.message);
       case "addReceived":
-        return void statements.addReceived.run(write.session, write.packetId);
+        return this.#received.add(write.session, write.packetId);
       case "removeReceived":
+        this.#received.flush();
         return void statements.removeReceived.run(write.session, write.packetId);
       case "putRetained":
         return this.#putRetained(write.retained);
@@ -293,7 +312,7 @@ export class SqliteStore implements Store, Disposable {
   }
 
   #addMessage(id: number, references: number, message: StoredMessage): void {
-    this.#statements.addMessage.run(
+    this.#messages.add(
       id,
       references,
       message.topic,
@@ -305,11 +324,9 @@ export class SqliteStore implements Store, Disposable {
     );
   }
 
-  #addDelivery(delivery: StoredDelivery): void {
-    this.#statements.addDelivery.run(...deliveryValues(delivery));
-  }
-
   #removeDelivery(session: number, position: number, message: number): void {
+    this.#messages.flush();
+    this.#deliveries.flush();
     const { removeDelivery, removeLastMessage, releaseMessage } = this.#statements;
     if (removeDelivery.run(session, position).changes === 0) return;
     // Most messages have one receiver, so that the first statement is all.

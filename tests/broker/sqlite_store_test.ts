@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
+import { explain } from "../../broker/sqlite_errors.ts";
 import { SqliteStore } from "../../broker/sqlite_store.ts";
 import type { StoreWrite } from "../../broker/store.ts";
 import { runProcess } from "../support/process.ts";
@@ -137,6 +138,46 @@ Deno.test("broker SQLite store: a commit that finds no room changes nothing, and
   limited.close();
   test.store.commit([session(2), large]);
   assertEquals([...test.store.sessions()].map(({ id }) => id), [1, 2, 4]);
+});
+
+Deno.test("broker SQLite store: rights that nobody can read are an error, not more rights", async () => {
+  await using test = new SqliteUnderTest();
+  const access = { clientId: "a", username: "ann", listener: undefined, permissions: undefined };
+  const record = { id: 1, clientId: "a", username: "ann", expiryInterval: 60, endedAt: 0, access };
+  test.store.commit([{ kind: "putSession", session: record }]);
+  test.close();
+  tamper(test.path, "UPDATE session SET access = '{'");
+  assertThrows(() => [...test.store.sessions()], TypeError, "Cannot read the store: access must be JSON, received {");
+});
+
+Deno.test("broker SQLite store: what SQLite says about a disk that fails is explained", () => {
+  for (
+    const [errcode, text] of [[1034, "its disk must work"], [10, "its disk must work"], [13, "have room"]] as const
+  ) {
+    const error = Object.assign(new Error("disk I/O error"), { errcode });
+    assertStringIncludes(explain("Cannot write", error).message, text);
+  }
+});
+
+Deno.test("broker SQLite store: a commit that fails in the middle leaves nothing for the next one", async () => {
+  await using test = new SqliteUnderTest();
+  test.store.commit([session(1)]);
+  const bytes = new Uint8Array(0);
+  const message = {
+    topic: "a",
+    qos: 1,
+    retain: false,
+    properties: bytes,
+    payload: bytes,
+    expiresAt: Infinity,
+  } as const;
+  const add = (id: number): StoreWrite => ({ kind: "addMessage", id, references: 1, message });
+  // The second of them is there already, which is found when more than one statement's rows have come.
+  const many = Array.from({ length: 40 }, (_, at) => add(10 + at % 30));
+  assertThrows(() => test.store.commit([session(2), ...many, { kind: "addReceived", session: 1, packetId: 3 }]));
+  test.store.commit([session(3)]);
+  assertEquals([...test.store.sessions()].map(({ id }) => id), [1, 3]);
+  assertEquals([test.store.highestNumber(), [...test.store.received()]], [3, []]);
 });
 
 Deno.test("broker SQLite store: it keeps little memory, and its log stays short", async () => {
