@@ -9,6 +9,7 @@ import { bounded } from "../support/broker.ts";
 import { repository, runProcess } from "../support/process.ts";
 import { freePort } from "../support/ports.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { toText } from "../support/raw_packets.ts";
 import { OPEN, startConfigured } from "./program.ts";
 
 const WATCHDOG = 40_000;
@@ -94,11 +95,14 @@ Deno.test("broker log: a target that fails is tried again after a while, and wha
   assertEquals(writer.dropped, 1);
 });
 
-Deno.test("broker log: a pipe that nobody reads neither stops nor slows the broker", () =>
+Deno.test("broker log: a pipe that nobody reads neither stops nor slows the broker, and $SYS says what it lost", () =>
   bounded(async () => {
     const port = freePort();
+    const path = await Deno.makeTempFile();
+    const lines = ["user root", "sys_interval 1", `listener ${port} 127.0.0.1`, "allow_anonymous true", ""];
+    await Deno.writeTextFile(path, lines.join("\n"));
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "broker/mod.ts", "--verbose", "--port", String(port)],
+      args: ["run", "-A", "broker/mod.ts", "--verbose", "-c", path],
       cwd: repository,
       stdin: "null",
       stdout: "null",
@@ -124,9 +128,12 @@ Deno.test("broker log: a pipe that nobody reads neither stops nor slows the brok
       const back = await client.barrier();
       assertEquals(back.filter(({ type }) => type === "publish").length, 200);
     }
+    await client.subscribe("$SYS/broker/log/dropped");
+    await client.take("publish", ({ payload }) => Number(toText(payload)) > 0);
     child.kill("SIGTERM");
     await reader.cancel();
     assertEquals((await child.status).code, 0);
+    await Deno.remove(path);
   }, WATCHDOG));
 
 Deno.test("broker log: a file that cannot be opened ends the start with its name", () =>
