@@ -77,9 +77,12 @@ function plotOptions(
   { lines, format, pointed }: ChartOptions,
   span: () => number,
 ): Omit<uPlot.Options, "width" | "height"> {
-  const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
-  const axis = { stroke: colour("--muted"), font: `11px ${style.fontFamily}`, ticks: { show: false } };
+  const colour = (name: string) => colourOf(element, name);
+  const axis = {
+    stroke: colour("--muted"),
+    font: `11px ${getComputedStyle(element).fontFamily}`,
+    ticks: { show: false },
+  };
   return {
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
@@ -115,10 +118,20 @@ function plotOptions(
         stroke: colour(line.colour),
         width: 1.5,
         points: { show: false },
-        fill: lines.length === 1 ? `${colour(line.colour)}1f` : undefined,
+        fill: lines.length === 1 ? colour(line.colour).replace(")", ", 0.12)") : undefined,
       })),
     ],
   };
+}
+
+/** A colour of the styles as it is in the theme that holds, e.g. `rgb(15, 110, 132)`. */
+function colourOf(element: HTMLElement, name: string): string {
+  const probe = h("span");
+  probe.style.color = `var(${name})`;
+  element.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
 }
 
 /** A line at zero is at the bottom, not in the middle. */

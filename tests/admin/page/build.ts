@@ -10,6 +10,8 @@ import { repository } from "../../support/process.ts";
 
 /** Where the sources are. */
 const SOURCES = new URL("broker/admin/page/", repository);
+/** The parts of its styles, in their order. */
+const STYLES = ["colours", "base", "frame", "overview", "lists", "topics", "messages", "dialogs", "phone"];
 /** What is made of them. */
 const ASSETS = new URL("broker/admin/page_assets.ts", repository);
 
@@ -33,7 +35,7 @@ export async function buildPage(): Promise<Asset[]> {
     {
       path: "/app.css",
       contentType: "text/css; charset=utf-8",
-      body: `${notice}${chartStyles}\n${await source("app.css")}`,
+      body: [notice, chartStyles, ...await Promise.all(STYLES.map((name) => source(`styles/${name}.css`)))].join("\n"),
     },
     { path: "/icon.svg", contentType: "image/svg+xml", body: await source("icon.svg") },
   ];

@@ -62,9 +62,10 @@ pageTest("it is dark or light as the system wishes, until somebody switches", as
   assert(await page.evaluate<number>(brightness) > 200);
   await page.prefer({ "prefers-color-scheme": "dark" });
   assert(await page.evaluate<number>(brightness) < 50);
-  assertEquals(await page.evaluate("document.querySelector('.theme').getAttribute('aria-pressed')"), "true");
+  await page.until("document.querySelector('.theme').getAttribute('aria-pressed') === 'true'", "a pressed switch");
   await page.click(".theme");
   assert(await page.evaluate<number>(brightness) > 200);
+  assertEquals(await page.evaluate("document.querySelector('.theme').getAttribute('aria-pressed')"), "false");
   await page.reload();
   await page.until(`${brightness} > 200`, "what was chosen to stay");
   // To choose what the system wishes is to follow it again.
@@ -80,10 +81,9 @@ pageTest("texts have enough contrast, dark and light", async (browser) => {
   for (const scheme of ["light", "dark"]) {
     await page.prefer({ "prefers-color-scheme": scheme });
     const ratios = await page.evaluate<Record<string, number>>(`(() => {
-      const style = getComputedStyle(document.documentElement);
       const luminance = (name) => {
-        const number = parseInt(style.getPropertyValue(name).trim().slice(1), 16);
-        const [r, g, b] = [number >> 16, number >> 8 & 255, number & 255].map((value) => {
+        document.body.style.color = "var(" + name + ")";
+        const [r, g, b] = getComputedStyle(document.body).color.match(/\\d+/g).map((value) => {
           const part = value / 255;
           return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
         });

@@ -59,6 +59,24 @@ pageTest("what the broker refuses is told", async (browser) => {
   assertEquals(page.errors, []);
 });
 
+pageTest("it signs in as an MQTT user where the broker wants one", async (browser) => {
+  await using site = await Site.start({
+    authenticate: ({ username, password }) => username === "ann" && new TextDecoder().decode(password) === "secret",
+  });
+  const page = await browser.open(`${site.url}#/messages`);
+  await page.type("#filter", "#");
+  await page.press("Enter");
+  await page.untilText("The subscription failed");
+  await page.click(".credentials summary");
+  await page.type("#username", "ann");
+  await page.type("#password", "secret");
+  await page.click("form:has(#filter) button.primary");
+  await page.untilText("# QoS 0", ".chips");
+  const storage = "JSON.stringify([sessionStorage, localStorage, document.cookie])";
+  assertEquals(await page.evaluate(`${storage}.includes("secret")`), false);
+  assertEquals(page.errors, []);
+});
+
 pageTest("a flood of messages leaves it usable, and the list short", async (browser) => {
   await using site = await Site.start();
   const other = await site.connect("other");
