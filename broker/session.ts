@@ -11,7 +11,6 @@ import { OutboundFlow } from "../engine/outbound_flow.ts";
 import { TextMap } from "../engine/text_map.ts";
 import type { Timer } from "../engine/timers.ts";
 import type { Clock } from "../engine/clock.ts";
-import { systemClock } from "./system_clock.ts";
 import { type Audit, quoted } from "./audit.ts";
 import { type BackPressure, Pace } from "./back_pressure.ts";
 import { Delivery, DeliveryQueue, type RetainedBatch } from "./delivery_queue.ts";
@@ -25,12 +24,13 @@ import type { ShareGroup } from "./shared_subscriptions.ts";
 import type { Slab } from "./slab.ts";
 import type { StoredBacklog } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
+import { letOthersGo } from "./turns.ts";
 
 /** Session expiry interval of a session that never ends by itself, in seconds. */
 export const NEVER_EXPIRES = 0xffff_ffff;
 
 /** After so many messages out of a long queue, or of all retained ones, other clients have their turn. */
-const MESSAGES_IN_A_ROW = 4_096;
+const MESSAGES_IN_A_ROW = 1_024;
 
 /** Stands for a message in flight that can never be sent again, because its session ends with its connection. */
 const UNREPEATABLE = new Delivery(new Publication(), 1, false, undefined, undefined);
@@ -274,10 +274,9 @@ export class Session {
     }
   }
 
-  /** Only a timer lets the runtime look at its sockets: what is ready at once, as writes mostly are, goes before them. */
   #rest(): void {
     this.#isResting = true;
-    systemClock.schedule(1, () => {
+    letOthersGo().then(() => {
       this.#isResting = false;
       this.#sentInARow = 0;
       this.pump();
