@@ -4,7 +4,7 @@
  * A queue that fills up faster than its client empties it would drop messages even if the client were only
  * milliseconds behind. So whoever publishes to it is read from again when there is room, or when patience ends: a
  * subscriber that needed longer is waited for by nobody for a while, and loses what its queue cannot hold. One that
- * has stopped reading thus costs its publishers a twentieth of a second now and then.
+ * has stopped reading thus costs its publishers a twentieth of a second, once.
  *
  * @module
  */
@@ -35,7 +35,8 @@ export class Pace {
   /** Whether it may be waited for. Asked for each message that it cannot take, so the clock is looked at rarely. */
   deservesPatience(clock: Clock): boolean {
     if (this.#exemptUntil === 0) return true;
-    if (++this.#asked % LOOKS > 0 || clock.now() < this.#exemptUntil) return false;
+    // One that has taken nothing since then has stopped reading: to ask it again would cost everybody the patience.
+    if (this.#taken === 0 || ++this.#asked % LOOKS > 0 || clock.now() < this.#exemptUntil) return false;
     this.#exemptUntil = 0;
     return true;
   }
@@ -78,6 +79,7 @@ export class Pace {
   /** It was too slow. */
   penalize(now: number): void {
     this.#exemptUntil = now + this.#penalty;
+    this.#taken = 0;
     this.#penalty = Math.min(2 * this.#penalty, LONGEST_PENALTY);
     this.relieve();
   }
