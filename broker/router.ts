@@ -32,9 +32,14 @@ export interface Route {
   readonly isWanted: boolean;
   readonly targets: readonly Target[];
   readonly groups: readonly ShareGroup[];
+  /** Set when subscriptions have changed. Only the route to nobody can be met by then; it need not be forgotten. */
+  isOver: boolean;
 }
 
-const NOBODY: Route = { isWanted: false, targets: [], groups: [] };
+/** The route of all topics that nobody subscribes to. */
+function toNobody(): Route {
+  return { isWanted: false, targets: [], groups: [], isOver: false };
+}
 
 /** What a SUBSCRIBE did for one filter. */
 export interface SubscribeResult {
@@ -59,6 +64,7 @@ export class Router {
   /** Topics whose route is remembered, and the receivers of all these routes. */
   #routed: Topic[] = [];
   #remembered = 0;
+  #nobody = toNobody();
   /** Messages that were handed out, and how often their receivers had to be found. */
   #lookups = 0;
   #found = 0;
@@ -150,7 +156,8 @@ export class Router {
   publish(publication: Publication, from: Session | undefined): boolean {
     const { topic, qos, retain } = publication;
     this.#lookups++;
-    const route = topic.route ?? this.#route(topic);
+    const known = topic.route;
+    const route = known === undefined || known.isOver ? this.#route(topic) : known;
     const lowest = this.#options.upgradeOutgoingQoS ? 2 : qos;
     this.variants.begin(publication);
     for (const target of route.targets) {
@@ -206,6 +213,7 @@ export class Router {
   #route(topic: Topic): Route {
     this.#found++;
     const route = this.#find(topic);
+    if (route === this.#nobody) return topic.route = route;
     const size = 1 + route.targets.length + route.groups.length;
     if (this.#remembered + size > MAX_REMEMBERED) this.forgetRoutes();
     this.#routed.push(topic);
@@ -219,6 +227,8 @@ export class Router {
    */
   forgetRoutes(): void {
     for (const topic of this.#routed) topic.route = undefined;
+    this.#nobody.isOver = true;
+    this.#nobody = toNobody();
     this.#routed = [];
     this.#remembered = 0;
   }
@@ -226,7 +236,7 @@ export class Router {
   #find(topic: Topic): Route {
     const entries: FilterEntry[] = [];
     this.#trie.match(topic.name, (entry) => void entries.push(entry));
-    if (entries.length === 0) return NOBODY;
+    if (entries.length === 0) return this.#nobody;
     const bySession = new Map<Session, Subscription[]>();
     const groups: ShareGroup[] = [];
     for (const entry of entries) {
@@ -243,7 +253,7 @@ export class Router {
       const target = merge(subscriptions);
       if (target !== undefined) targets.push(target);
     }
-    return { isWanted: bySession.size > 0 || groups.length > 0, targets, groups };
+    return { isWanted: bySession.size > 0 || groups.length > 0, targets, groups, isOver: false };
   }
 }
 
