@@ -19,13 +19,30 @@ const GENERATOR = fileURLToPath(new URL("./load/main.ts", import.meta.url));
 
 /** A fresh broker, the load, the figures. */
 export async function runScenario(scenario: Scenario, name: BrokerName): Promise<Metrics> {
-  const broker = await startBroker(name, { mosquitto: scenario.mosquitto ?? [], protocol: protocolOf(scenario) });
+  const { mosquitto = [], admin } = scenario;
+  const adminPort = freePort();
+  const ours = admin === undefined ? [] : ["--admin", String(adminPort)];
+  const broker = await startBroker(name, { mosquitto, ours, protocol: protocolOf(scenario) });
+  const isWatched = admin === "watched" && name === "ours";
+  const stopWatching = isWatched ? await watch(adminPort) : () => {};
   try {
     const { startTime } = broker;
     return scenario.job === undefined ? { startTime } : { startTime, ...await load(scenario.job, broker.target) };
   } finally {
+    stopWatching();
     await broker.stop();
   }
+}
+
+/** Reads the live stream, as the admin page does; returns what ends that. */
+async function watch(port: number): Promise<() => void> {
+  const end = new AbortController();
+  const url = `http://127.0.0.1:${port}/api/v1/events?topics=true`;
+  const { body, ok } = await fetch(url, { signal: end.signal });
+  if (body === null || !ok) throw new Error("Cannot watch the broker: its live stream must be there");
+  // It ends when it is told to, or with the broker.
+  body.pipeTo(new WritableStream()).catch(() => {});
+  return () => end.abort();
 }
 
 function protocolOf({ job }: Scenario): Protocol | undefined {

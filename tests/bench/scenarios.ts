@@ -43,6 +43,8 @@ export interface Scenario {
   readonly rows: readonly Row[];
   /** Lines that Mosquitto's configuration needs for it. */
   readonly mosquitto?: readonly string[];
+  /** Our broker has its admin listener on, or somebody watches its live stream besides, with last values recorded. */
+  readonly admin?: "on" | "watched";
   /** The skeleton can do it, too. */
   readonly skeleton?: boolean;
 }
@@ -67,6 +69,12 @@ function rate(title: string, factor: number): Row {
   return { title, metric: "rate", unit: "messages/s", goal, better: "more", cpu: "cpu" };
 }
 
+/** CPU time of a message beside that of ours without it, which other processes disturb less than the rate. */
+function beside(title: string, atMost: number): Row {
+  const goal: Goal = { kind: "times ours", scenario: "qos0-pairs", atMost };
+  return { title, metric: "cpu", unit: "µs", goal, better: "less" };
+}
+
 /** All scenarios, in the order of the table. A new listener (TLS, WebSocket) is a new entry here. */
 export function scenarios(durations: Durations): Scenario[] {
   return [...floods(durations), ...subscriptions(durations), ...pacedPairs(durations), ...states(durations)];
@@ -78,6 +86,18 @@ function floods(durations: Durations): Scenario[] {
   const fanIn = (qos: 0 | 1) => flood(durations, { shape: "fan-in", subscribers: 1, qos });
   return [
     { name: "qos0-pairs", skeleton: true, job: pairs({}), rows: [rate("QoS 0, 10 pairs, 64 B", 10)] },
+    {
+      name: "qos0-pairs-admin",
+      admin: "on",
+      job: pairs({}),
+      rows: [beside("the same, admin listener on: CPU per message", 1.05)],
+    },
+    {
+      name: "qos0-pairs-watched",
+      admin: "watched",
+      job: pairs({}),
+      rows: [beside("the same, somebody watching: CPU per message", 2)],
+    },
     { name: "qos0-fan-out", skeleton: true, job: fanOut(0), rows: [rate("QoS 0, 1 to 100", 14)] },
     { name: "qos0-fan-in", skeleton: true, job: fanIn(0), rows: [rate("QoS 0, 10 to 1", 8)] },
     { name: "qos1-pairs", job: pairs({ qos: 1 }), rows: [rate("QoS 1, 10 pairs, window 100", 6)] },
