@@ -158,7 +158,7 @@ export class Report {
     this.#loggedDropped = dropped;
     if (fresh <= 0) return;
     const cause = this.#lastLoss ?? "as no more may wait, or QoS 0 does not wait";
-    this.#log.write("warning", `Bridge ${this.#settings.name}: ${fresh} messages were dropped, ${cause}`);
+    this.#log.write("warning", `Bridge ${this.#settings.name}: messages dropped: ${fresh}, ${cause}`);
     this.#lastLoss = undefined;
   }
 

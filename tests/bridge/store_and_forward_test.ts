@@ -10,7 +10,7 @@ import type { RunningProcess } from "../support/process.ts";
 import { bridgeTo, listenTo, publishTo, settled, startBrokerOn } from "./support.ts";
 
 const RUNNING = /version \S+ running/;
-const ROUNDS = 2;
+const ROUNDS = Number(Deno.env.get("FAULT_ROUNDS") ?? 1);
 const PER_ROUND = 60;
 
 for (const [version, qos] of [["mqttv311", 1], ["mqttv50", 2]] as const) {
