@@ -10,24 +10,31 @@ import type { Peer, Transport } from "../engine/transport.ts";
 /** Milliseconds that the server has to close its side, once it was told that we close ours. */
 const LINGER = 1_000;
 
+/** Makes bytes come, or not. */
+export interface Flow {
+  pause(): void;
+  resume(): void;
+}
+
 /**
  * Waits until `socket`, which has just been made, is open, as the event `opened` tells. Rejects with the error of the
- * network, or with the signal's reason; the socket is then closed.
+ * network, or with the signal's reason; the socket is then closed. `flow`: what to pause in place of the socket.
  */
 export async function openSocket(
   socket: Socket,
   opened: "connect" | "secureConnect",
   peer: Peer,
   signal: AbortSignal,
+  flow: Flow = socket,
 ): Promise<Transport> {
   // Listens to everything from the start: an error that nobody listens to ends the process.
-  const transport = { readable: readableOf(socket), writable: writableOf(socket), peer };
+  const transport = { readable: readableOf(socket, flow), writable: writableOf(socket), peer };
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onAbort = () => reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   socket.once(opened, resolve).once("error", reject).once("close", () => reject(closedError()));
   try {
-    signal.throwIfAborted();
+    if (signal.aborted) onAbort();
     await promise;
     return transport;
   } catch (error) {
@@ -38,14 +45,14 @@ export async function openSocket(
   }
 }
 
-function readableOf(socket: Socket): ReadableStream<Uint8Array> {
+function readableOf(socket: Socket, flow: Flow): ReadableStream<Uint8Array> {
   let isOpen = true;
   return new ReadableStream<Uint8Array>({
     start(controller) {
-      socket.pause();
+      flow.pause();
       socket.on("data", (chunk: Uint8Array) => {
         if (!isOpen) return;
-        socket.pause();
+        flow.pause();
         // A plain array: the `slice` of Node's own kind does not copy.
         controller.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
       });
@@ -60,7 +67,7 @@ function readableOf(socket: Socket): ReadableStream<Uint8Array> {
       socket.on("error", fail);
       socket.once("close", () => fail(closedError()));
     },
-    pull: () => void socket.resume(),
+    pull: () => flow.resume(),
     cancel() {
       isOpen = false;
       socket.destroy();
@@ -70,12 +77,15 @@ function readableOf(socket: Socket): ReadableStream<Uint8Array> {
 
 function writableOf(socket: Socket): WritableStream<Uint8Array> {
   return new WritableStream<Uint8Array>({
+    start(controller) {
+      // `abort` is called when the write in flight has ended, which it may never do.
+      controller.signal.addEventListener("abort", () => socket.destroy(), { once: true });
+    },
     write: (chunk) =>
       new Promise((resolve, reject) => {
         socket.write(chunk, (error) => error ? reject(error) : resolve());
       }),
     close: () => closeGently(socket),
-    abort: () => void socket.destroy(),
   });
 }
 

@@ -6,7 +6,7 @@
 
 import type { Transport } from "../engine/transport.ts";
 import { openNodeTcp } from "./node_tcp.ts";
-import { openTls } from "./tls.ts";
+import { openNodeTls } from "./node_tls.ts";
 import type { TransportOptions } from "./transport_options.ts";
 import { openUnix } from "./unix.ts";
 import { openWebSocket } from "./websocket.ts";
@@ -36,7 +36,7 @@ export async function openNodeTransport(url: URL, options: TransportOptions): Pr
     case "mqtts:":
     case "ssl:":
     case "tls:":
-      return await openTls(url, options);
+      return await openNodeTls(url, options);
     case "ws:":
     case "wss:":
       return await openNodeWebSocket(url, options);

@@ -65,6 +65,10 @@ function readableOf(connection: Deno.TcpConn, onEnd: () => void): ReadableStream
 
 function writableOf(connection: Deno.TcpConn, readEnd: Promise<void>): WritableStream<Uint8Array> {
   return new WritableStream<Uint8Array>({
+    start(controller) {
+      // `abort` is called when the write in flight has ended, which it may never do.
+      controller.signal.addEventListener("abort", () => close(connection), { once: true });
+    },
     async write(chunk) {
       try {
         let written = await connection.write(chunk);
@@ -76,7 +80,6 @@ function writableOf(connection: Deno.TcpConn, readEnd: Promise<void>): WritableS
       }
     },
     close: () => closeGently(connection, readEnd),
-    abort: () => close(connection),
   });
 }
 

@@ -1,39 +1,96 @@
 /**
- * MQTT over TLS, on Deno and on Node.
+ * MQTT over TLS, on Deno.
+ *
+ * A socket of Deno's `node:tls` goes on reading while it is paused, and keeps what comes, however much that is. So
+ * `node:tls` gets the bytes of a TCP connection of ours, which is read when its own reader wants more.
  *
  * @module
  */
 
-import { connect, type ConnectionOptions } from "node:tls";
+import { Duplex } from "node:stream";
+import { connect } from "node:tls";
 import type { Transport } from "../engine/transport.ts";
-import { openSocket } from "./node_socket.ts";
-import { hostOf, portOf } from "./server_address.ts";
-import type { TlsInit, TransportOptions } from "./transport_options.ts";
-
-/** Port of MQTT over TLS. */
-const DEFAULT_PORT = 8883;
+import { type Flow, openSocket } from "./node_socket.ts";
+import { openTcp } from "./tcp.ts";
+import { connectionOptions, tlsAddress } from "./tls_options.ts";
+import type { TransportOptions } from "./transport_options.ts";
 
 /** Opens a connection with TLS to the host and port of `url`, by default to port 8883. */
 export async function openTls(url: URL, { signal, tls = {} }: TransportOptions): Promise<Transport> {
-  const host = hostOf(url);
-  const port = portOf(url, DEFAULT_PORT);
-  const socket = connect({ host, port, ...connectionOptions(tls) });
-  socket.setNoDelay(true);
-  return await openSocket(socket, "secureConnect", { protocol: "tls", address: `${url.hostname}:${port}` }, signal);
+  const { host, port } = tlsAddress(url);
+  const options = connectionOptions(tls);
+  const gate = new Gate();
+  const encrypted = duplexOf(await openTcp(new URL(`tcp://${url.hostname}:${port}`), { signal }), gate);
+  const socket = connect({ host, ...options, socket: encrypted });
+  // What goes wrong below is told above; without a listener it would end the process.
+  encrypted.on("error", (error) => socket.destroy(error));
+  socket.once("close", () => encrypted.destroy());
+  const peer = { protocol: "tls", address: `${url.hostname}:${port}` } as const;
+  try {
+    const transport = await openSocket(socket, "secureConnect", peer, signal, gate);
+    gate.begin();
+    return transport;
+  } catch (error) {
+    encrypted.destroy();
+    throw error;
+  }
 }
 
-/** Options that are undefined are left out: to `node:tls` they are values. */
-function connectionOptions(tls: Readonly<TlsInit>): ConnectionOptions {
-  const { ca, cert, key, serverName, anyName = false, insecure = false, alpnProtocols } = tls;
-  if ((cert === undefined) !== (key === undefined)) {
-    throw new TypeError("Cannot connect: tls.cert and tls.key must come together, received one of them");
+/** Lets encrypted bytes be read when somebody wants what is in them. */
+class Gate implements Flow {
+  /** The handshake reads for itself. */
+  #isOpen = true;
+  #hasBegun = false;
+  #waiting: (() => void) | undefined;
+
+  /** The handshake is over, and nobody reads yet. */
+  begin(): void {
+    this.#hasBegun = true;
+    this.#isOpen = false;
   }
-  const options: ConnectionOptions = { rejectUnauthorized: !insecure };
-  if (ca !== undefined) options.ca = typeof ca === "string" ? ca : [...ca];
-  if (cert !== undefined) options.cert = cert;
-  if (key !== undefined) options.key = key;
-  if (anyName) options.checkServerIdentity = () => undefined;
-  if (serverName !== undefined) options.servername = serverName;
-  if (alpnProtocols !== undefined) options.ALPNProtocols = [...alpnProtocols];
-  return options;
+
+  pause(): void {
+    if (this.#hasBegun) this.#isOpen = false;
+  }
+
+  resume(): void {
+    this.#isOpen = true;
+    this.#waiting?.();
+    this.#waiting = undefined;
+  }
+
+  /** Calls `task` as soon as it is open. */
+  pass(task: () => void): void {
+    if (this.#isOpen) task();
+    else this.#waiting = task;
+  }
+}
+
+/** A transport as a stream of Node's. */
+function duplexOf({ readable, writable }: Transport, gate: Gate): Duplex {
+  const reader = readable.getReader();
+  const writer = writable.getWriter();
+  writer.closed.catch(() => {}); // met by the write that fails
+  const read = (stream: Duplex) =>
+    reader.read().then(
+      // The chunk is read over; Node keeps it.
+      ({ value, done }) => void stream.push(done ? null : value.slice()),
+      (error) => void stream.destroy(error),
+    );
+  return new Duplex({
+    read() {
+      gate.pass(() => read(this));
+    },
+    write(chunk, _encoding, done) {
+      writer.write(chunk).then(() => done(), done);
+    },
+    final(done) {
+      writer.close().then(() => done(), done);
+    },
+    destroy(error, done) {
+      writer.abort(error).catch(() => {});
+      reader.cancel(error).catch(() => {});
+      done(error);
+    },
+  });
 }
