@@ -140,11 +140,21 @@ export class TopicCache {
 
 /** Whether `topic` has exactly the name that stands in `bytes` from `start` to `end`. */
 export function isTopic(topic: Topic, bytes: Uint8Array, start: number, end: number): boolean {
-  const name = topic.bytes;
-  if (name.length !== end - start) return false;
+  const { name } = topic;
+  if (name.length !== end - start) return name.length < end - start && hasBytes(topic.bytes, bytes, start, end);
+  // With as many characters as bytes only ASCII can be the same, so no bytes of the topic's own are needed.
   // Topics of one application mostly differ at their end.
   for (let i = name.length - 1; i >= 0; i--) {
-    if (name[i] !== bytes[start + i]) return false;
+    const byte = bytes[start + i] ?? 0;
+    if (byte > 0x7f || name.charCodeAt(i) !== byte) return false;
+  }
+  return true;
+}
+
+function hasBytes(own: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (own.length !== end - start) return false;
+  for (let i = own.length - 1; i >= 0; i--) {
+    if (own[i] !== bytes[start + i]) return false;
   }
   return true;
 }
