@@ -14,6 +14,9 @@ const HEIGHT = 132;
 /** Where the time axis may be marked, in seconds. */
 const STEPS = [10, 20, 60, 120, 300];
 
+/** Where an axis of whole numbers may be marked. */
+const WHOLE_STEPS = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000].flatMap((step) => [step, 2 * step, 5 * step]);
+
 /** A line of a chart. */
 export interface Line {
   readonly name: string;
@@ -27,6 +30,8 @@ export interface ChartOptions {
   readonly label: string;
   readonly lines: readonly Line[];
   format(value: number): string;
+  /** Whether there are whole numbers only. Default false. */
+  readonly whole?: boolean;
   /** Called with the place of the values that are pointed at, or undefined. */
   pointed(index: number | undefined): void;
 }
@@ -74,7 +79,7 @@ export function chart(options: ChartOptions, signal: AbortSignal): Chart {
 
 function plotOptions(
   element: HTMLElement,
-  { lines, format, pointed }: ChartOptions,
+  { lines, format, whole = false, pointed }: ChartOptions,
   span: () => number,
 ): Omit<uPlot.Options, "width" | "height"> {
   const colour = (name: string) => colourOf(element, name);
@@ -108,6 +113,7 @@ function plotOptions(
         size: 48,
         gap: 6,
         space: 26,
+        ...(whole ? { incrs: WHOLE_STEPS } : {}),
         grid: { stroke: colour("--line"), width: 1 },
         values: (_plot, values) => values.map((value) => value === 0 ? "0" : format(value)),
       },

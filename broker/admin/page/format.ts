@@ -20,7 +20,7 @@ export function compact(value: number): string {
 
 /** A number per second, e.g. `0.4`, `85`, `12.3K`. */
 export function rate(value: number): string {
-  return value > 0 && value < 10 ? value.toFixed(1) : compact(value);
+  return value < 10 ? String(Number(value.toFixed(1))) : compact(value);
 }
 
 /** E.g. `1.5 KB`. */

@@ -20,6 +20,7 @@ interface CardOptions {
   readonly unit?: string;
   readonly measures: readonly Measure[];
   format(value: number): string;
+  readonly whole?: boolean;
   /** In small print below. */
   note(sample: Sample): string;
 }
@@ -41,6 +42,7 @@ const CARDS: readonly CardOptions[] = [
     title: "Traffic",
     unit: "/s",
     format: bytes,
+    whole: true,
     measures: [
       { name: "in", colour: "--in", of: ({ bytesIn }) => bytesIn },
       { name: "out", colour: "--out", of: ({ bytesOut }) => bytesOut },
@@ -50,6 +52,7 @@ const CARDS: readonly CardOptions[] = [
   {
     title: "Clients",
     format: compact,
+    whole: true,
     measures: [{ name: "connected", colour: "--in", of: ({ counts }) => counts.clients }],
     note: ({ connects }) => `${rate(connects)} new a second`,
   },
@@ -72,6 +75,7 @@ const CARDS: readonly CardOptions[] = [
   {
     title: "Memory",
     format: bytes,
+    whole: true,
     measures: [{ name: "process", colour: "--in", of: ({ memory }) => memory }],
     note: ({ counts }) => `${bytes(counts.retainedBytes)} in ${compact(counts.retained)} retained messages`,
   },
@@ -127,6 +131,7 @@ class Card {
       label: `Chart: ${title}, ${names}, over the last minutes`,
       lines: measures,
       format: options.format,
+      whole: options.whole,
       pointed: (index) => {
         this.#pointed = index;
         this.#showNumbers();

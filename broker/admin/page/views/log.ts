@@ -88,6 +88,7 @@ function lineElement(line: LogLine): HTMLElement {
     { class: `line-${level}`, "data-key": keyOf(line) },
     h("time", { datetime: new Date(at).toISOString() }, clockTime(at)),
     h("span", { class: "level" }, level),
-    visibleText(text, { maximum: 2_048 }),
+    // Details are set in by a tabulator.
+    visibleText(text.replace(/^\t/, "  "), { maximum: 2_048 }),
   );
 }
