@@ -24,7 +24,6 @@ import { publicationOf } from "./publication.ts";
 import { Observers, type PublishObserver } from "./observers.ts";
 import { recover } from "./recovery.ts";
 import { ServerProtocol } from "./server_protocol.ts";
-import { type SessionStatus, sessionStatusOf } from "./session_status.ts";
 import { SysTopics } from "./sys_topics.ts";
 
 /** For connections that come by no listener. */
@@ -218,12 +217,6 @@ export class Broker implements AsyncDisposable {
       refused: { ...metrics.refused },
       limits: { ...metrics.limits },
     };
-  }
-
-  /** How the session of a client stands; undefined if there is none. */
-  session(clientId: string): SessionStatus | undefined {
-    const session = this.#core.sessions.get(clientId);
-    return session && sessionStatusOf(session);
   }
 
   /**

@@ -41,7 +41,6 @@ export type { HistogramState } from "./histogram.ts";
 export type { DenialCounts, DropCounts, FlowState, MetricsState } from "./metrics.ts";
 export type { PublishedMessage, PublishObserver } from "./observers.ts";
 export type { BrokerOptions } from "./options.ts";
-export type { SessionStatus } from "./session_status.ts";
 export type { PublishRate } from "./publish_rate.ts";
 export { MemoryStore } from "./memory_store.ts";
 export type * from "./store.ts";

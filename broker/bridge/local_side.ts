@@ -163,7 +163,8 @@ export class LocalSide implements AsyncDisposable {
   /** What an earlier configuration has subscribed to. */
   async #forgetOthers(clientId: string): Promise<void> {
     const wanted = new Set(this.#groups.flat().map(({ local }) => local));
-    const others = this.#broker.session(clientId)?.filters.filter((filter) => !wanted.has(filter)) ?? [];
+    const subscribed = [...this.#broker.inspection.subscriptions(clientId)].map(({ filter }) => filter);
+    const others = subscribed.filter((filter) => !wanted.has(filter));
     if (others.length > 0) await this.client.unsubscribe(others);
   }
 }

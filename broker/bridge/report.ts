@@ -54,13 +54,13 @@ export class Report {
   }
 
   get status(): BridgeStatus {
-    const session = this.#broker.session(this.#settings.localClientId);
+    const session = this.#broker.inspection.session(this.#settings.localClientId);
     return {
       name: this.#settings.name,
       state: this.#state,
       address: this.remote?.address ?? this.#settings.addresses[0] ?? "",
       since: this.#since,
-      queuedMessages: (session?.queuedMessages ?? 0) + (session?.inFlight ?? 0),
+      queuedMessages: (session?.queued ?? 0) + (session?.inflight ?? 0),
       queuedBytes: session?.queuedBytes ?? 0,
       forwarded: this.forwarded,
       received: this.received,

@@ -41,6 +41,7 @@ export class AdminServer implements AdminListener {
   readonly #accepted = new WeakSet<Request>();
   /** Those that became WebSockets: the server does not end them, but waits for them. */
   readonly #upgraded = new Set<Socket>();
+  readonly #forget: () => void;
   #address = { hostname: "", port: 0 };
   #closed: Promise<void> | undefined;
 
@@ -58,7 +59,7 @@ export class AdminServer implements AdminListener {
     // Neither of them rejects.
     this.#server.on("request", (message, response) => void this.#answer(message, response));
     this.#server.on("upgrade", (message, socket, head) => void this.#upgrade(message, socket as Socket, head));
-    broker.onClose(() => void this.close());
+    this.#forget = broker.onClose(() => void this.close());
   }
 
   get address(): { readonly hostname: string; readonly port: number } {
@@ -72,6 +73,7 @@ export class AdminServer implements AdminListener {
     try {
       await promise;
     } catch (error) {
+      this.#forget();
       this.#handler.close();
       throw error;
     }
@@ -91,6 +93,7 @@ export class AdminServer implements AdminListener {
   }
 
   async #close(): Promise<void> {
+    this.#forget();
     this.#handler.close();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());

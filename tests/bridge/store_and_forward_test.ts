@@ -178,8 +178,8 @@ Deno.test("bridge: local_cleansession keeps nothing while the other broker is aw
       topics: [{ pattern: "out/#", qos: 1 }],
     });
     await settled(eager);
-    await until(() => ours.broker.session("local.eager")?.isConnected === true, "its session");
-    await until(() => (ours.broker.session("local.eager")?.filters.length ?? 0) === 1, "its subscription");
+    await until(() => ours.broker.inspection.session("local.eager")?.connection !== undefined, "its session");
+    await until(() => ours.broker.inspection.session("local.eager")?.subscriptions === 1, "its subscription");
     await publishTo(ours.port, "out/x", "kept", { qos: 1 });
     await there.count(1);
     assertEquals(there.lines, ["out/x=kept q1"]);

@@ -51,18 +51,18 @@ for (const isStored of [false, true]) {
         await client.subscribe("t", { qos: 1 });
       }
       publish(broker, 0, 2_000);
-      const { queuedMessages, dropped } = broker.session("c") ?? {};
-      assertEquals([queuedMessages, dropped, broker.counts().dropped.queueFull], [600, 1_400, 1_400]);
+      const { queued, dropped } = broker.inspection.session("c") ?? {};
+      assertEquals([queued, dropped, broker.counts().dropped.queueFull], [600, 1_400, 1_400]);
       await using client = await connectWith(broker, policy);
       assertEquals(await payloads(client, 600), numbers(1_400, 2_000));
-      assertEquals(broker.session("c")?.queuedBytes, 0);
+      assertEquals(broker.inspection.session("c")?.queuedBytes, 0);
       await client.close();
       // What is dropped while others wait in the store is not there after a restart either.
       publish(broker, 0, 1_000);
       if (!isStored) return;
       await broker.close();
       await using second = new Broker(optionsOf(store));
-      assertEquals(second.session("c")?.queuedMessages, 600);
+      assertEquals(second.inspection.session("c")?.queued, 600);
       await using again = await connectWith(second, policy);
       assertEquals(await payloads(again, 600), numbers(400, 1_000));
     }));
@@ -84,10 +84,10 @@ for (const isStored of [false, true]) {
       clock.advance(30_000);
       // The oldest go when another one comes; the one that expires by itself has gone before them.
       publish(broker, 6, 7);
-      assertEquals(broker.session("c")?.dropped, 4);
+      assertEquals(broker.inspection.session("c")?.dropped, 4);
       await using client = await connectWith(broker, policy);
       assertEquals(await payloads(client, 3), [4, 5, 6]);
-      assertEquals([broker.session("c")?.dropped, broker.counts().dropped.expired], [4, 4]);
+      assertEquals([broker.inspection.session("c")?.dropped, broker.counts().dropped.expired], [4, 4]);
     }));
 }
 
@@ -101,7 +101,7 @@ Deno.test("broker queue: a listener's own bounds, and QoS 0 for those who are aw
     }
     broker.publish({ topic: "t", payload: "1" });
     publish(broker, 2, 5);
-    assertEquals(broker.session("c")?.queuedMessages, 2);
+    assertEquals(broker.inspection.session("c")?.queued, 2);
     await using client = await connectWith(broker, policy);
     assertEquals((await client.expect("publish")).qos, 0);
     assertEquals((await client.expect("publish")).qos, 1);
