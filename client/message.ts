@@ -164,8 +164,8 @@ export class Message {
    * server then takes it for done as well; before MQTT 5.0 it is not told. When several subscriptions have the message,
    * it is acknowledged when all have done so, and refused if one has.
    *
-   * A message that the connection took with it unacknowledged comes again from the server; the client recognizes it,
-   * and acknowledges it by this same call. Nobody gets it a second time.
+   * A message that the connection took with it unacknowledged comes again from the server; the client recognizes it
+   * (with QoS 1 by its DUP flag), and acknowledges it by this same call. Nobody gets it a second time.
    *
    * @throws {TypeError} If the subscription acknowledges by itself.
    * @throws {RangeError} For another reason code.
