@@ -133,6 +133,16 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
+    name: "sub -U with user properties",
+    lines: [
+      $("sub -c -i P/s -q 1 -t P/a -t P/b -E -V 5 -x 100"),
+      $("sub -c -i P/s -q 1 -t P/c -U P/b -E -V 5 -x 100 -D unsubscribe user-property a b"),
+      $("pub -t P/b -q 1 -m no"),
+      $("pub -t P/a -q 1 -m yes"),
+      $("sub -c -i P/s -q 1 -t P/a -C 1 -V 5 -x 0"),
+    ],
+  },
+  {
     name: "sub prints empty messages with -v only",
     lines: [
       $("sub -c -i P/s -q 1 -t P/+ -E"),
