@@ -172,7 +172,7 @@ Deno.test("broker SQLite store: a commit that fails in the middle leaves nothing
     expiresAt: Infinity,
   } as const;
   const add = (id: number): StoreWrite => ({ kind: "addMessage", id, references: 1, message });
-  // The second of them is there already, which is found when more than one statement's rows have come.
+  // The last ones are there already, which is found when earlier ones have gone in.
   const many = Array.from({ length: 40 }, (_, at) => add(10 + at % 30));
   assertThrows(() => test.store.commit([session(2), ...many, { kind: "addReceived", session: 1, packetId: 3 }]));
   test.store.commit([session(3)]);

@@ -159,5 +159,5 @@ async function killAndVerify(durability: string): Promise<void> {
 
 for (const durability of ["full", "normal"]) {
   Deno.test(`broker store: kill -9 under load loses nothing acknowledged, durability ${durability}`, () =>
-    bounded(() => killAndVerify(durability), 60_000 + ROUNDS * 3_000));
+    bounded(() => killAndVerify(durability), 60_000 + ROUNDS * 10_000));
 }
