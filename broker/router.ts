@@ -143,10 +143,14 @@ export class Router {
     return shared && this.#trie.get(shared.filter)?.groups?.get(shared.group);
   }
 
-  /** Removes all subscriptions of a session. */
-  unsubscribeAll(session: Session): void {
-    for (const subscription of session.subscriptions.values()) this.#remove(subscription);
-    session.subscriptions.clear();
+  /** Removes subscriptions of a session that has ended, `limit` at most. Returns whether some are left. */
+  unsubscribeSome(session: Session, limit: number): boolean {
+    for (const subscription of session.subscriptions.values()) {
+      if (limit-- === 0) return true;
+      session.subscriptions.delete(subscription.key);
+      this.#remove(subscription);
+    }
+    return false;
   }
 
   /**
@@ -241,6 +245,7 @@ export class Router {
     const groups: ShareGroup[] = [];
     for (const entry of entries) {
       entry.forEach((subscription) => {
+        if (subscription.session.hasEnded) return;
         const others = bySession.get(subscription.session);
         if (others === undefined) bySession.set(subscription.session, [subscription]);
         else others.push(subscription);

@@ -63,6 +63,7 @@ export class Session {
   /** Messages out of the queue since others had their turn. */
   #sentInARow = 0;
   #isResting = false;
+  #hasEnded = false;
   #link: SessionLink | undefined;
   #journal: SessionJournal | undefined;
   /** What its client may do, as its last connection has shown who that is. */
@@ -98,6 +99,11 @@ export class Session {
   /** Takes up what an earlier broker has left in the store. */
   restoreBacklog(journal: SessionJournal, backlog: StoredBacklog): void {
     this.#queue.pushBacklog(journal, backlog);
+  }
+
+  /** Whether nothing may be delivered any more; its subscriptions may take a while to go. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /** Whether a connection serves this session. */
@@ -298,6 +304,7 @@ export class Session {
 
   /** Ends the session. Returns the messages of share groups that another member can still have. */
   end(): Delivery[] {
+    this.#hasEnded = true;
     this.detach();
     const begun = this.outbound.clear().filter((delivery) => delivery.qos === 1);
     return [...begun.filter((delivery) => delivery.share !== undefined), ...this.#queue.clear()];

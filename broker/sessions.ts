@@ -15,6 +15,7 @@ import { NEVER_EXPIRES, Session } from "./session.ts";
 import type { SessionEnvironment } from "./session_environment.ts";
 import { SessionJournal } from "./session_journal.ts";
 import type { StoredSession } from "./store.ts";
+import { systemClock } from "./system_clock.ts";
 import type { DelayedWills, WillMessage } from "./will.ts";
 
 /** Why a connection ended, as far as its session and will are concerned. */
@@ -50,6 +51,9 @@ export interface SessionsEnvironment extends SessionEnvironment {
   readonly wills: DelayedWills;
   readonly journal: Journal | undefined;
 }
+
+/** So many subscriptions of a session go before other clients have their turn. */
+const SUBSCRIPTIONS_IN_A_ROW = 1_024;
 
 /** The sessions of a broker. */
 export class Sessions {
@@ -207,10 +211,16 @@ export class Sessions {
     if (this.#sessions.get(session.clientId) !== session) return;
     this.#sessions.delete(session.clientId);
     if (session.expiryTimer !== undefined) this.#timers.cancel(session.expiryTimer);
-    this.#router.unsubscribeAll(session);
-    for (const delivery of session.end()) delivery.share?.redeliver(delivery);
+    const left = session.end();
+    this.#unsubscribe(session);
+    for (const delivery of left) delivery.share?.redeliver(delivery);
     this.#wills.release(session.clientId);
     // Last of all, as others may have got its messages.
     session.journal?.ended();
+  }
+
+  #unsubscribe(session: Session): void {
+    if (!this.#router.unsubscribeSome(session, SUBSCRIPTIONS_IN_A_ROW)) return;
+    systemClock.schedule(1, () => this.#unsubscribe(session));
   }
 }

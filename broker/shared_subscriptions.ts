@@ -63,7 +63,8 @@ export class ShareGroup {
     for (let i = 0; i < count; i++) {
       const index = (this.#next + i) % count;
       const member = this.#members[index];
-      if (member === undefined || !member.session.access.mayReceive(publication.topic)) continue;
+      if (member === undefined || member.session.hasEnded) continue;
+      if (!member.session.access.mayReceive(publication.topic)) continue;
       if (member.session.isReady) {
         this.#next = (index + 1) % count;
         return member;
