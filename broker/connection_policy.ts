@@ -44,6 +44,11 @@ export class ConnectionPolicy implements BrokerHooks, Readonly<PublishRate> {
     return this.#mountBytes.length;
   }
 
+  /** Who alone may take up the sessions of its clients; undefined for anybody. */
+  get owner(): string | undefined {
+    return this.#listener.ownsSessions === true ? this.name : undefined;
+  }
+
   get allowAnonymous(): boolean {
     return this.#listener.allowAnonymous ?? this.#options.allowAnonymous;
   }

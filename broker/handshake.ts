@@ -167,15 +167,17 @@ function acceptanceOf(decision: ConnectDecision): Acceptance {
 }
 
 /** Checks what only the moment of acceptance can tell. `lasts`: a new session will outlive its connection. */
-export function assertMayOpen(core: BrokerCore, client: ClientInfo, lasts: boolean): void {
+export function assertMayOpen(core: BrokerCore, policy: ConnectionPolicy, client: ClientInfo, lasts: boolean): void {
   const { clientId, username } = client;
-  if (!core.sessions.mayOpen(clientId, username)) {
+  const owner = core.sessions.get(clientId)?.owner;
+  if (!core.sessions.mayOpen(clientId, username) || (owner !== undefined && owner !== policy.owner)) {
     throw new MqttError(
       "Cannot connect: the client identifier belongs to another user",
       ReasonCode.NotAuthorized,
     );
   }
-  if (core.memory.isFull) {
+  // What waits for a client of the program itself would never go.
+  if (core.memory.isFull && owner === undefined) {
     throw new LimitError("memoryLimit", "Cannot connect: memory_limit is reached", ReasonCode.QuotaExceeded);
   }
   if (lasts && core.journal?.isFailing && !core.sessions.isStored(clientId)) {

@@ -18,6 +18,11 @@ export interface ListenerPolicy extends BrokerHooks, PublishRate {
    * clients after a restart. Must stay the same. Default: none, and then the broker's own rules do.
    */
   name?: string;
+  /**
+   * Whether the sessions of its clients are theirs alone, for clients that are part of this program: nobody who comes by
+   * a listener of another `name` can take them up, and `memoryLimit` keeps them from none. Default false.
+   */
+  ownsSessions?: boolean;
   /** Whether a client without a user name may connect. Default true. */
   allowAnonymous?: boolean;
   /** Whether a client may connect without a client identifier. */

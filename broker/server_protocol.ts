@@ -213,7 +213,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
       peer,
     };
     const { username } = client;
-    assertMayOpen(core, client, admission.sessionExpiryInterval > 0);
+    assertMayOpen(core, this.#policy, client, admission.sessionExpiryInterval > 0);
     assertNotExpired(core, acceptance);
     assertPublishRate(acceptance.limits);
     const access = new SessionAccess(core.accessWatch, client, this.#policy, acceptance.permissions);
@@ -226,6 +226,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
       this,
     );
     session.queuePolicy = this.#policy.queue;
+    session.owner = this.#policy.owner;
     core.grant(session, access);
     const { maximumPacketSize = Infinity, topicAliasMaximum = 0 } = packet.properties ?? {};
     this.#configure(

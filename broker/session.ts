@@ -66,6 +66,8 @@ export class Session {
   #hasEnded = false;
   #link: SessionLink | undefined;
   #journal: SessionJournal | undefined;
+  /** Who alone may take it up; undefined for anybody who may have the client identifier. */
+  owner: string | undefined;
   /** What its client may do, as its last connection has shown who that is. */
   access: SessionAccess;
 

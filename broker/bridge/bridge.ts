@@ -141,7 +141,7 @@ export class BridgeCore implements AsyncDisposable {
     const running: Running = {
       local,
       outward: this.#forwarder(new Pace(clock, this.#settings.rate), (...given) => this.#optionsThere(...given)),
-      inward: this.#forwarder(undefined, optionsHere),
+      inward: this.#forwarder(undefined, optionsFor),
       remote: undefined,
     };
     this.#running = running;
@@ -236,12 +236,12 @@ export class BridgeCore implements AsyncDisposable {
     if (filters.length > 0) void client.unsubscribe(filters);
   }
 
-  #forwarder(pace: Pace | undefined, optionsFor: ForwarderContext["optionsFor"]): Forwarder {
+  #forwarder(pace: Pace | undefined, options: ForwarderContext["optionsFor"]): Forwarder {
     const report = this.#report;
     return new Forwarder({
       clock: this.#platform.clock,
       pace,
-      optionsFor,
+      optionsFor: options,
       onForwarded: pace === undefined ? () => report.received++ : () => report.forwarded++,
       onDropped: (message, why) => report.dropped(message.topic, why),
     });
@@ -268,14 +268,12 @@ export class BridgeCore implements AsyncDisposable {
   /** How a message goes to the other broker. */
   #optionsThere(message: Message, topic: string, target: Client): PublishOptions | undefined {
     const { outgoingRetain, maxPacketSize } = this.#settings;
-    const limits = target.state.kind === "connected" ? target.state.limits : undefined;
-    const qos = limits === undefined || message.qos <= limits.maximumQoS ? message.qos : limits.maximumQoS;
-    const retain = message.retain && outgoingRetain && limits?.retainAvailable !== false;
     if (maxPacketSize > 0 && sizeOf(this.#settings, message, topic) > maxPacketSize) {
       this.#report.dropped(message.topic, `it is larger than ${maxPacketSize} bytes`);
       return undefined;
     }
-    return { qos, retain, properties: message.properties };
+    const options = optionsFor(message, topic, target);
+    return outgoingRetain ? options : { ...options, retain: false };
   }
 
   /** Waits, unless there is something to be done. */
@@ -290,9 +288,11 @@ export class BridgeCore implements AsyncDisposable {
   }
 }
 
-/** How a message of the other broker goes to this one. */
-function optionsHere({ qos, retain, properties }: Message): PublishOptions {
-  return { qos, retain, properties };
+/** As the message came, within what the receiver takes. */
+function optionsFor({ qos, retain, properties }: Message, _topic: string, { state }: Client): PublishOptions {
+  if (state.kind !== "connected") return { qos, retain, properties };
+  const { maximumQoS, retainAvailable } = state.limits;
+  return { qos: qos <= maximumQoS ? qos : maximumQoS, retain: retain && retainAvailable, properties };
 }
 
 /** A message that matches topics of different QoS comes once for each of these: the one that maps it takes it. */

@@ -21,6 +21,8 @@ import type { MappedTopic } from "./topics.ts";
 /** QoS 1 and 2 messages that may be under way to the other broker at one time. */
 export const WINDOW = 1_000;
 const FOR_EVER = 0xffff_ffff;
+/** Topics: whoever writes them into a configuration may have them. */
+const MANY = 1_000_000;
 const LONGEST_TIMEOUT = 2_147_483_647;
 
 /** A bridge may do everything, as its messages have been allowed to whoever published them. */
@@ -176,8 +178,10 @@ export function groupsOf(topics: readonly MappedTopic[]): readonly (readonly Map
 }
 
 function policyOf(settings: BridgeSettings): ListenerPolicy {
-  const { maxQueuedMessages, maxQueuedBytes, maxQueuedAge, queueOverflow, startType } = settings;
+  const { name, maxQueuedMessages, maxQueuedBytes, maxQueuedAge, queueOverflow, startType } = settings;
   return {
+    name: `bridge ${name}`,
+    ownsSessions: true,
     allowAnonymous: true,
     authenticate: () => true,
     authorizePublish: () => true,
@@ -186,6 +190,9 @@ function policyOf(settings: BridgeSettings): ListenerPolicy {
     // Limits of the broker are for its clients.
     maxPublishRate: Infinity,
     maxPublishBytesRate: Infinity,
+    maximumQoS: 2,
+    maxFiltersPerPacket: MANY,
+    maxSubscriptions: MANY,
     maxInflightMessages: WINDOW,
     maxQueuedMessages,
     maxQueuedBytes,

@@ -13,8 +13,19 @@ const PLATFORM: BridgePlatform = {
   open: openTransport,
   clock: systemClock,
   random: Math.random,
-  hostname: () => Deno.hostname(),
+  hostname,
 };
+
+function hostname(): string {
+  try {
+    return Deno.hostname();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    throw new Error(
+      "Cannot make a client identifier of this machine's name: set remoteClientId (remote_clientid), or run with --allow-sys=hostname",
+    );
+  }
+}
 
 /** A connection from a broker to another one, which runs until it is closed, or the broker is. */
 export class Bridge extends BridgeCore {

@@ -5,6 +5,7 @@ import { Bridge } from "../../broker/bridge/mod.ts";
 import { Broker } from "../../broker/mod.ts";
 import { quietPort } from "../faults/broker_killer.ts";
 import { bounded, startBroker, until } from "../support/broker.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { bridgeTo, HASTE, listenTo, publishTo, settled, startBrokerOn } from "./support.ts";
 
 for (
@@ -281,3 +282,28 @@ Deno.test("bridge: it ends with its broker, and options that cannot be are refus
   ) assertThrows(() => new Bridge(second, wrong), Error, "Cannot");
   assertEquals(second.counts().sessions, 0);
 });
+
+Deno.test("bridge: nobody else takes up its session, and no limit of clients is in its way", () =>
+  bounded(async () => {
+    await using ours = await startBroker({
+      maximumQoS: 0,
+      maxPublishRate: 1,
+      maxSubscriptions: 1,
+      retainAvailable: false,
+    });
+    await using other = await startBroker();
+    await using here = await listenTo(ours.port, "in/#");
+    await using bridge = bridgeTo(ours.broker, other.port, {
+      protocolVersion: 5,
+      topics: [{ pattern: "a", qos: 1 }, { pattern: "b", qos: 1 }, { pattern: "in/#", direction: "in", qos: 2 }],
+    });
+    await settled(bridge);
+    await using thief = await RawClient.open(ours.port);
+    await thief.sendConnect({ clientId: "local.gateway", cleanStart: false });
+    await thief.expectRefused(0x87);
+    await until(() => other.broker.counts().subscriptions === 1, "its subscription");
+    for (let i = 0; i < 20; i++) await publishTo(other.port, "in/x", String(i), { qos: 2, retain: true });
+    await here.count(20);
+    assertEquals(here.lines[19], "in/x=19 q2");
+    assertEquals([bridge.status.state, bridge.status.dropped], ["connected", 0]);
+  }, 30_000));
