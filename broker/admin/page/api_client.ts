@@ -124,12 +124,23 @@ export class ApiClient {
     }
   }
 
+  /** However many requests need a token, it is asked for once, and tried by one request: wrong ones are counted. */
   #newToken(wasWrong: boolean): Promise<void> {
-    this.#asking ??= this.#askForToken(wasWrong).then((token) => {
-      sessionStorage.setItem(TOKEN, token);
+    this.#asking ??= this.#askUntilTaken(wasWrong).finally(() => {
       this.#asking = undefined;
     });
     return this.#asking;
+  }
+
+  async #askUntilTaken(wasWrong: boolean): Promise<void> {
+    let status = 401;
+    for (let again = wasWrong; status === 401; again = true) {
+      const token = await this.#askForToken(again);
+      const response = await reach("/api/v1/info", { headers: { authorization: `Bearer ${token}` }, signal: timed() });
+      await response.body?.cancel();
+      status = response.status;
+      sessionStorage.setItem(TOKEN, token);
+    }
   }
 }
 

@@ -8,7 +8,6 @@ import { type Child, h } from "./dom.ts";
 
 /** A sheet at the side of the page. */
 export interface Sheet {
-  readonly element: HTMLDialogElement;
   /** Aborted when it is closed. */
   readonly signal: AbortSignal;
   close(): void;
@@ -36,7 +35,7 @@ export function openSheet(title: Child, body: HTMLElement, signal: AbortSignal):
   document.body.append(element);
   element.showModal();
   signal.addEventListener("abort", close, { signal: closed.signal });
-  return { element, signal: closed.signal, close };
+  return { signal: closed.signal, close };
 }
 
 /** What is asked before something that cannot be undone. */
@@ -88,6 +87,8 @@ export function askForToken(wasWrong: boolean): Promise<string> {
     id: "token",
     name: "token",
     required: true,
+    pattern: "[!-~]+",
+    title: "Letters, digits and signs of ASCII, without spaces",
     autocomplete: "current-password",
     "aria-describedby": "token-hint",
   });
@@ -102,7 +103,7 @@ export function askForToken(wasWrong: boolean): Promise<string> {
       {
         onsubmit: (event) => {
           event.preventDefault();
-          answer.resolve(input.value.trim());
+          answer.resolve(input.value);
           element.remove();
         },
       },

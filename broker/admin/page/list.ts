@@ -85,7 +85,7 @@ class PagedList<Item, Sort extends string> implements List {
   /** Cursors of the pages up to the one that is shown. */
   #cursors: (string | undefined)[] = [undefined];
   #following: string | null = null;
-  #q: string;
+  #q = "";
   #sort: { readonly by: Sort | undefined; readonly order: SortOrder };
   /** Aborted when another answer is wanted than the one that is on its way. */
   #request = new AbortController();
@@ -93,7 +93,6 @@ class PagedList<Item, Sort extends string> implements List {
   constructor(context: ViewContext, options: ListOptions<Item, Sort>) {
     this.#context = context;
     this.#options = options;
-    this.#q = context.parameters.get("q") ?? "";
     this.#sort = { by: options.columns.find(({ sort }) => sort !== undefined)?.sort, order: "asc" };
     this.#table = h("table", { "aria-label": options.label }, h("thead", {}, this.#head()), this.#body);
     const controls = [
@@ -124,7 +123,6 @@ class PagedList<Item, Sort extends string> implements List {
     const input = h("input", {
       type: "search",
       name: "q",
-      value: this.#q,
       placeholder: label,
       "aria-label": label,
       maxlength: 200,

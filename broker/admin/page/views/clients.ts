@@ -9,7 +9,7 @@ import { openClient } from "../client_sheet.ts";
 import { h } from "../dom.ts";
 import { duration } from "../format.ts";
 import { type Column, list } from "../list.ts";
-import type { View, ViewContext } from "../view.ts";
+import type { View } from "../view.ts";
 import { visibleText } from "../visible_text.ts";
 
 const VERSIONS = { 3: "3.1", 4: "3.1.1", 5: "5.0" } as const;
@@ -47,16 +47,9 @@ export const clients: View = {
       open: ({ clientId }) => openClient(context, clientId, () => view.reload()),
       empty: h("p", {}, "No client is connected. The first one will appear here by itself."),
     });
-    openNamed(context, () => view.reload());
     return view.element;
   },
 };
-
-/** Opens the client that the address names. */
-function openNamed(context: ViewContext, changed: () => void): void {
-  const id = context.parameters.get("id");
-  if (id !== null) queueMicrotask(() => openClient(context, id, changed));
-}
 
 /** Seconds would change all rows each time. */
 function since(time: number): string {
