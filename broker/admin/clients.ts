@@ -7,16 +7,15 @@
 import { ReasonCode } from "../../codec/reason_codes.ts";
 import type { Broker } from "../broker.ts";
 import type { ConnectionState, InflightState, SessionState } from "../inspection.ts";
+import type { Done, Page } from "./api.ts";
 import type {
   ClientDetails,
   ClientSummary,
   ConnectionDetails,
-  Done,
   InflightMessage,
-  Page,
   SessionDetails,
   SessionSummary,
-} from "./api.ts";
+} from "./api_clients.ts";
 import { assertMembers, readObject } from "./body.ts";
 import { ApiFailure } from "./failure.ts";
 import { matcherOf } from "./matching.ts";

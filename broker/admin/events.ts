@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AdminEvent, Sample } from "./api.ts";
+import type { AdminEvent, Sample } from "./api_events.ts";
 import { ApiFailure } from "./failure.ts";
 import type { LogBuffer } from "./log_buffer.ts";
 import type { Recorder } from "./recorder.ts";

@@ -5,7 +5,7 @@
  */
 
 import { type LogLevel, type LogSink, silentLog } from "../log.ts";
-import type { LogLine } from "./api.ts";
+import type { LogLine } from "./api_events.ts";
 
 /** Lines that are kept. */
 const MOST_LINES = 1_000;

@@ -20,6 +20,9 @@
  */
 
 export type * from "./api.ts";
+export type * from "./api_clients.ts";
+export type * from "./api_events.ts";
+export type * from "./api_topics.ts";
 export type * from "../mod.ts";
 export { type AdminHandler, createAdminHandler } from "./handler.ts";
 export { LogBuffer } from "./log_buffer.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { QoS } from "../../codec/packets.ts";
-import type { MessagePreview } from "./api.ts";
+import type { MessagePreview } from "./api_topics.ts";
 
 /** Characters of a preview. */
 const LONGEST_TEXT = 256;

@@ -6,7 +6,8 @@
 
 import type { Broker } from "../broker.ts";
 import type { MetricsState } from "../metrics.ts";
-import type { BrokerState, Sample } from "./api.ts";
+import type { BrokerState } from "./api.ts";
+import type { Sample } from "./api_events.ts";
 import type { LoopDelay } from "./loop_delay.ts";
 
 /** Milliseconds between two samples. */

@@ -7,7 +7,8 @@
 import { isTopicName, topicMatches } from "../../codec/topic.ts";
 import type { Broker } from "../broker.ts";
 import type { SubscriptionState } from "../inspection.ts";
-import type { Page, SubscriptionSummary } from "./api.ts";
+import type { Page } from "./api.ts";
+import type { SubscriptionSummary } from "./api_clients.ts";
 import { ApiFailure } from "./failure.ts";
 import { matcherOf } from "./matching.ts";
 import { PAGE_PARAMETERS, pageOf, pageRequest, type SortKey } from "./paging.ts";

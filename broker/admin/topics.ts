@@ -8,7 +8,7 @@ import { isTopicName } from "../../codec/topic.ts";
 import { TextMap } from "../../engine/text_map.ts";
 import type { Broker } from "../broker.ts";
 import type { MessageState } from "../inspection.ts";
-import type { RecordedMessage, TopicDetails, TopicNode, TopicPage, TopicValue } from "./api.ts";
+import type { RecordedMessage, TopicDetails, TopicNode, TopicPage, TopicValue } from "./api_topics.ts";
 import { ApiFailure } from "./failure.ts";
 import { matcherOf } from "./matching.ts";
 import { PAGE_PARAMETERS, pageOf, pageRequest, type SortKey } from "./paging.ts";

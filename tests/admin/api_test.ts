@@ -1,7 +1,9 @@
 /** The admin API: clients, sessions, subscriptions, topics, retained messages, and what can be done about them. */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import type { ClientDetails, ClientSummary, Page, TopicNode } from "../../broker/admin/api.ts";
+import type { Page } from "../../broker/admin/api.ts";
+import type { ClientDetails, ClientSummary } from "../../broker/admin/api_clients.ts";
+import type { TopicNode } from "../../broker/admin/api_topics.ts";
 import { until } from "../support/broker.ts";
 import { withAdmin } from "./support.ts";
 

@@ -1,7 +1,7 @@
 /** The live stream, what it is made of, and what bounds it. */
 
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
-import type { AdminEvent, LogLine, Sample } from "../../broker/admin/api.ts";
+import type { AdminEvent, LogLine, Sample } from "../../broker/admin/api_events.ts";
 import { LogBuffer } from "../../broker/admin/mod.ts";
 import { Recorder } from "../../broker/admin/recorder.ts";
 import { Broker } from "../../broker/mod.ts";

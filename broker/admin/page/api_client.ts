@@ -4,29 +4,18 @@
  * @module
  */
 
+import type { ApiError, ApiErrorCode, BridgeList, BrokerInfo, Done, Page, ReloadResult, Ticket } from "../api.ts";
 import type {
-  ApiError,
-  ApiErrorCode,
-  BridgeList,
-  BrokerInfo,
   ClientDetails,
   ClientQuery,
   ClientSummary,
   DisconnectRequest,
-  Done,
-  Page,
-  ReloadResult,
-  RetainedQuery,
-  RetainedSummary,
   SessionQuery,
   SessionSummary,
   SubscriptionQuery,
   SubscriptionSummary,
-  Ticket,
-  TopicDetails,
-  TopicPage,
-  TopicQuery,
-} from "../api.ts";
+} from "../api_clients.ts";
+import type { RetainedQuery, RetainedSummary, TopicDetails, TopicPage, TopicQuery } from "../api_topics.ts";
 
 /** What can be read: parameters and answers. */
 interface Readable {

@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { ClientDetails, ConnectionDetails, InflightMessage, SessionDetails, SubscriptionSummary } from "../api.ts";
+import type {
+  ClientDetails,
+  ConnectionDetails,
+  InflightMessage,
+  SessionDetails,
+  SubscriptionSummary,
+} from "../api_clients.ts";
 import { confirm, openSheet, type Question, type Sheet } from "./dialogs.ts";
 import { fill, h, renew } from "./dom.ts";
 import { badge, facts, part } from "./facts.ts";

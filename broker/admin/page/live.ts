@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AdminEvent, LogLine, Sample } from "../api.ts";
+import type { AdminEvent, LogLine, Sample } from "../api_events.ts";
 import type { ApiClient } from "./api_client.ts";
 import { RefusedError } from "./api_client.ts";
 import { failureText } from "./notice.ts";

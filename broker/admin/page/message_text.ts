@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MessagePreview, MessageProperties } from "../api.ts";
+import type { MessagePreview, MessageProperties } from "../api_topics.ts";
 import { type Child, h } from "./dom.ts";
 import type { Fact } from "./facts.ts";
 import { bytes, duration } from "./format.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Sample } from "../api.ts";
+import type { Sample } from "../api_events.ts";
 import { type Chart, chart, type Line } from "./chart.ts";
 import { h, setText } from "./dom.ts";
 import { bytes, clockTime, compact, milliseconds, rate } from "./format.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RecordedMessage, RetainedDetails, TopicDetails } from "../api.ts";
+import type { RecordedMessage, RetainedDetails, TopicDetails } from "../api_topics.ts";
 import { confirm } from "./dialogs.ts";
 import { h, renew } from "./dom.ts";
 import { facts, part } from "./facts.ts";

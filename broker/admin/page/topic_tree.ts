@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TopicPage, TopicQuery } from "../api.ts";
+import type { TopicPage, TopicQuery } from "../api_topics.ts";
 import { h, setAttribute, setText } from "./dom.ts";
 import { count } from "./format.ts";
 import { showNode, type TreeItem, treeItem } from "./tree_item.ts";

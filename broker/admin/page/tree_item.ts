@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TopicNode } from "../api.ts";
+import type { TopicNode } from "../api_topics.ts";
 import { h, setAttribute } from "./dom.ts";
 import { compact } from "./format.ts";
 import { preview } from "./message_text.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ClientQuery, ClientSummary } from "../../api.ts";
+import type { ClientQuery, ClientSummary } from "../../api_clients.ts";
 import { openClient } from "../client_sheet.ts";
 import { h } from "../dom.ts";
 import { duration } from "../format.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LogLine } from "../../api.ts";
+import type { LogLine } from "../../api_events.ts";
 import { fill, h, setAttribute } from "../dom.ts";
 import { clockTime } from "../format.ts";
 import type { View } from "../view.ts";

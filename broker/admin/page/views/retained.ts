@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RetainedSummary } from "../../api.ts";
+import type { RetainedSummary } from "../../api_topics.ts";
 import { openSheet } from "../dialogs.ts";
 import { h } from "../dom.ts";
 import { bytes, duration } from "../format.ts";

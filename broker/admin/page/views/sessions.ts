@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SessionQuery, SessionSummary } from "../../api.ts";
+import type { SessionQuery, SessionSummary } from "../../api_clients.ts";
 import { openClient } from "../client_sheet.ts";
 import { h } from "../dom.ts";
 import { badge } from "../facts.ts";

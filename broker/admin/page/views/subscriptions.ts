@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SubscriptionSummary } from "../../api.ts";
+import type { SubscriptionSummary } from "../../api_clients.ts";
 import { openClient } from "../client_sheet.ts";
 import { h } from "../dom.ts";
 import { badge } from "../facts.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TopicPage } from "../../api.ts";
+import type { TopicPage } from "../../api_topics.ts";
 import { fill, h, setText } from "../dom.ts";
 import { failureText, notify } from "../notice.ts";
 import { repeat } from "../repeat.ts";
