@@ -95,8 +95,8 @@ export let createSubscription: (
 /**
  * The messages of one `subscribe()`, for one loop, or for the function that was given as `onMessage`.
  *
- * A message of QoS 1 or 2 is acknowledged when the loop comes back for the next one, or ends; until then the server
- * keeps it. Acknowledgements leave in the order of the messages over all subscriptions of a client, so that a loop that
+ * A message of QoS 1 or 2 is acknowledged when the loop comes back for the next one, or ends, unless
+ * {@linkcode SubscribeOptions.acknowledge} says otherwise; until then the server keeps it. Acknowledgements leave in the order of the messages over all subscriptions of a client, so that a loop that
  * stands still in the end holds up its server, though neither the reading nor the keep-alive of its own client. Who
  * cannot have that takes what comes quickly, e.g. into a queue of its own.
  *
