@@ -47,7 +47,7 @@ export type ApiErrorCode =
   | "not_found"
   /** 405: the path is there, but not for this method; `Allow` names those that are. */
   | "method_not_allowed"
-  /** 409: what was asked for cannot be done as things are, e.g. no reload without a configuration file. */
+  /** 409: what was asked for cannot be done as things are, e.g. no reload without a configuration file, no deletion of `$SYS` topics. */
   | "conflict"
   /** 413: the body is larger than 64 KiB. */
   | "too_large"

@@ -47,6 +47,7 @@ export function showRetained({ inspection }: Broker, parameters: Parameters): Re
 export function deleteRetained(broker: Broker, parameters: Parameters): Done {
   const topic = topicIn(parameters);
   if (broker.inspection.retainedMessage(topic) === undefined) throw noMessage();
+  if (topic.startsWith("$SYS/")) throw new ApiFailure("conflict", "Topics of the broker itself cannot be deleted");
   broker.publish({ topic, payload: "", retain: true });
   return { done: true };
 }

@@ -235,6 +235,8 @@ Deno.test(
     assertEquals(await response.json(), { done: true });
     await client.expect("publish", { topic: "a/b", payload: "" });
     for (const method of ["GET", "DELETE"]) await refused("/api/v1/retained/message?topic=a/b", 404, { method });
+    broker.publish({ topic: "$SYS/broker/x", payload: "1", retain: true });
+    await refused("/api/v1/retained/message?topic=$SYS/broker/x", 409, { method: "DELETE" });
   }),
 );
 
