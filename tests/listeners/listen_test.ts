@@ -172,8 +172,10 @@ Deno.test({
 
 Deno.test("listen: no file descriptor left is a pause, and not the end", () =>
   bounded(async () => {
+    // Deno 2.9.6 opens a pipe for signals when it first needs one, and panics when it cannot: here, before that.
     const script = `
       import { Broker, listen } from "./broker/mod.ts";
+      Deno.addSignalListener("SIGUSR2", () => {});
       const { address } = listen(new Broker({ sysInterval: 0 }), { port: 0 });
       console.log("port " + address.port);`;
     const args = ["-c", 'ulimit -n 40; exec "$0" eval "$1"', Deno.execPath(), script];
