@@ -308,3 +308,8 @@ clientTest(
     assertThrows(() => client.unsubscribe("a#"), MqttError);
   },
 );
+
+clientTest({ "3.1": "", "3.1.1": "" }, "a client may say that it is a bridge", async ({ connect }) => {
+  const { packet } = await connect({ isBridge: true });
+  assertEquals(packet.isBridge, true);
+});

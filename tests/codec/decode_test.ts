@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { connackVersion } from "../../codec/decode_connect.ts";
 import { decodePacket } from "../../codec/decode.ts";
+import { encodePacket } from "../../codec/encode.ts";
 import { MqttError } from "../../codec/errors.ts";
 import { frameOf } from "../../codec/framer.ts";
 import type { Packet, PacketType, ProtocolVersion } from "../../codec/packets.ts";
@@ -46,6 +47,24 @@ Deno.test("a packet in the middle of other bytes is read to its own end", () => 
   const bytes = bytesOf("c000 40020001 c000");
   const packet = decodePacket({ bytes, start: 2, bodyStart: 4, end: 6, isOwned: false }, 5);
   assertEquals(packet, { type: "puback", packetId: 1, reasonCode: 0 });
+});
+
+Deno.test("a bridge says so by bit 7 of the protocol level, before MQTT 5.0", () => {
+  for (
+    const [protocolVersion, hex] of [[3, `10 * "MQIsdp" 83 02 0000 "c"`], [4, `10 * "MQTT" 84 02 0000 "c"`]] as const
+  ) {
+    const packet = {
+      type: "connect",
+      protocolVersion,
+      isBridge: true,
+      clientId: "c",
+      cleanStart: true,
+      keepAlive: 0,
+    } as const;
+    assertEquals<unknown>(decode("connect", bytesOf(hex), protocolVersion), packet);
+    assertEquals(encodePacket(packet, protocolVersion), bytesOf(hex));
+  }
+  assertThrows(() => decode("connect", bytesOf(`10 * "MQTT" 85 02 0000 00 "c"`), 5), MqttError, "protocol must be");
 });
 
 const connects: readonly [what: string, bytes: string, version: ProtocolVersion | undefined][] = [

@@ -275,6 +275,7 @@ const refused: Refused[] = [
     packet: connect({ protocolVersion: 4, password: new Uint8Array(1) }),
     error: TypeError,
   },
+  { what: "a bridge in MQTT 5.0", packet: connect({ isBridge: true }), error: TypeError },
   {
     what: "authentication data without a method",
     packet: connect({ properties: { authenticationData: new Uint8Array(1) } }),
