@@ -19,6 +19,8 @@ const ROUNDS = Number(Deno.env.get("FAULT_ROUNDS") ?? ORDINARY);
 const SEED = Number(Deno.env.get("FAULT_SEED") ?? 5);
 /** Messages that each publisher is given in each round: more than it gets through. */
 const PER_ROUND = 600;
+/** Longest wait for a packet, in milliseconds: a watchdog, as a disk that others write to may take seconds. */
+const PATIENCE = 20_000;
 /** Longest life of a broker, in milliseconds from when it listens. */
 const LONGEST_LIFE = 400;
 
@@ -40,7 +42,7 @@ class Pair {
     this.#port = port;
     this.#qos = qos;
     this.#name = `q${qos}v${version}`;
-    const options = { port, versions: [version], window: 20 };
+    const options = { port, versions: [version], window: 20, patience: PATIENCE };
     this.publisher = new PersistentClient({ ...options, clientId: `${this.#name}-publisher` });
     this.subscriber = new PersistentClient({ ...options, clientId: `${this.#name}-subscriber` });
     this.sleeper = new PersistentClient({ ...options, clientId: `${this.#name}-sleeper` });
@@ -63,7 +65,11 @@ class Pair {
     const publishing = this.publisher.runUntil(() => isOver() && this.publisher.unfinished === 0);
     const receiving = this.subscriber.runUntil(() => isOver() && this.#hasAll(this.subscriber));
     await Promise.all([publishing, receiving]);
-    await this.sleeper.runUntil(() => this.#hasAll(this.sleeper));
+    try {
+      await this.sleeper.runUntil(() => this.#hasAll(this.sleeper));
+    } catch (cause) {
+      throw new Error(`Expected all messages to come: ${this.summary}`, { cause });
+    }
   }
 
   #hasAll(client: PersistentClient): boolean {
