@@ -1,7 +1,16 @@
 /** Where listeners listen, and what happens when there are too many who want in. */
 
-import { assert, assertEquals, assertGreater, assertLess, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { Broker, listen, type ListenOptions } from "../../broker/mod.ts";
+import { connect } from "../../client/mod.ts";
 import { bounded, until } from "../support/broker.ts";
 import { RunningProcess } from "../support/process.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -49,6 +58,27 @@ Deno.test("listen: addresses of IPv4 are shown as such on a listener for both fa
     const { address } = listen(broker, { hostname: "::", port: 0 });
     await using _client = await RawClient.connect(address.port, { clientId: "a" });
     assert(/^127\.0\.0\.1:\d+$/.test(addresses[0] ?? ""), addresses[0]);
+  }));
+
+Deno.test("listen: what it speaks can change while it listens, and stays as it was after a mistake", () =>
+  bounded(async () => {
+    await using broker = new Broker({ sysInterval: 0 });
+    await using listener = listen(broker, { port: 0 });
+    const { port } = listener.address;
+    await using before = await RawClient.connect(port, { clientId: "before" });
+    assertThrows(() => listener.reload({ httpDir: "." }), TypeError, "protocol must be websockets for httpDir");
+    assertThrows(() => listener.reload({ tls: { certFile: "/nowhere", keyFile: "/nowhere" } }), Error, "/nowhere");
+    await using still = await RawClient.connect(port, { clientId: "still" });
+    listener.reload({ protocol: "websockets", httpDir: new URL("../config", import.meta.url).pathname });
+    await using client = await connect(`ws://127.0.0.1:${port}`);
+    assertEquals((await client.publish("a", "b", { qos: 1 })).ok, true);
+    const page = await fetch(`http://127.0.0.1:${port}/files/plain.conf`);
+    assertStringIncludes(await page.text(), "allow_anonymous true");
+    // Without changes, it goes on with these.
+    listener.reload();
+    await using other = await connect(`ws://127.0.0.1:${port}`);
+    assertEquals((await other.publish("a", "b", { qos: 1 })).ok, true);
+    for (const one of [before, still]) assertEquals(await one.barrier(), []);
   }));
 
 Deno.test("listen: options that cannot be are refused", async () => {
