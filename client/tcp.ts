@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Transport } from "../engine/transport.ts";
+import type { Channel, Transport } from "../engine/transport.ts";
 
 /** Port of MQTT without TLS. */
 const DEFAULT_PORT = 1883;
@@ -23,7 +23,10 @@ const LINGER = 1_000;
  * await using client = await connect("mqtt://127.0.0.1:1883", { transport: openTcp });
  * ```
  */
-export async function openTcp(url: URL, options: { readonly signal: AbortSignal }): Promise<Transport> {
+export async function openTcp(
+  url: URL,
+  options: { readonly signal: AbortSignal },
+): Promise<Transport & { readonly channel: Channel }> {
   if (url.protocol !== "mqtt:" && url.protocol !== "tcp:") {
     throw new TypeError(`Cannot connect: scheme of the URL must be mqtt or tcp, received ${url.protocol}`);
   }
@@ -31,55 +34,69 @@ export async function openTcp(url: URL, options: { readonly signal: AbortSignal 
   const port = url.port === "" ? DEFAULT_PORT : Number(url.port);
   const connection = await Deno.connect({ hostname, port, signal: options.signal });
   connection.setNoDelay(true);
-  const readEnd = Promise.withResolvers<void>();
+  const channel = channelOf(connection);
   return {
-    readable: readableOf(connection, readEnd.resolve),
-    writable: writableOf(connection, readEnd.promise),
+    readable: readableOf(channel),
+    writable: writableOf(channel),
     peer: { protocol: "tcp", address: `${connection.remoteAddr.hostname}:${connection.remoteAddr.port}` },
+    channel,
   };
 }
 
-/** One buffer for all reads: a chunk is valid until the next one. */
-function readableOf(connection: Deno.TcpConn, onEnd: () => void): ReadableStream<Uint8Array> {
+function channelOf(connection: Deno.TcpConn): Channel {
+  /** One buffer for all reads: a chunk is valid until the next one. */
   const buffer = new Uint8Array(READ_BUFFER_SIZE);
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      let count: number | null;
+  const readEnd = Promise.withResolvers<void>();
+  const abort = (): void => {
+    readEnd.resolve();
+    close(connection);
+  };
+  return {
+    async read() {
       try {
-        count = await connection.read(buffer);
+        const count = await connection.read(buffer);
+        if (count !== null) return buffer.subarray(0, count);
       } catch (error) {
-        onEnd();
-        close(connection);
+        abort();
         throw error;
       }
-      if (count !== null) return controller.enqueue(buffer.subarray(0, count));
-      onEnd();
-      controller.close();
+      readEnd.resolve();
+      return undefined;
     },
-    cancel() {
-      onEnd();
-      close(connection);
-    },
-  }, { highWaterMark: 0 });
-}
-
-function writableOf(connection: Deno.TcpConn, readEnd: Promise<void>): WritableStream<Uint8Array> {
-  return new WritableStream<Uint8Array>({
-    start(controller) {
-      // `abort` is called when the write in flight has ended, which it may never do.
-      controller.signal.addEventListener("abort", () => close(connection), { once: true });
-    },
-    async write(chunk) {
+    async write(bytes) {
       try {
-        let written = await connection.write(chunk);
-        while (written < chunk.length) written += await connection.write(chunk.subarray(written));
+        let written = await connection.write(bytes);
+        while (written < bytes.length) written += await connection.write(bytes.subarray(written));
       } catch (error) {
         // A stream that has failed is not aborted any more: when both have, nobody else would close the socket.
         close(connection);
         throw error;
       }
     },
-    close: () => closeGently(connection, readEnd),
+    close: () => closeGently(connection, readEnd.promise),
+    abort,
+  };
+}
+
+function readableOf(channel: Channel): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const chunk = await channel.read();
+      if (chunk === undefined) controller.close();
+      else controller.enqueue(chunk);
+    },
+    cancel: () => channel.abort(),
+  }, { highWaterMark: 0 });
+}
+
+function writableOf(channel: Channel): WritableStream<Uint8Array> {
+  return new WritableStream<Uint8Array>({
+    start(controller) {
+      // `abort` is called when the write in flight has ended, which it may never do.
+      controller.signal.addEventListener("abort", () => channel.abort(), { once: true });
+    },
+    write: (chunk) => channel.write(chunk),
+    close: () => channel.close(),
   });
 }
 

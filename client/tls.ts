@@ -9,7 +9,7 @@
 
 import { Duplex } from "node:stream";
 import { connect } from "node:tls";
-import type { Transport } from "../engine/transport.ts";
+import type { Channel, Transport } from "../engine/transport.ts";
 import { type Flow, openSocket } from "./node_socket.ts";
 import { openTcp } from "./tcp.ts";
 import { connectionOptions, tlsAddress } from "./tls_options.ts";
@@ -20,7 +20,8 @@ export async function openTls(url: URL, { signal, tls = {} }: TransportOptions):
   const { host, port } = tlsAddress(url);
   const options = connectionOptions(tls);
   const gate = new Gate();
-  const encrypted = duplexOf(await openTcp(new URL(`tcp://${url.hostname}:${port}`), { signal }), gate);
+  const { channel } = await openTcp(new URL(`tcp://${url.hostname}:${port}`), { signal });
+  const encrypted = duplexOf(channel, gate);
   const socket = connect({ host, ...options, socket: encrypted });
   // What goes wrong below is told above; without a listener it would end the process.
   encrypted.on("error", (error) => socket.destroy(error));
@@ -66,15 +67,12 @@ class Gate implements Flow {
   }
 }
 
-/** A transport as a stream of Node's. */
-function duplexOf({ readable, writable }: Transport, gate: Gate): Duplex {
-  const reader = readable.getReader();
-  const writer = writable.getWriter();
-  writer.closed.catch(() => {}); // met by the write that fails
+/** A connection as a stream of Node's. */
+function duplexOf(channel: Channel, gate: Gate): Duplex {
   const read = (stream: Duplex) =>
-    reader.read().then(
+    channel.read().then(
       // The chunk is read over; Node keeps it.
-      ({ value, done }) => void stream.push(done ? null : value.slice()),
+      (chunk) => void stream.push(chunk === undefined ? null : chunk.slice()),
       (error) => void stream.destroy(error),
     );
   return new Duplex({
@@ -82,14 +80,13 @@ function duplexOf({ readable, writable }: Transport, gate: Gate): Duplex {
       gate.pass(() => read(this));
     },
     write(chunk, _encoding, done) {
-      writer.write(chunk).then(() => done(), done);
+      channel.write(chunk).then(() => done(), done);
     },
     final(done) {
-      writer.close().then(() => done(), done);
+      channel.close().then(() => done(), done);
     },
     destroy(error, done) {
-      writer.abort(error).catch(() => {});
-      reader.cancel(error).catch(() => {});
+      channel.abort();
       done(error);
     },
   });
