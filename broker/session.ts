@@ -43,6 +43,8 @@ export class Session {
   /** Seconds that the session stays after its connection; 0 ends with it, {@linkcode NEVER_EXPIRES} stays. */
   expiryInterval = 0;
   expiryTimer: Timer | undefined;
+  /** Whether nothing may be delivered any more; its subscriptions may take a while to go. */
+  hasEnded = false;
   /** Subscriptions by filter as the client wrote it. */
   readonly subscriptions = new TextMap<Subscription>();
   readonly outbound: OutboundFlow<Delivery>;
@@ -63,7 +65,6 @@ export class Session {
   /** Messages out of the queue since others had their turn. */
   #sentInARow = 0;
   #isResting = false;
-  #hasEnded = false;
   #link: SessionLink | undefined;
   #journal: SessionJournal | undefined;
   /** Who alone may take it up; undefined for anybody who may have the client identifier. */
@@ -101,11 +102,6 @@ export class Session {
   /** Takes up what an earlier broker has left in the store. */
   restoreBacklog(journal: SessionJournal, backlog: StoredBacklog): void {
     this.#queue.pushBacklog(journal, backlog);
-  }
-
-  /** Whether nothing may be delivered any more; its subscriptions may take a while to go. */
-  get hasEnded(): boolean {
-    return this.#hasEnded;
   }
 
   /** Whether a connection serves this session. */
@@ -306,7 +302,7 @@ export class Session {
 
   /** Ends the session. Returns the messages of share groups that another member can still have. */
   end(): Delivery[] {
-    this.#hasEnded = true;
+    this.hasEnded = true;
     this.detach();
     const begun = this.outbound.clear().filter((delivery) => delivery.qos === 1);
     return [...begun.filter((delivery) => delivery.share !== undefined), ...this.#queue.clear()];
