@@ -19,7 +19,8 @@ import { isUnlimited, publishObstacle, type ServerLimits } from "./server_limits
 
 /**
  * Before MQTT 5.0 a server cannot say how many it takes. Those that have a limit mostly have this one, among them
- * Mosquitto, which ends the connection beyond it. It is about QoS 2 alone, since QoS 1 is acknowledged at once.
+ * Mosquitto, which ends the connection beyond it. Exchanges of QoS 1 do not count there, since they end at once; but one
+ * that comes while so many of QoS 2 are open is acknowledged by Mosquitto, and dropped.
  */
 const MAXIMUM_QOS2_BEFORE_5 = 20;
 
@@ -108,8 +109,7 @@ export class Sender {
     }
     if (waiting.first === undefined || flow.quota === 0 || flow.resending) return;
     for (let first = waiting.first; first !== undefined; first = waiting.first) {
-      if (this.#output.isBackedUp || flow.quota === 0) return;
-      if (first.qos === 2 && this.#openQoS2 >= this.#maximumQoS2) return;
+      if (this.#output.isBackedUp || flow.quota === 0 || this.#openQoS2 >= this.#maximumQoS2) return;
       waiting.remove(first);
       this.#sendNew(first);
     }

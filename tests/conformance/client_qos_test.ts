@@ -326,3 +326,34 @@ clientTest(
     assertEquals((await peer.expectMany("pubrel", 5)).map(({ packetId }) => packetId), order);
   },
 );
+
+clientTest(
+  { "3.1": "", "3.1.1": "" },
+  "with 20 exchanges of QoS 2 open, QoS 1 waits too: Mosquitto would acknowledge and drop it",
+  async ({ connect }) => {
+    const { client, peer } = await connect();
+    for (let i = 0; i < 20; i++) ignoreFailure(client.publish("a", "", { qos: 2 }));
+    const [first] = await peer.expectMany("publish", 20);
+    ignoreFailure(client.publish("b", "", { qos: 1 }));
+    await peer.expectNothing();
+    const packetId = first?.packetId ?? 0;
+    await peer.send({ type: "pubrec", packetId, reasonCode: 0 });
+    await peer.expect("pubrel", { packetId });
+    await peer.send({ type: "pubcomp", packetId, reasonCode: 0 });
+    await peer.expect("publish", { topic: "b", qos: 1 });
+  },
+);
+
+clientTest(
+  { "5.0": "" },
+  "a PUBCOMP that does not know the identifier ends an exchange that PUBREC has accepted",
+  async ({ connect }) => {
+    const { client, peer } = await connect();
+    const published = client.publish("a", "", { qos: 2 });
+    const { packetId = 0 } = await peer.expect("publish");
+    await peer.send({ type: "pubrec", packetId, reasonCode: 0x10 });
+    await peer.expect("pubrel", { packetId });
+    await peer.send({ type: "pubcomp", packetId, reasonCode: 0x92 });
+    assertEquals((await published).ok, true);
+  },
+);
