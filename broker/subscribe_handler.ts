@@ -87,9 +87,7 @@ function subscribeInARow(
     // None of them is a promise, as the line above has seen.
     return apply(core, subscriber, requests, permissions as number[], identifier);
   }
-  return Promise.all(permissions).then((codes) => {
-    return subscriber.isGone ? undefined : apply(core, subscriber, requests, codes, identifier);
-  });
+  return Promise.all(permissions).then((codes) => apply(core, subscriber, requests, codes, identifier));
 }
 
 /** MQTT 3.1 has no answer that says that a subscription is refused. */
@@ -163,7 +161,9 @@ function apply(
   requests: readonly SubscriptionRequest[],
   codes: readonly number[],
   identifier: number,
-): SubscribeOutcome {
+): SubscribeOutcome | undefined {
+  // Whoever was asked for permission may have ended the connection, or taken so long that its client has.
+  if (subscriber.isGone) return undefined;
   const { session, client } = subscriber;
   const reasonCodes: number[] = [];
   const retained: RetainedBatch[] = [];
