@@ -46,7 +46,7 @@ pageTest("it asks for the token, once, and keeps it as long as the tab is open",
   assertEquals(await page.evaluate("document.querySelectorAll('dialog').length"), 1);
   await page.press("Escape");
   await page.press("Escape");
-  assertEquals(await page.evaluate("document.querySelectorAll('dialog:modal').length"), 1);
+  await page.until("document.querySelectorAll('dialog:modal').length === 1", "the question to stay");
   await page.type("#token", "a-token-that-is-wrong");
   await page.press("Enter");
   await page.untilText("was not accepted", "dialog");
