@@ -15,7 +15,7 @@ const HEIGHT = 132;
 const STEPS = [10, 20, 60, 120, 300];
 
 /** Where an axis of whole numbers may be marked. */
-const WHOLE_STEPS = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000].flatMap((step) => [step, 2 * step, 5 * step]);
+const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => 10 ** power).flatMap((step) => [step, 2 * step, 5 * step]);
 
 /** A line of a chart. */
 export interface Line {
