@@ -93,7 +93,7 @@ export interface SubscriptionState {
   readonly identifier: number | undefined;
 }
 
-/** A message that the broker holds. */
+/** A message that the broker holds. One that is retained no more when it is looked at has an empty payload. */
 export interface MessageState {
   /** Topic name. */
   readonly topic: string;

@@ -10,7 +10,8 @@ import { parseSharedFilter } from "../codec/topic.ts";
 import type { BrokerCore } from "./core.ts";
 import type { BrokerInspection, InflightState, MessageState, SessionState, SubscriptionState } from "./inspection.ts";
 import type { MetricsState } from "./metrics.ts";
-import type { Publication } from "./publication.ts";
+import { Publication } from "./publication.ts";
+import type { RetainedEntry } from "./retained.ts";
 import { NEVER_EXPIRES, type Session } from "./session.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -84,12 +85,12 @@ export class Inspector implements BrokerInspection {
   }
 
   *retained(filter?: string): Generator<MessageState, void, undefined> {
-    for (const publication of this.#core.retained.walk(filter, this.#core.clock)) yield new KeptMessage(publication);
+    for (const entry of this.#core.retained.walk(filter, this.#core.clock)) yield new RetainedState(entry);
   }
 
   retainedMessage(topic: string): MessageState | undefined {
-    const publication = this.#core.retained.get(topic, this.#core.clock);
-    return publication && new KeptMessage(publication);
+    const entry = this.#core.retained.get(topic, this.#core.clock);
+    return entry && new RetainedState(entry);
   }
 
   #stateOf(session: Session): SessionState {
@@ -175,5 +176,37 @@ class KeptMessage implements MessageState {
   properties(): PublishProperties {
     const { bytes, propertiesStart, propertiesEnd } = this.#publication;
     return readProperties(bytes, propertiesStart, propertiesEnd, "publish");
+  }
+}
+
+/** A retained message: most of those that are met are not looked at, so a copy is made when one is. */
+class RetainedState implements MessageState {
+  readonly topic: string;
+  readonly #entry: RetainedEntry;
+  #copy: KeptMessage | undefined;
+
+  constructor(entry: RetainedEntry) {
+    this.#entry = entry;
+    this.topic = entry.name;
+  }
+
+  get qos(): QoS {
+    return this.#entry.qos;
+  }
+
+  get expiresAt(): number {
+    return this.#entry.expiresAt ?? Infinity;
+  }
+
+  get payload(): Uint8Array {
+    return this.#kept.payload;
+  }
+
+  properties(): PublishProperties {
+    return this.#kept.properties();
+  }
+
+  get #kept(): KeptMessage {
+    return this.#copy ??= new KeptMessage(this.#entry.copy() ?? new Publication());
   }
 }

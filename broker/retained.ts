@@ -24,8 +24,18 @@ export interface RetainedLimits {
 /** The number of a message that is not retained any more: none that was asked for. */
 const GONE = Infinity;
 
+/** A retained message as those see it who only look: what it is when they ask. */
+export interface RetainedEntry {
+  readonly name: string;
+  readonly qos: QoS;
+  /** Undefined for never. */
+  readonly expiresAt: number | undefined;
+  /** A copy; undefined when it is retained no more. */
+  copy(): Publication | undefined;
+}
+
 /** One retained message. Its bytes are the topic name, the properties, the payload. */
-class RetainedMessage implements Resident {
+class RetainedMessage implements Resident, RetainedEntry {
   readonly name: string;
   piece = NOWHERE;
   start = 0;
@@ -70,6 +80,13 @@ class RetainedMessage implements Resident {
     this.expiryAt = publication.expiryAt < 0 ? -1 : publication.expiryAt - propertiesStart;
     this.expiresAt = publication.expiresAt === Infinity ? undefined : publication.expiresAt;
     this.source = publication.source;
+  }
+
+  copy(): Publication | undefined {
+    if (this.order === GONE) return undefined;
+    const shown = new Publication();
+    this.show(shown);
+    return shown.keep();
   }
 
   /** Lets `publication` be this message, until it is replaced or another one comes or goes. */
@@ -154,16 +171,16 @@ export class RetainedStore {
     return new RetainedSearch(this.#messages.find(filter), isCurrent);
   }
 
-  /** A copy of the message of a topic, if it has not expired. */
-  get(topicName: string, clock: Clock): Publication | undefined {
+  /** The message of a topic, if it has not expired. */
+  get(topicName: string, clock: Clock): RetainedEntry | undefined {
     const message = this.#messages.get(topicName);
-    return message === undefined || message.hasExpired(clock) ? undefined : copyOf(message);
+    return message === undefined || message.hasExpired(clock) ? undefined : message;
   }
 
-  /** Copies of all messages whose topics match a filter, or of all there are, one at a time; expired ones are left out. */
-  *walk(filter: string | undefined, clock: Clock): Generator<Publication, void, undefined> {
+  /** All messages whose topics match a filter, or all there are, one at a time; expired ones are left out. */
+  *walk(filter: string | undefined, clock: Clock): Generator<RetainedEntry, void, undefined> {
     const found = filter === undefined ? this.#messages.values() : this.#messages.find(filter);
-    for (const message of found) if (!message.hasExpired(clock)) yield copyOf(message);
+    for (const message of found) if (!message.hasExpired(clock)) yield message;
   }
 
   /** Tells whether a message is to be sent; those that have expired are forgotten. */
@@ -213,12 +230,6 @@ export class RetainedSearch {
   advance(): void {
     this.#message = undefined;
   }
-}
-
-function copyOf(message: RetainedMessage): Publication {
-  const shown = new Publication();
-  message.show(shown);
-  return shown.keep();
 }
 
 function weightOf(message: RetainedMessage | undefined): number {

@@ -79,6 +79,14 @@ Deno.test(
     assertEquals(topics("#"), ["/d", "a", "a/b", "f"]);
     assertEquals(topics("a/#"), ["a", "a/b"]);
     assertEquals(inspection.retainedMessage("f")?.expiresAt, at + 5_000);
+    const text = (message: { payload: Uint8Array } | undefined) => new TextDecoder().decode(message?.payload);
+    const [looked, unlooked] = inspection.retained("a/#");
+    assertEquals(text(looked), "a");
+    for (const topic of ["a", "a/b"]) broker.publish({ topic, payload: "", retain: true });
+    broker.publish({ topic: "new", payload: "in its place", retain: true });
+    assertEquals([text(looked), text(unlooked)], ["a", ""]);
+    for (const topic of ["a", "a/b"]) broker.publish({ topic, payload: topic, retain: true, qos: 2 });
+    broker.publish({ topic: "new", payload: "", retain: true });
     clock.advance(5_000);
     assertEquals(topics(), ["$own/c", "/d", "a", "a/b"]);
     assertEquals(inspection.retainedMessage("f"), undefined);
