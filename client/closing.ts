@@ -5,7 +5,7 @@
  */
 
 import type { DisconnectProperties } from "../codec/properties.ts";
-import type { Settings } from "./options.ts";
+import type { Settings } from "./settings.ts";
 
 /**
  * Options of `close()`.

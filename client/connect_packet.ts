@@ -6,7 +6,7 @@
 
 import type { ConnectPacket } from "../codec/packets.ts";
 import type { ConnectProperties } from "../codec/properties.ts";
-import type { Settings } from "./options.ts";
+import type { Settings } from "./settings.ts";
 
 /** The protocol's limit for a packet, in bytes. */
 export const LARGEST_PACKET = 268_435_460;

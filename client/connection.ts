@@ -25,7 +25,7 @@ import {
 import { FrameReader } from "./frame_reader.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { connectPacket, LARGEST_PACKET } from "./connect_packet.ts";
-import type { Settings } from "./options.ts";
+import type { Settings } from "./settings.ts";
 import { Output, type OutputOwner } from "./output.ts";
 import { Receiver } from "./receiver.ts";
 import { Requests } from "./requests.ts";

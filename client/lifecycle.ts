@@ -9,7 +9,7 @@ import { ReasonCode } from "../codec/reason_codes.ts";
 import type { Transport } from "../engine/transport.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
 import { asError } from "./errors.ts";
-import { type Settings, settingsFor } from "./options.ts";
+import { type Settings, settingsFor } from "./settings.ts";
 import type { ConnectAttempt, Refresh, Refreshed } from "./refresh.ts";
 import { Retry, type Wait } from "./retry.ts";
 import { type ServerAddress, shownUrl } from "./server_address.ts";

@@ -7,7 +7,7 @@
 import { assertQoS } from "./checks.ts";
 import { LARGEST_PACKET } from "./connect_packet.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import type { Settings } from "./options.ts";
+import type { Settings } from "./settings.ts";
 import { PayloadKeeper } from "./outbound_payload.ts";
 import { type Payload, payloadAtHand, readPayload } from "./payload.ts";
 import { NOT_SENT, Publication, type PublishOptions, type PublishResult } from "./publication.ts";

@@ -6,7 +6,7 @@
 
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { ServerError } from "./errors.ts";
-import type { Settings } from "./options.ts";
+import type { Settings } from "./settings.ts";
 import { Backoff } from "./reconnect.ts";
 import { redirectionIn } from "./redirect.ts";
 import type { ServerAddress } from "./server_address.ts";

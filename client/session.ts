@@ -7,7 +7,7 @@
 import { Crowding } from "./crowding.ts";
 import type { Message } from "./message.ts";
 import { Outbox } from "./outbox.ts";
-import type { Settings } from "./options.ts";
+import type { Settings } from "./settings.ts";
 import type { Persistence } from "./persistence.ts";
 import { OutboundTopics } from "./publish_writer.ts";
 import { Receipts } from "./receipts.ts";
