@@ -95,7 +95,8 @@ async function forgedKey(keyFile: string): Promise<string> {
 }
 
 test("who is refused gets nothing that could be resumed", required, async ({ open, listener }, world) => {
-  const pair = await (await CertificateAuthority.create()).issue({ subject: "/CN=stranger" });
+  await using other = await CertificateAuthority.create();
+  const pair = await other.issue({ subject: "/CN=stranger" });
   // In TLS 1.2 the ticket comes before the end of the handshake, in TLS 1.3 behind it.
   await assertRejects(async () => secure(await open(), world, { ...credentials(pair), maxVersion: "TLSv1.2" }));
   const transport = await open();
@@ -120,7 +121,8 @@ test("sessions are resumed by those who were let in, and not by others of the sa
     const script = `(cat; sleep 0.3) | openssl s_client "$@" 2>&1`;
     return runProcess("sh", ["-c", script, "sh", ...address, ...certificate, ...options], { stdin: "" });
   };
-  const stranger = await (await CertificateAuthority.create()).issue({ subject: "/CN=stranger" });
+  await using other = await CertificateAuthority.create();
+  const stranger = await other.issue({ subject: "/CN=stranger" });
   // One that asks for certificates and lets everybody in, as an application may have it for other purposes.
   const lax = createServer({
     key: await Deno.readTextFile(world.server.keyFile),
