@@ -32,7 +32,7 @@ export function finishBridge(draft: Draft, bridge: BridgeDraft): BridgeConfigura
   }
   const topics = lines.all("topic").map(topicOf);
   if (topics.length === 0) draft.warn(place, `connection ${name} has no topic: nothing goes over it`);
-  warnOfBindAddress(draft, lines);
+  warnOfIdle(draft, lines);
   const options: BridgeOptions = { name, addresses, topics, ...optionsOf(lines) };
   blame(place, () => resolveBridge({ remoteClientId: "any", ...options }, () => ""));
   return { place, options, tls };
@@ -180,10 +180,17 @@ function tlsOf(draft: Draft, lines: Lines): BridgeTlsConfiguration | undefined {
   return { caFile, caPath, certFile, keyFile, insecure, alpn: lines.text("bridge_alpn") };
 }
 
-function warnOfBindAddress(draft: Draft, lines: Lines): void {
-  const line = lines.line("bridge_bind_address");
-  if (line === undefined) return;
-  draft.warn(line, "bridge_bind_address does nothing here: the system chooses the address by its routes (ip route)");
+/** Options that have nothing to do here. */
+const IDLE: Readonly<Record<string, string>> = {
+  bridge_bind_address: "the system chooses the address by its routes (ip route)",
+  local_password: "a bridge is part of the broker, which asks it for none",
+};
+
+function warnOfIdle(draft: Draft, lines: Lines): void {
+  for (const [name, why] of Object.entries(IDLE)) {
+    const line = lines.line(name);
+    if (line !== undefined) draft.warn(line, `${name} does nothing here: ${why}`);
+  }
 }
 
 /** What the bridge would say of its options, said of the line. */
