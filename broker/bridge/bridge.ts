@@ -145,6 +145,7 @@ export class BridgeCore implements AsyncDisposable {
       remote: undefined,
     };
     this.#running = running;
+    this.#report.watch([running.outward, running.inward]);
     running.inward.setTarget(local.client);
     local.disconnect();
     this.#ready.resolve();

@@ -48,9 +48,19 @@ export class Forwarder {
   /** Messages that wait for another target, in order. */
   #parked: Item[] = [];
   #isClosed = false;
+  /** Of sources that have ended. */
+  #overflowed = 0;
+  readonly #sources = new Set<MessageSource>();
 
   constructor(context: ForwarderContext) {
     this.#context = context;
+  }
+
+  /** Messages of QoS 0 that came faster than they could go on. */
+  get overflowed(): number {
+    let count = this.#overflowed;
+    for (const source of this.#sources) count += source.dropped;
+    return count;
   }
 
   /** Messages go to this client from now on; undefined: they wait for one. */
@@ -77,6 +87,16 @@ export class Forwarder {
    * source's. Rejects with what ends the subscription.
    */
   async run(source: MessageSource, route: (topic: string) => string | undefined): Promise<void> {
+    this.#sources.add(source);
+    try {
+      await this.#forwardAll(source, route);
+    } finally {
+      this.#sources.delete(source);
+      this.#overflowed += source.dropped;
+    }
+  }
+
+  async #forwardAll(source: MessageSource, route: (topic: string) => string | undefined): Promise<void> {
     for (;;) {
       const message = await source.next();
       if (message === undefined || this.#isClosed) return;

@@ -13,6 +13,7 @@ export class MessageSource {
   #current: Subscription;
   /** What an earlier subscription had still in store. */
   readonly #left: Result[] = [];
+  #dropped = 0;
 
   /** The subscription's messages are taken by nobody else. */
   constructor(subscription: Subscription) {
@@ -24,6 +25,11 @@ export class MessageSource {
     return this.#current;
   }
 
+  /** Messages of QoS 0 that came faster than they could go on. */
+  get dropped(): number {
+    return this.#dropped + this.#current.dropped;
+  }
+
   /**
    * Goes on with a subscription to the same filters that was made just now: the server sends what it has retained
    * anew, and the rest goes on without a gap.
@@ -31,6 +37,7 @@ export class MessageSource {
   renew(subscription: Subscription): void {
     const former = this.#current;
     this.#current = subscription;
+    this.#dropped += former.dropped;
     for (let waiting = former.size; waiting > 0; waiting--) this.#left.push(former.next());
     // Who waits for its next message is told of the end, and comes back for those of the new one.
     void former.return();

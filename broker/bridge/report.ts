@@ -16,6 +16,11 @@ const INTERVAL = 10_000;
 /** Milliseconds that the other broker has to take note of the end. */
 const FAREWELL = 1_000;
 
+/** Counts messages of QoS 0 that came faster than they could go on. */
+interface Overflowing {
+  readonly overflowed: number;
+}
+
 /** The state of a bridge, and who is told. */
 export class Report {
   /** Messages that the other broker has got. */
@@ -32,6 +37,7 @@ export class Report {
   #state: BridgeState = "starting";
   #since: number;
   #client: Client | undefined;
+  #forwarders: readonly Overflowing[] = [];
   #connects = 0;
   #lastError: string | undefined;
   #ownDropped = 0;
@@ -64,10 +70,20 @@ export class Report {
       queuedBytes: session?.queuedBytes ?? 0,
       forwarded: this.forwarded,
       received: this.received,
-      dropped: this.#ownDropped + (session?.dropped ?? 0),
+      dropped: this.#ownDropped + this.#overflowed + (session?.dropped ?? 0),
       connects: this.#connects,
       lastError: this.#lastError,
     };
+  }
+
+  get #overflowed(): number {
+    return this.#forwarders.reduce((sum, { overflowed }) => sum + overflowed, 0);
+  }
+
+  /** These forward from now on. */
+  watch(forwarders: readonly Overflowing[]): void {
+    this.#ownDropped += this.#overflowed;
+    this.#forwarders = forwarders;
   }
 
   /** Messages that wait for the other broker. */

@@ -5,6 +5,7 @@ import { Bridge } from "../../broker/bridge/mod.ts";
 import { Broker } from "../../broker/mod.ts";
 import { quietPort } from "../faults/broker_killer.ts";
 import { bounded, startBroker, until } from "../support/broker.ts";
+import { Proxy } from "../support/proxy.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { bridgeTo, HASTE, listenTo, publishTo, settled, startBrokerOn } from "./support.ts";
 
@@ -306,4 +307,28 @@ Deno.test("bridge: nobody else takes up its session, and no limit of clients is 
     await here.count(20);
     assertEquals(here.lines[19], "in/x=19 q2");
     assertEquals([bridge.status.state, bridge.status.dropped], ["connected", 0]);
+  }, 30_000));
+
+Deno.test("bridge: QoS 0 that comes faster than it can go on is dropped and counted, and slows nobody down", () =>
+  bounded(async () => {
+    await using ours = await startBroker();
+    await using other = await startBroker();
+    await using proxy = new Proxy(other.port);
+    await using bridge = bridgeTo(ours.broker, proxy.port, { topics: [{ pattern: "out/#" }] });
+    await settled(bridge);
+    await until(() => ours.broker.inspection.session("local.gateway")?.connection !== undefined, "its session");
+    proxy.stall();
+    await using here = await listenTo(ours.port, "end");
+    const payload = "x".repeat(10_000);
+    for (let i = 0; i < 8_000; i++) {
+      ours.broker.publish({ topic: "out/x", payload });
+      if (i % 200 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    ours.broker.publish({ topic: "end", payload: "" });
+    await here.count(1);
+    await until(
+      () => bridge.status.dropped > 0 || ours.broker.counts().dropped.outputFull > 0,
+      "messages to be dropped",
+    );
+    proxy.resume();
   }, 30_000));
