@@ -12,12 +12,14 @@ import { parseArguments, type RunArguments, UsageError } from "./arguments.ts";
 import { configurationOf } from "./config_file.ts";
 import { runAsDaemon } from "./daemon.ts";
 import { HELP } from "./help.ts";
+import { installService } from "./install_service.ts";
 import { ProgramLog } from "./log.ts";
 import { passwd } from "./passwd.ts";
 import { dropPrivileges, type Runner } from "./privileges.ts";
 import { type RunningProgram, startProgram } from "./program.ts";
 import { assertCertificatesUsable } from "./program_listeners.ts";
 import { SecurityFiles } from "./security.ts";
+import { ServiceNotifier } from "./service_notifier.ts";
 import { logState, saveNow } from "./state_log.ts";
 
 const USAGE_ERROR = 2;
@@ -26,6 +28,7 @@ const FAILURE = 1;
 /** Runs the broker until a signal ends it; ends the process. */
 export async function main(args: string[]): Promise<void> {
   if (args[0] === "passwd") return Deno.exit(await passwd(args.slice(1)));
+  if (args[0] === "install-service") return Deno.exit(installService(args.slice(1)));
   const command = commandOf(args);
   switch (command.kind) {
     case "help":
@@ -54,7 +57,10 @@ async function run(args: RunArguments, given: string[]): Promise<void> {
   const program = await start(configuration, args, log);
   const ended = handleSignals(program, log);
   log.write("information", `@x/mqtt version ${VERSION} running`);
+  using notifier = ServiceNotifier.open(log);
+  notifier?.ready();
   await ended;
+  notifier?.stopping();
   log.write("information", `@x/mqtt version ${VERSION} terminating`);
   await program.close();
   await log.flush();

@@ -9,6 +9,8 @@ export const HELP = `An MQTT 3.1, 3.1.1 and 5.0 broker.
 
 Usage: deno run -A jsr:@x/mqtt/broker [options]
        deno run -A jsr:@x/mqtt/broker passwd ...    write password files; passwd --help says how
+       deno run -A jsr:@x/mqtt/broker install-service
+                                                    write a unit for systemd; install-service --help says how
 
 Options:
   -c, --config-file FILE  read this mosquitto.conf
