@@ -167,6 +167,7 @@ export class Connection implements OutputOwner, Pausable {
   #take(chunk: Uint8Array, protocol: Protocol): Promise<void> | undefined {
     this.#lastArrival = this.#core.clock.now();
     this.#core.metrics.bytesReceived += chunk.length;
+    this.#core.memory.note(chunk.length);
     if (this.#closing) return undefined;
     const pending = this.#process(chunk, protocol);
     if (pending === undefined && !this.#isStuffed) return undefined;

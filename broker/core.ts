@@ -52,7 +52,7 @@ export class BrokerCore {
   readonly audit: Audit;
   readonly pressure = new BackPressure(systemClock);
   readonly slab = new Slab();
-  readonly pool = new BufferPool();
+  readonly pool: BufferPool = new BufferPool((bytes) => this.memory.note(bytes));
   readonly flushQueue = new FlushQueue();
   // One packet is handled at a time, so one of each serves all connections.
   readonly publishView = new PublishView();

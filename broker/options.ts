@@ -20,6 +20,8 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
   readonly log?: LogSink;
   /** Bytes of memory in use, for `$SYS/broker/heap` and `memoryLimit`. Absent: there are neither. */
   readonly heapUsed?: () => number;
+  /** Frees memory that is in use no more; called when `memoryLimit` is reached, once in 10 seconds at most. */
+  readonly collectGarbage?: () => void;
   /**
    * Keeps sessions, their messages, retained messages and wills beyond the end of the broker. Whoever opened it closes
    * it, after the broker. Absent: all of that is in memory alone.
@@ -124,10 +126,10 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
 
 /** Options with all defaults filled in. */
 export type ResolvedOptions =
-  & Required<Omit<BrokerOptions, keyof BrokerHooks | keyof PublishRate | "log" | "heapUsed" | "store">>
+  & Required<Omit<BrokerOptions, keyof BrokerHooks | keyof PublishRate | "log" | "heapUsed" | "collectGarbage" | "store">>
   & BrokerHooks
   & PublishRate
-  & Pick<BrokerOptions, "log" | "heapUsed" | "store">;
+  & Pick<BrokerOptions, "log" | "heapUsed" | "collectGarbage" | "store">;
 
 const RANGES: readonly Range<keyof BrokerOptions>[] = [
   ["connectTimeout", 1, 3_600_000],

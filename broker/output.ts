@@ -28,15 +28,26 @@ export function copyBytes(target: Uint8Array, at: number, bytes: Uint8Array, sta
 
 /** Buffers that no connection needs at the moment, so that an idle connection holds none. */
 export class BufferPool {
+  readonly #onNew: (bytes: number) => void;
   readonly #pools: readonly Uint8Array[][] = SIZES.map(() => []);
+
+  /** `onNew` gets to know how many bytes are in use besides. */
+  constructor(onNew: (bytes: number) => void) {
+    this.#onNew = onNew;
+  }
 
   /** A buffer of at least `size` bytes. */
   take(size: number): Uint8Array {
     for (let i = 0; i < SIZES.length; i++) {
       const length = SIZES[i] ?? 0;
-      if (size <= length) return this.#pools[i]?.pop() ?? new Uint8Array(length);
+      if (size <= length) return this.#pools[i]?.pop() ?? this.#make(length);
     }
-    return new Uint8Array(size);
+    return this.#make(size);
+  }
+
+  #make(length: number): Uint8Array {
+    this.#onNew(length);
+    return new Uint8Array(length);
   }
 
   /** The same for a packet that comes in parts; a large one is better kept where it is than copied. */

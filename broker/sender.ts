@@ -16,6 +16,8 @@ import type { SessionLink } from "./session_link.ts";
 
 /** Above this many bytes waiting to be written, queued messages stay in their queue. */
 const CONGESTED = 262_144;
+/** A client with this many bytes waiting gets no more QoS 0 messages as long as there is no memory. */
+const SLOW = 65_536;
 
 /** What a client has said about what it takes. */
 export interface ReceiverLimits {
@@ -130,9 +132,14 @@ export class Sender implements SessionLink {
   }
 
   sendQoS0(publication: Publication, retain: boolean, subscriptionIds: readonly number[] | undefined): boolean {
-    const { metrics, options } = this.#core;
-    if (this.#output.pending >= options.maxOutputBytes) {
+    const { metrics, options, memory } = this.#core;
+    const { pending } = this.#output;
+    if (pending >= options.maxOutputBytes) {
       metrics.dropped.outputFull++;
+      return false;
+    }
+    if (pending >= SLOW && memory.isFull) {
+      metrics.dropped.memoryFull++;
       return false;
     }
     if (!this.accepts(publication, 0, subscriptionIds)) {

@@ -14,6 +14,7 @@ import type { Clock } from "../engine/clock.ts";
 import { type Audit, quoted } from "./audit.ts";
 import { type BackPressure, Pace } from "./back_pressure.ts";
 import { Delivery, DeliveryQueue, type RetainedBatch } from "./delivery_queue.ts";
+import type { MemoryGuard } from "./memory_guard.ts";
 import type { Metrics } from "./metrics.ts";
 import { Publication } from "./publication.ts";
 import { SessionAccess } from "./session_access.ts";
@@ -31,6 +32,9 @@ export const NEVER_EXPIRES = 0xffff_ffff;
 
 /** After so many messages out of a long queue, or of all retained ones, other clients have their turn. */
 const MESSAGES_IN_A_ROW = 1_024;
+
+/** About the bytes of memory that an entry of a queue takes beside its message. */
+const ENTRY = 128;
 
 /** Stands for a message in flight that can never be sent again, because its session ends with its connection. */
 const UNREPEATABLE = new Delivery(new Publication(), 1, false, undefined, undefined);
@@ -53,6 +57,7 @@ export class Session {
   readonly #metrics: Metrics;
   readonly #clock: Clock;
   readonly #pressure: BackPressure;
+  readonly #memory: MemoryGuard;
   readonly #slab: Slab;
   readonly #audit: Pick<Audit, "notice">;
   readonly #settings: SessionSettings;
@@ -84,6 +89,7 @@ export class Session {
     this.#metrics = environment.metrics;
     this.#clock = environment.clock;
     this.#pressure = environment.pressure;
+    this.#memory = environment.memory;
     this.#slab = environment.slab;
     this.#audit = environment.audit;
     this.#settings = environment.options;
@@ -170,7 +176,10 @@ export class Session {
     } else if (link !== undefined && !this.#mustQueue(link)) {
       return this.#begin(link, publication, qos, retain, subscriptionIds, share);
     }
-    if (this.#queue.hasRoomFor(publication) || this.#makeRoomFor(publication)) {
+    if (this.#memory.isFull && (qos === 0 || this.#journal === undefined)) {
+      this.#dropped++;
+      this.#metrics.dropped.memoryFull++;
+    } else if (this.#queue.hasRoomFor(publication) || this.#makeRoomFor(publication)) {
       this.#enqueue(publication, qos, retain, subscriptionIds, share);
     } else {
       this.#dropped++;
@@ -235,6 +244,7 @@ export class Session {
       ? publication.keep()
       : publication.keepBriefly(this.#slab);
     const delivery = new Delivery(kept, qos, retain, subscriptionIds, share);
+    this.#memory.note(ENTRY);
     if (qos > 0) this.#journal?.queued(delivery, this.#link !== undefined);
     this.#queue.push(delivery);
   }

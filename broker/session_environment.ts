@@ -8,6 +8,7 @@ import type { Clock } from "../engine/clock.ts";
 import type { Audit } from "./audit.ts";
 import type { BackPressure } from "./back_pressure.ts";
 import type { QueueLimits } from "./delivery_queue.ts";
+import type { MemoryGuard } from "./memory_guard.ts";
 import type { Metrics } from "./metrics.ts";
 import type { AccessWatch, RuleSource } from "./session_access.ts";
 import type { Slab } from "./slab.ts";
@@ -34,6 +35,7 @@ export interface SessionEnvironment {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly pressure: BackPressure;
+  readonly memory: MemoryGuard;
   readonly slab: Slab;
   readonly audit: Pick<Audit, "notice">;
 }

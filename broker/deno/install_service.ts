@@ -5,7 +5,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { BROKER_PERMISSIONS, FOLDERS, UNSTABLE } from "../packaging/permissions.ts";
+import { brokerPermissions, FOLDERS, UNSTABLE } from "../packaging/permissions.ts";
 import { GATEWAY_CONFIGURATION, SERVICE, unitOf, USERS } from "../packaging/unit.ts";
 
 const DEFAULT_UNIT = `/etc/systemd/system/${SERVICE}.service`;
@@ -56,7 +56,7 @@ export function installService(args: string[]): number {
 /** What starts this program. */
 function ownCommand(): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];
-  return [Deno.execPath(), "run", "--no-prompt", ...UNSTABLE, ...BROKER_PERMISSIONS, Deno.mainModule];
+  return [Deno.execPath(), "run", "--no-prompt", ...UNSTABLE, ...brokerPermissions(), Deno.mainModule];
 }
 
 function show(text: string): number {

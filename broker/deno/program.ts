@@ -11,6 +11,7 @@ import type { SqliteStore } from "../sqlite_store.ts";
 import type { RunArguments } from "./arguments.ts";
 import type { ProgramLog } from "./log.ts";
 import { Bridges } from "./bridges.ts";
+import { collectGarbage, memoryUsed } from "./memory.ts";
 import { writePidFile } from "./privileges.ts";
 import { openAdmin } from "./program_admin.ts";
 import { ProgramListeners } from "./program_listeners.ts";
@@ -51,6 +52,7 @@ export async function startProgram(
   const fixed: BrokerOptions = {
     log,
     heapUsed: memoryUsed,
+    collectGarbage,
     ...args.maxQueued === undefined ? {} : { maxQueuedMessages: args.maxQueued },
   };
   const security = new SecurityFiles();
@@ -91,12 +93,6 @@ async function openStore({ persistence }: Configuration, args: RunArguments): Pr
   if (path === undefined) return undefined;
   const { SqliteStore } = await import("../sqlite_store.ts");
   return SqliteStore.open(path, { durability: args.durability });
-}
-
-/** Payloads lie beside the heap. */
-function memoryUsed(): number {
-  const { heapUsed, external } = Deno.memoryUsage();
-  return heapUsed + external;
 }
 
 /** Whoever comes from Mosquitto should know that sessions do not come along. */

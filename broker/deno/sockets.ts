@@ -44,7 +44,7 @@ export function openTcp(options: TcpListenOptions): ServerSocket {
 /** Opens a Unix socket, in place of one that nobody listens on any more. */
 export async function openUnix({ path, mode = PRIVATE }: UnixListenOptions): Promise<ServerSocket> {
   if (await isStale(path)) await Deno.remove(path);
-  const listener = withMode(mode, () => Deno.listen({ transport: "unix", path }));
+  const listener = listenWithMode(path, mode);
   return {
     address: { hostname: path, port: 0 },
     accept: () => listener.accept(),
@@ -56,12 +56,21 @@ export async function openUnix({ path, mode = PRIVATE }: UnixListenOptions): Pro
   };
 }
 
-/** The socket never exists with other permissions than these, not even for a moment. */
-function withMode<T>(mode: number, open: () => T): T {
-  if (Deno.build.os === "windows") return open();
+/**
+ * The socket never exists with other permissions than these, not even for a moment; where the mask of the process may
+ * not be set, which takes all of `--allow-sys`, it has those of that mask for a moment.
+ */
+function listenWithMode(path: string, mode: number): Deno.UnixListener {
+  const listen = () => Deno.listen({ transport: "unix", path });
+  if (Deno.build.os === "windows") return listen();
+  if (Deno.permissions.querySync({ name: "sys" }).state !== "granted") {
+    const listener = listen();
+    Deno.chmodSync(path, mode);
+    return listener;
+  }
   const before = Deno.umask(0o777 & ~mode);
   try {
-    return open();
+    return listen();
   } finally {
     Deno.umask(before);
   }

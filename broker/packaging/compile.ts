@@ -9,30 +9,17 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { BROKER_PERMISSIONS, CLIENT_PERMISSIONS, UNSTABLE } from "./permissions.ts";
+import { brokerPermissions, CLIENT_PERMISSIONS, UNSTABLE } from "./permissions.ts";
 
 /** Processors, and what Deno calls them. */
 const TARGETS = { x86_64: "x86_64-unknown-linux-gnu", aarch64: "aarch64-unknown-linux-gnu" } as const;
 type Processor = keyof typeof TARGETS;
 
-const PROGRAMS = [
-  { name: "mqtt-broker", entry: "broker/mod.ts", permissions: BROKER_PERMISSIONS },
-  { name: "mqtt", entry: "client/mod.ts", permissions: CLIENT_PERMISSIONS },
-] as const;
-
 const OUTPUT = "dist";
 
-/** The permissions with other folders in the place of the broker's own. */
-export function permissionsWith(
-  permissions: readonly string[],
-  folders: { readonly read: readonly string[]; readonly write: readonly string[] },
-): string[] {
-  const { read, write } = folders;
-  return permissions.map((flag) => {
-    if (read.length > 0 && flag.startsWith("--allow-read=")) return `--allow-read=${[...read, ...write].join(",")}`;
-    return write.length > 0 && flag.startsWith("--allow-write=") ? `--allow-write=${write.join(",")}` : flag;
-  });
-}
+const MISSING_RUNTIME = `
+Cannot compile: Deno must be able to download the runtime that it puts into binaries (denort ${Deno.version.deno}); without
+the network, set DENORT_BIN to a copy of it for the target.`;
 
 /** Compiles everything that is asked for; returns the exit status. */
 async function main(args: string[]): Promise<number> {
@@ -43,16 +30,23 @@ async function main(args: string[]): Promise<number> {
       throw new TypeError(`Cannot compile: options must be --target, --read or --write, received ${argument}`);
     },
   });
+  const folders = [read, write].map((paths) => paths.length === 0 ? undefined : paths);
+  const programs = [
+    { name: "mqtt-broker", entry: "broker/mod.ts", permissions: brokerPermissions(...folders) },
+    { name: "mqtt", entry: "client/mod.ts", permissions: CLIENT_PERMISSIONS },
+  ];
   for (const processor of processors(target)) {
-    for (const { name, entry, permissions } of PROGRAMS) {
+    for (const { name, entry, permissions } of programs) {
       const output = `${OUTPUT}/${name}-${processor}`;
-      const flags = [...UNSTABLE, ...permissionsWith(permissions, { read, write })];
+      const flags = [...UNSTABLE, ...permissions];
       console.log(`${output}: ${flags.join(" ")}`);
       const options = ["--no-check", "--no-prompt", "--target", TARGETS[processor], "--output", output];
       const compiler = new Deno.Command(Deno.execPath(), { args: ["compile", ...options, ...flags, entry] });
       const { success, stderr } = await compiler.output();
+      const said = new TextDecoder().decode(stderr).trimEnd();
+      console.error(said);
       if (success) continue;
-      explain(new TextDecoder().decode(stderr));
+      if (said.includes("denort")) console.error(MISSING_RUNTIME);
       return 1;
     }
   }
@@ -65,15 +59,6 @@ function processors(names: readonly string[]): Processor[] {
     if (!known(name)) throw new TypeError(`Cannot compile: --target must be x86_64 or aarch64, received ${name}`);
   }
   return names.length === 0 ? ["x86_64", "aarch64"] : names.filter(known);
-}
-
-function explain(problem: string): void {
-  console.error(problem.trimEnd());
-  if (!/denort/.test(problem)) return;
-  console.error(
-    `\nCannot compile: Deno must be able to download the runtime that it puts into binaries (denort ${Deno.version.deno}); ` +
-      "without the network, set DENORT_BIN to a copy of it for the target.",
-  );
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -18,18 +18,28 @@ export const FOLDERS = {
   credentials: "/run/credentials/mqtt-broker.service",
 } as const;
 
-const { configuration, state, runtime, logs, credentials } = FOLDERS;
+/** The socket on which systemd listens to services. */
+const NOTIFICATIONS = "/run/systemd/notify";
 
-/** Flags of the broker: all listeners, `systemd`, and the folders; nothing else of the machine. */
-export const BROKER_PERMISSIONS: readonly string[] = [
-  "--allow-net",
-  `--allow-read=${[configuration, state, runtime, logs, credentials, "/etc/ssl/certs"].join(",")}`,
-  `--allow-write=${[state, runtime, logs].join(",")}`,
-  // What systemd tells a service, see sd_notify(3).
-  "--allow-env=NOTIFY_SOCKET,WATCHDOG_USEC,WATCHDOG_PID",
-  // Whether it is root who runs it, and the name that bridges have by default.
-  "--allow-sys=uid,hostname",
-];
+const { configuration, state, runtime, logs, credentials } = FOLDERS;
+const READ = [configuration, credentials, "/etc/ssl/certs"];
+const WRITTEN = [state, runtime, logs];
+
+/**
+ * Flags of the broker: listeners and bridges, systemd, and folders: those that it only reads, and those that it writes
+ * to as well; nothing else of the machine.
+ */
+export function brokerPermissions(read: readonly string[] = READ, written: readonly string[] = WRITTEN): string[] {
+  return [
+    "--allow-net",
+    `--allow-read=${[...read, ...written].join(",")}`,
+    `--allow-write=${[...written, NOTIFICATIONS].join(",")}`,
+    // What systemd tells a service, see sd_notify(3).
+    "--allow-env=NOTIFY_SOCKET,WATCHDOG_USEC,WATCHDOG_PID",
+    // Whether it is root who runs it, and the name that bridges have by default.
+    "--allow-sys=uid,hostname",
+  ];
+}
 
 /** Flags of the command line client: servers, files that the user names, and the files with defaults. */
 export const CLIENT_PERMISSIONS: readonly string[] = ["--allow-net", "--allow-read", "--allow-env=HOME,XDG_CONFIG_HOME"];
