@@ -63,7 +63,9 @@ export class MemoryGuard {
     const used = heapUsed();
     const { collectGarbage } = this.#options;
     const now = this.#clock.now();
-    if (used < memoryLimit || collectGarbage === undefined || now < this.#collectedAt + COLLECTION_INTERVAL) return used;
+    if (used < memoryLimit || collectGarbage === undefined || now < this.#collectedAt + COLLECTION_INTERVAL) {
+      return used;
+    }
     this.#collectedAt = now;
     collectGarbage();
     return heapUsed();

@@ -126,7 +126,9 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
 
 /** Options with all defaults filled in. */
 export type ResolvedOptions =
-  & Required<Omit<BrokerOptions, keyof BrokerHooks | keyof PublishRate | "log" | "heapUsed" | "collectGarbage" | "store">>
+  & Required<
+    Omit<BrokerOptions, keyof BrokerHooks | keyof PublishRate | "log" | "heapUsed" | "collectGarbage" | "store">
+  >
   & BrokerHooks
   & PublishRate
   & Pick<BrokerOptions, "log" | "heapUsed" | "collectGarbage" | "store">;

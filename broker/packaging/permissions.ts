@@ -42,7 +42,11 @@ export function brokerPermissions(read: readonly string[] = READ, written: reado
 }
 
 /** Flags of the command line client: servers, files that the user names, and the files with defaults. */
-export const CLIENT_PERMISSIONS: readonly string[] = ["--allow-net", "--allow-read", "--allow-env=HOME,XDG_CONFIG_HOME"];
+export const CLIENT_PERMISSIONS: readonly string[] = [
+  "--allow-net",
+  "--allow-read",
+  "--allow-env=HOME,XDG_CONFIG_HOME",
+];
 
 /** Sockets of datagrams, by which systemd is told, are not stable in Deno yet. */
 export const UNSTABLE: readonly string[] = ["--unstable-net"];

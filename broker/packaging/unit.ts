@@ -13,7 +13,8 @@ export const SERVICE = "mqtt-broker";
 export const USERS: string = `${FOLDERS.configuration}/users`;
 
 /** The sample configuration, for a gateway: devices on one side, a server elsewhere on the other. */
-export const GATEWAY_CONFIGURATION = `# The broker of a gateway. All options are those of mosquitto.conf; what is commented out is yours to fill in.
+export const GATEWAY_CONFIGURATION =
+  `# The broker of a gateway. All options are those of mosquitto.conf; what is commented out is yours to fill in.
 
 # Devices, on all interfaces. They say who they are: add users by
 #   mqtt-broker passwd ${FOLDERS.configuration}/users NAME && systemctl restart ${SERVICE}
