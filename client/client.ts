@@ -130,8 +130,8 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
 
   /**
    * Settles when the store of `connect()` has all publications of QoS 1 and 2 that were made until now and are not
-   * complete: then they outlive this process. Rejects when the store cannot take them. Without a store it settles at
-   * once.
+   * complete, and knows which messages of QoS 2 were acknowledged: then that outlives this process. Rejects when the
+   * store cannot take it. Without a store it settles at once.
    */
   get stored(): Promise<void> {
     return this.#session.kept?.stored ?? Promise.resolve();
