@@ -1,11 +1,10 @@
 /** A client with a store: what leaves when, what the next run finds, and what happens when the store fails. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { connect, type ConnectInit, MqttError, type RecoveredEvent } from "../../client/mod.ts";
+import { type ConnectInit, MqttError, type RecoveredEvent } from "../../client/mod.ts";
 import { type ClientStoreWrite, MemoryStore } from "../../client/store.ts";
-import { bounded, startBroker, until } from "../support/broker.ts";
+import { until } from "../support/bounded.ts";
 import { publication } from "./store_conformance.ts";
-import { SqliteUnderTest } from "./stores.ts";
 import { clientTest, deliver, grant, ignoreFailure, type Script, settle } from "./scripted.ts";
 
 /** A store that counts, and that waits or fails when it is told to. */
@@ -400,19 +399,3 @@ clientTest({ "5.0": "" }, "a store that cannot be used is refused", async (scrip
   await worse.commit([{ kind: "addPublication", publication: publication(1, { state }) }]);
   await assertRejects(() => script.connecting({ store: worse }), RangeError, "packet identifiers must be 1 to 65,535");
 });
-
-Deno.test("client SQLite store: what its disk has no room for is refused, the rest goes on", () =>
-  bounded(async () => {
-    await using running = await startBroker({ sysInterval: 0 });
-    await using test = new SqliteUnderTest({ maxBytes: 60_000 });
-    const reconnect = { initial: true, minimumDelay: 1, maximumDelay: 10 };
-    await using client = await connect(`mqtt://127.0.0.1:${running.port}`, { store: test.store, reconnect });
-    assertEquals((await client.publish("a", "small", { qos: 2 })).ok, true);
-    const refused = client.publish("a", new Uint8Array(100_000), { qos: 2 });
-    await assertRejects(() => refused, Error, "its disk must have room");
-    const publish = () => client.publish("a", "small again", { qos: 2 }).catch(() => ({ ok: false }));
-    // It is asked again after a second.
-    while (!(await publish()).ok) await new Promise((resolve) => setTimeout(resolve, 20));
-    await client.stored;
-    assertEquals([...test.store.load().publications], []);
-  }));

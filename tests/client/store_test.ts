@@ -1,9 +1,11 @@
 /** The stores of the client: each keeps what it is told to; the SQLite one leaves alone what is not its own. */
 
-import { assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { SqliteStore as BrokerStore } from "../../broker/sqlite_store.ts";
+import { connect } from "../../client/mod.ts";
 import { SqliteStore } from "../../client/sqlite_store.ts";
+import { bounded, startBroker } from "../support/broker.ts";
 import { runProcess } from "../support/process.ts";
 import { add, clientStoreConformance } from "./store_conformance.ts";
 import { memoryStore, SqliteUnderTest } from "./stores.ts";
@@ -112,3 +114,19 @@ Deno.test("client SQLite store: a commit for which there is no room is taken bac
   test.reopen();
   assertEquals([...test.store.load().publications].map(({ number }) => number), [1, 4]);
 });
+
+Deno.test("client SQLite store: what its disk has no room for is refused, the rest goes on", () =>
+  bounded(async () => {
+    await using running = await startBroker({ sysInterval: 0 });
+    await using test = new SqliteUnderTest({ maxBytes: 60_000 });
+    const reconnect = { initial: true, minimumDelay: 1, maximumDelay: 10 };
+    await using client = await connect(`mqtt://127.0.0.1:${running.port}`, { store: test.store, reconnect });
+    assertEquals((await client.publish("a", "small", { qos: 2 })).ok, true);
+    const refused = client.publish("a", new Uint8Array(100_000), { qos: 2 });
+    await assertRejects(() => refused, Error, "its disk must have room");
+    const publish = () => client.publish("a", "small again", { qos: 2 }).catch(() => ({ ok: false }));
+    // It is asked again after a second.
+    while (!(await publish()).ok) await new Promise((resolve) => setTimeout(resolve, 20));
+    await client.stored;
+    assertEquals([...test.store.load().publications], []);
+  }));
