@@ -58,6 +58,7 @@ export class AdminServer implements AdminListener {
     this.#server.maxConnections = MOST_CONNECTIONS;
     // Neither of them rejects.
     this.#server.on("request", (message, response) => void this.#answer(message, response));
+    // What is accepted from the network is a Socket; the type allows for more.
     this.#server.on("upgrade", (message, socket, head) => void this.#upgrade(message, socket as Socket, head));
     this.#forget = broker.onClose(() => void this.close());
   }
@@ -150,6 +151,7 @@ export class AdminServer implements AdminListener {
     socket.setTimeout(0);
     socket.setNoDelay(true);
     if (head.length > 0) socket.unshift(head);
+    // These are the streams of the Web, under types of their own.
     const { readable, writable } = Duplex.toWeb(socket) as { readable: ReadableStream; writable: WritableStream };
     const transport = { readable, writable, peer: { protocol: "tcp", address } } as const;
     const onViolation = (reason: string) => {
