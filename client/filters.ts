@@ -8,8 +8,7 @@ import { MqttError } from "../codec/errors.ts";
 import type { QoS, RetainHandling, SubscriptionRequest } from "../codec/packets.ts";
 import type { UserProperties } from "../codec/properties.ts";
 import { ReasonCode, reasonCodeName } from "../codec/reason_codes.ts";
-import { parseSharedFilter, topicMatches } from "../codec/topic.ts";
-import { TopicTrie } from "../engine/topic_trie.ts";
+import { isTopicName, parseSharedFilter, topicMatches } from "../codec/topic.ts";
 import type { Inbox } from "./inbox.ts";
 import type { InboundTopic } from "./topic_table.ts";
 
@@ -86,8 +85,6 @@ function refusal(filters: readonly string[], codes: readonly number[]): MqttErro
 /** A filter that somebody wants. */
 export interface FilterEntry {
   readonly filter: string;
-  /** The filter without the share name of a shared subscription. */
-  readonly inner: string;
   readonly subscribers: Subscriber[];
   /** Subscription identifier that it goes to the server with. */
   identifier: number;
@@ -107,8 +104,8 @@ export interface FilterEntry {
 export class Filters {
   readonly #entries = new Map<string, FilterEntry>();
   readonly #byIdentifier = new Map<number, Set<FilterEntry>>();
-  /** Several entries a key: a filter may be shared in several groups, and not be shared as well. */
-  readonly #byTopic = new TopicTrie<FilterEntry[]>();
+  /** The entries with wildcards or a share name, which are searched; the others are found by their topic name. */
+  readonly #patterns = new Set<FilterEntry>();
   #lastIdentifier = 0;
   #version = 0;
 
@@ -176,30 +173,29 @@ export class Filters {
     const inboxes = new Set<Inbox>();
     for (const identifier of identifiers) {
       for (const entry of this.#byIdentifier.get(identifier) ?? []) {
-        if (topicMatches(entry.inner, topicName)) addInboxes(inboxes, entry);
+        if (topicMatches(entry.filter, topicName)) addInboxes(inboxes, entry);
       }
     }
     if (inboxes.size > 0) return [...inboxes];
-    this.#byTopic.match(topicName, (entries) => entries.forEach((entry) => addInboxes(inboxes, entry)));
+    const entry = this.#entries.get(topicName);
+    if (entry !== undefined && !this.#patterns.has(entry)) addInboxes(inboxes, entry);
+    for (const pattern of this.#patterns) {
+      if (topicMatches(pattern.filter, topicName)) addInboxes(inboxes, pattern);
+    }
     return [...inboxes];
   }
 
   #create(filter: string): FilterEntry {
-    const inner = parseSharedFilter(filter)?.filter ?? filter;
-    const entry: FilterEntry = { filter, inner, subscribers: [], identifier: 0, state: "wanted", isHeld: false };
+    const entry: FilterEntry = { filter, subscribers: [], identifier: 0, state: "wanted", isHeld: false };
     this.#entries.set(filter, entry);
-    const others = this.#byTopic.get(inner);
-    if (others === undefined) this.#byTopic.set(inner, [entry]);
-    else others.push(entry);
+    if (!isTopicName(filter) || parseSharedFilter(filter) !== undefined) this.#patterns.add(entry);
     return entry;
   }
 
   #delete(entry: FilterEntry): void {
     this.#entries.delete(entry.filter);
     this.#forgetIdentifier(entry);
-    const others = this.#byTopic.get(entry.inner) ?? [];
-    others.splice(others.indexOf(entry), 1);
-    if (others.length === 0) this.#byTopic.delete(entry.inner);
+    this.#patterns.delete(entry);
   }
 
   #newIdentifier(): number {
