@@ -4,7 +4,7 @@
  * @module
  */
 
-import { decodeServerPacket } from "../codec/decode.ts";
+import { decodeServerPacket, type ServerPacket } from "../codec/decode_server.ts";
 import { encodeClientPacketWithin } from "../codec/encode_client.ts";
 import { MqttError } from "../codec/errors.ts";
 import type { Framer } from "../codec/framer.ts";
@@ -277,7 +277,7 @@ export class Connection implements OutputOwner {
     this.#handlePacket(decodeServerPacket(framer, this.#version), this.#state.accepted);
   }
 
-  #handlePacket(packet: Packet, { sender, receiver, requests }: Accepted): void {
+  #handlePacket(packet: ServerPacket, { sender, receiver, requests }: Accepted): void {
     this.#checkProblemInformation(packet);
     switch (packet.type) {
       case "puback":
@@ -304,7 +304,7 @@ export class Connection implements OutputOwner {
   }
 
   /** Whoever asked for no problem information must get none [MQTT-3.1.2-29]. */
-  #checkProblemInformation(packet: Packet): void {
+  #checkProblemInformation(packet: ServerPacket): void {
     if (this.#settings.properties.requestProblemInformation !== 0) return;
     if (packet.type === "disconnect" || !("properties" in packet)) return;
     const { properties } = packet;
