@@ -7,7 +7,7 @@
 import { bundle } from "../bundle.ts";
 
 /** The most that it may be, in bytes after gzip. */
-export const MAXIMUM_SIZE = 36_000;
+export const MAXIMUM_SIZE = 33_600;
 
 /** Bytes of the minified bundle of an entry, before and after gzip. */
 export async function sizeOf(entry: string): Promise<{ readonly minified: number; readonly compressed: number }> {
@@ -19,5 +19,7 @@ export async function sizeOf(entry: string): Promise<{ readonly minified: number
 if (import.meta.main) {
   const { minified, compressed } = await sizeOf("client/browser.ts");
   console.log(`client/browser.ts: ${minified} bytes minified, ${compressed} after gzip (at most ${MAXIMUM_SIZE})`);
+  const connectOnly = await sizeOf("tests/client/browser/connect_only.ts");
+  console.log(`connect of it alone: ${connectOnly.minified} bytes minified, ${connectOnly.compressed} after gzip`);
   if (compressed > MAXIMUM_SIZE) Deno.exit(1);
 }
