@@ -98,7 +98,7 @@ for (const [what, faults] of Object.entries(SILENT)) {
       const reason = new Error("enough");
       const controller = new AbortController();
       const connecting = connect(url, { ...options(), signal: controller.signal });
-      await until(() => proxy.open === 2, "the second connection");
+      await until(() => proxy.accepted >= 2, "the second connection");
       controller.abort(reason);
       assertEquals(await connecting.catch((error) => error), reason);
     }),
