@@ -24,6 +24,7 @@ Usage: deno task bench [options]          brokers and clients
        deno task bench trie [options]     the trie of subscriptions
        deno task bench durable [options]  the broker with a store
        deno task bench attack [options]   a client's round trips beside hostile ones
+       deno task bench gateway [options]  memory and CPU of a gateway with store and uplink
 
 Options:
   --rounds N        runs of each scenario, of which the medians count (default 5)
@@ -39,7 +40,7 @@ Options:
 const FULL: Durations = { warmUp: 1, seconds: 2, pacedSeconds: 5 };
 const QUICK: Durations = { warmUp: 0.5, seconds: 1, pacedSeconds: 2 };
 const BROKERS: readonly BrokerName[] = ["ours", "mosquitto", "mosquitto-nodelay"];
-const PARTS = ["codec", "trie", "durable", "attack"];
+const PARTS = ["codec", "trie", "durable", "attack", "gateway"];
 const EXTRAS: readonly BrokerName[] = ["aedes", "skeleton"];
 
 if (import.meta.main) await main(Deno.args);
