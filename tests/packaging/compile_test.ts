@@ -58,7 +58,7 @@ Deno.test("compile: other folders may take the place of the broker's own", () =>
 
 Deno.test("compile: a wrong target is refused with what it may be", () =>
   bounded(async () => {
-    const args = ["run", "-A", "broker/packaging/compile.ts", "--target", "sparc"];
+    const args = ["run", "-A", "broker/deno/compile.ts", "--target", "sparc"];
     const { code, stderr } = await runProcess(Deno.execPath(), args);
     assertEquals(code, 1);
     assertStringIncludes(stderr, "--target must be x86_64 or aarch64, received sparc");
@@ -69,7 +69,7 @@ Deno.test("compile: where the runtime for binaries cannot be had, the task says 
     // A name that leads nowhere, so that nothing is downloaded where it could be.
     const env = { HTTPS_PROXY: "http://127.0.0.1:9", DENORT_BIN: "", DENO_DIR: await Deno.makeTempDir() };
     try {
-      const args = ["run", "-A", "broker/packaging/compile.ts", "--target", "aarch64"];
+      const args = ["run", "-A", "broker/deno/compile.ts", "--target", "aarch64"];
       const { code, stderr } = await runProcess(Deno.execPath(), args, { env });
       assertEquals(code, 1);
       assertStringIncludes(stderr, "set DENORT_BIN to a copy of it for the target");

@@ -9,7 +9,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { brokerPermissions, CLIENT_PERMISSIONS, UNSTABLE } from "./permissions.ts";
+import { brokerPermissions, CLIENT_PERMISSIONS, UNSTABLE } from "../packaging/permissions.ts";
 
 /** Processors, and what Deno calls them. */
 const TARGETS = { x86_64: "x86_64-unknown-linux-gnu", aarch64: "aarch64-unknown-linux-gnu" } as const;
