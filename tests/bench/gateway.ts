@@ -52,7 +52,14 @@ async function startOurs(uplink: number, authority: CertificateAuthority): Promi
   const path = `${authority.folder}/ours.conf`;
   await Deno.writeTextFile(path, linesFor(port, uplink, authority).join("\n"));
   const broker = fileURLToPath(new URL("broker/mod.ts", repository));
-  const process = new RunningProcess(Deno.execPath(), ["run", "-A", "--v8-flags=--max-semi-space-size=1", broker, "-c", path]);
+  const process = new RunningProcess(Deno.execPath(), [
+    "run",
+    "-A",
+    "--v8-flags=--max-semi-space-size=1",
+    broker,
+    "-c",
+    path,
+  ]);
   return { name: "ours", process, port };
 }
 
