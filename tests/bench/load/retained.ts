@@ -22,6 +22,9 @@ export interface RetainedJob {
   readonly limit: number;
 }
 
+/** Messages that the broker handles in each way before it is measured. */
+const WARM_UP = 50_000;
+
 /** Receives everything, and counts each retained message once. */
 class Collector extends Client {
   distinct = 0;
@@ -90,7 +93,7 @@ export function retained(job: RetainedJob, target: Target): Metrics {
   const reactor = new Reactor(target.hostname, target.port);
   const witness = new Witness();
   witness.connection = reactor.add(witness);
-  const storer = makeStorer(job);
+  const storer = makeStorer(job, "storer", "retained");
   reactor.add(storer);
   const until = (done: () => boolean, seconds: number): boolean => {
     const end = performance.now() + seconds * 1000;
@@ -102,6 +105,7 @@ export function retained(job: RetainedJob, target: Target): Metrics {
     return true;
   };
   if (!until(() => witness.ready && storer.ready, 20)) throw new Error("Cannot connect in time");
+  warmUp(job, reactor, until);
   until(() => false, 1);
   witness.take(); // the first second warms up
   until(() => false, 1);
@@ -145,15 +149,40 @@ export function retained(job: RetainedJob, target: Target): Metrics {
   return metrics;
 }
 
-function makeStorer(job: RetainedJob): Publisher {
-  const topics = Array.from({ length: job.messages }, (_, index) => {
+/** As floods have a second before they are measured: the same with other topics, which then are forgotten. */
+function warmUp(job: RetainedJob, reactor: Reactor, until: (done: () => boolean, seconds: number) => boolean): void {
+  const some = { ...job, messages: Math.min(job.messages, WARM_UP) };
+  const storer = makeStorer(some, "warm-up", "warm-up");
+  reactor.add(storer);
+  storer.sending = true;
+  if (!until(() => storer.completed === some.messages, job.limit)) throw new Error("Cannot warm up in time: storing");
+  for (let round = 0; round < 3; round++) {
+    const collector = new Collector({ clientId: `warm-up-${round}`, filters: ["warm-up/#"] }, some.messages);
+    const connection = reactor.add(collector);
+    if (!until(() => collector.distinct === some.messages, job.limit)) {
+      throw new Error("Cannot warm up in time: reading");
+    }
+    connection.close();
+  }
+  const empty = new Uint8Array(0);
+  for (const topic of topicsOf(some, "warm-up")) {
+    storer.enqueue(publish({ topic, payload: empty, qos: 0, version: 4, retain: true }));
+  }
+  until(() => false, 1);
+}
+
+function topicsOf(job: RetainedJob, root: string): string[] {
+  return Array.from({ length: job.messages }, (_, index) => {
     const number = String(index).padStart(6, "0");
-    return `retained/${number.slice(0, 2)}/${number.slice(2, 4)}/${number}`;
+    return `${root}/${number.slice(0, 2)}/${number.slice(2, 4)}/${number}`;
   });
+}
+
+function makeStorer(job: RetainedJob, clientId: string, root: string): Publisher {
   const storer = new Publisher({
-    clientId: "storer",
+    clientId,
     publisher: 0,
-    topics,
+    topics: topicsOf(job, root),
     payload: job.payload,
     publishQos: 1,
     window: job.window,
