@@ -32,6 +32,9 @@ export interface ForwarderContext {
 /** Milliseconds until a message is tried again for which the other side has no room. */
 const RETRY = 1_000;
 
+/** What a server may not take of a message, which then goes without it. */
+const UNSUPPORTED: ReadonlySet<number> = new Set([ReasonCode.RetainNotSupported, ReasonCode.QoSNotSupported]);
+
 /** Errors of a message that no other attempt would mend. */
 const HOPELESS: ReadonlySet<number> = new Set([
   ReasonCode.TopicNameInvalid,
@@ -135,7 +138,7 @@ export class Forwarder {
         if (ok) this.#forwarded(message);
         else this.#refused(item, reasonCode);
       },
-      (error) => this.#failed(item, target, error),
+      (error) => this.#failed(item, target, error, options),
     );
   }
 
@@ -150,14 +153,24 @@ export class Forwarder {
     this.#drop(item, `refused with reason code 0x${reasonCode.toString(16).padStart(2, "0")}`);
   }
 
-  #failed(item: Item, target: Client, error: unknown): void {
+  #failed(item: Item, target: Client, error: unknown, tried: PublishOptions): void {
     const code = error instanceof MqttError ? error.reasonCode : undefined;
+    if (code !== undefined && UNSUPPORTED.has(code) && this.#isAdaptable(item, target, tried)) {
+      return this.#sendAgain(item, undefined);
+    }
     if (code !== undefined && HOPELESS.has(code)) return this.#drop(item, String(error));
     if (error instanceof TypeError || error instanceof RangeError) return this.#drop(item, String(error));
     if (item.message.qos === 0) return this.#drop(item, undefined);
     if (code === ReasonCode.QuotaExceeded) return this.#retry(item);
     // The server has lost the session: with QoS 2 nobody knows whether the message arrived, and a loss would be worse.
     this.#sendAgain(item, code === undefined ? target : undefined);
+  }
+
+  /** Whether the message was handed over before it was known what the server takes, or that is unknown again. */
+  #isAdaptable({ message, topic }: Item, target: Client, { qos, retain }: PublishOptions): boolean {
+    if (target.state.kind !== "connected") return true;
+    const options = this.#context.optionsFor(message, topic, target);
+    return options !== undefined && (options.qos !== qos || options.retain !== retain);
   }
 
   #retry(item: Item): void {
