@@ -156,7 +156,9 @@ export class RemoteSide {
       clientId: settings.remoteClientId,
       username: settings.remoteUsername,
       password: settings.remotePassword,
-      cleanStart: settings.cleanSession,
+      // What the other broker may still know of exchanges that an earlier client of ours had begun, nobody goes on with:
+      // they would take up its receive maximum, and their packet identifiers. What it keeps for us is worth that.
+      cleanStart: settings.cleanSession || (isVersion5 && settings.map.incoming.length === 0),
       sessionExpiryInterval: settings.cleanSession || !isVersion5 ? 0 : FOR_EVER,
       keepAlive: settings.keepAlive,
       topicAliasMaximum: isVersion5 ? settings.maxTopicAlias : 0,
