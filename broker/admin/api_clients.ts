@@ -152,29 +152,13 @@ export interface SessionQuery extends PageQuery {
 }
 
 /** A session. */
-export interface SessionSummary {
+export interface SessionSummary extends Omit<SessionDetails, "incoming"> {
   /** Client identifier. */
   readonly clientId: string;
   /** The user name that it was accepted with. */
   readonly username: string | null;
   /** Whether its client is connected. */
   readonly connected: boolean;
-  /** Seconds; `null` for ever. */
-  readonly expiryInterval: number | null;
-  /** When it ends; `null` while it is connected, or for never. */
-  readonly expiresAt: number | null;
-  /** Whether it is kept in the store. */
-  readonly stored: boolean;
-  /** How many subscriptions it has. */
-  readonly subscriptions: number;
-  /** Messages that were sent and are not acknowledged. */
-  readonly inflight: number;
-  /** Messages that wait to be sent. */
-  readonly queued: number;
-  /** Bytes that wait to be sent. */
-  readonly queuedBytes: number;
-  /** Messages that its queue had no room for, or that expired in it, since the broker runs. */
-  readonly dropped: number;
 }
 
 /** `GET /api/v1/subscriptions`: of all sessions, by client identifier and filter. */
