@@ -6,7 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { docExamplesIn } from "./support/examples.ts";
+import { docExamplesIn, runExample } from "./support/examples.ts";
 import { repository, runProcess, startBrokerProcess } from "./support/process.ts";
 import { sourceFiles } from "./support/sources.ts";
 
@@ -30,8 +30,7 @@ for (const [path, source] of sources) {
   Deno.test(`docs: the examples in ${path}`, async () => {
     await using broker = await startBrokerProcess();
     for (const { code, line } of examples) {
-      const stdin = code.replaceAll("1883", String(broker.port));
-      const result = await runProcess(Deno.execPath(), ["run", "-A", "--no-check", "-"], { stdin });
+      const result = await runExample(code.replaceAll("1883", String(broker.port)), ["--no-check"]);
       assertEquals(result.code, 0, `line ${line}: ${result.stderr}`);
     }
   });

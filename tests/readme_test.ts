@@ -1,7 +1,7 @@
 /** Each command and each example of the README does what it says. @module */
 
-import { assert, assertArrayIncludes, assertEquals } from "@std/assert";
-import { examplesIn, expectedOutput } from "./support/examples.ts";
+import { assertArrayIncludes, assertEquals } from "@std/assert";
+import { checkExample, examplesIn } from "./support/examples.ts";
 import { hasMosquitto } from "./support/mosquitto.ts";
 import { repository, RunningProcess, runProcess, startBrokerProcess } from "./support/process.ts";
 
@@ -22,15 +22,7 @@ for (const { language, code, line } of EXAMPLES) {
   if (language !== "ts") continue;
   Deno.test(`readme: the example in line ${line}`, async () => {
     await using broker = await startBrokerProcess();
-    const program = code.replaceAll("1883", String(broker.port));
-    const result = await runProcess(Deno.execPath(), ["run", "-A", "--check", "-"], { stdin: program });
-    const expected = expectedOutput(code);
-    assert(expected.length > 0, "the example must say what it prints");
-    assertEquals(
-      { code: result.code, lines: result.stdout.trimEnd().split("\n") },
-      { code: 0, lines: expected },
-      result.stderr,
-    );
+    await checkExample(code, broker.port);
   });
 }
 

@@ -24,7 +24,7 @@ async function runTests(args: string[]): Promise<{ code: number; results: TestRe
   const folder = await Deno.makeTempDir({ prefix: "tests-" });
   const junit = `${folder}/junit.xml`;
   try {
-    const { code } = await runGroup(["test", "-A", ...SANITIZERS, `--junit-path=${junit}`, ...args]);
+    const { code } = await runGroup(["test", "-A", ...SANITIZERS, `--junit-path=${junit}`, ...args], folder);
     // There is no file if the tests did not even start, e.g. after a type error.
     const xml = await Deno.readTextFile(junit).catch(() => "");
     return { code, results: parseJunit(xml) };
@@ -34,8 +34,10 @@ async function runTests(args: string[]): Promise<{ code: number; results: TestRe
 }
 
 /** Runs Deno and whatever it starts, and leaves nothing of that behind when it takes too long or is interrupted. */
-async function runGroup(args: string[]): Promise<Deno.CommandStatus> {
-  const child = new Deno.Command(Deno.execPath(), { args, cwd: repository, detached: true }).spawn();
+async function runGroup(args: string[], folder: string): Promise<Deno.CommandStatus> {
+  // What a killed test could not remove goes with the folder.
+  const env = { TMPDIR: folder };
+  const child = new Deno.Command(Deno.execPath(), { args, cwd: repository, env, detached: true }).spawn();
   // A detached process leads a group of its own, which a negative id stands for.
   const end = () => Deno.kill(-child.pid, "SIGKILL");
   const timer = setTimeout(() => {

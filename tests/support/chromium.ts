@@ -19,7 +19,10 @@ const WATCHDOG = 20_000;
 /** Milliseconds between two looks at a page. */
 const LOOK = 20;
 
-/** A browser without a window that does nothing of its own accord; `args` may end with the address of a page. */
+/**
+ * A browser without a window that does nothing of its own accord, and keeps all its files in a folder; `args` may end
+ * with the address of a page.
+ */
 export function startChromium(folder: string, args: readonly string[] = []): RunningProcess {
   return new RunningProcess(CHROMIUM, [
     ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"],
@@ -29,7 +32,8 @@ export function startChromium(folder: string, args: readonly string[] = []): Run
     // Keeps it running until it is stopped.
     "--remote-debugging-port=0",
     ...args,
-  ]);
+    // Some of its files would go beside the folder otherwise, and stay there.
+  ], { env: { TMPDIR: folder } });
 }
 
 /** An answer or an event of the protocol, as far as it is read here. */

@@ -1,4 +1,7 @@
-/** The examples in our documentation, taken out of it to be run. @module */
+/** The examples in our documentation, taken out of it and run. @module */
+
+import { assert, assertEquals } from "@std/assert";
+import { type ProcessResult, runProcess } from "./process.ts";
 
 /** A fenced block of code. */
 export interface Example {
@@ -28,4 +31,23 @@ export function docExamplesIn(source: string): Example[] {
 /** What an example says that it prints: the comments behind its calls of `console.log`. */
 export function expectedOutput(code: string): string[] {
   return [...code.matchAll(/console\.log\(.*\)[;,]? \/\/ (.+)$/gm)].map((match) => match[1] ?? "");
+}
+
+/** Runs an example as a program of its own; what it leaves in the temporary folder is removed. */
+export async function runExample(code: string, options: readonly string[]): Promise<ProcessResult> {
+  const folder = await Deno.makeTempDir({ prefix: "example-" });
+  try {
+    const env = { TMPDIR: folder };
+    return await runProcess(Deno.execPath(), ["run", "-A", ...options, "-"], { stdin: code, env });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Fails unless an example's types fit and it prints what it says, with a broker on `port` if it wants one. */
+export async function checkExample(code: string, port: number = 1883): Promise<void> {
+  const expected = expectedOutput(code);
+  assert(expected.length > 0, "the example must say what it prints");
+  const { code: status, stdout, stderr } = await runExample(code.replaceAll("1883", String(port)), ["--check"]);
+  assertEquals({ status, lines: stdout.trimEnd().split("\n") }, { status: 0, lines: expected }, stderr);
 }
