@@ -8,6 +8,7 @@
  * @module
  */
 
+import { TextMap } from "../engine/text_map.ts";
 import type { LogSink } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Publication } from "./publication.ts";
@@ -75,7 +76,8 @@ export class Journal {
   /** The end of the changes that will not be over by themselves. */
   #fixed = 0;
   /** Places of changes that later ones of the same key replace: retained messages by topic, sessions and wills by id. */
-  readonly #latest = new Map<string | number, number>();
+  readonly #latestOfTopic = new TextMap<number>();
+  readonly #latestOfId = new Map<number, number>();
   /** Who waits, with the end of the changes that each waits for, which rises. */
   readonly #held = new Map<Held, number>();
   /** How many waited for the last commit. */
@@ -138,9 +140,14 @@ export class Journal {
 
   /** Adds a change, in the place of one with the same key that is not committed yet; returns its number. */
   writeLatest(key: string | number, write: StoreWrite, bytes: number = 0): number {
-    let index = this.#latest.get(key);
-    if (index !== undefined) this.replace(index, write);
-    else this.#latest.set(key, index = this.write(write, bytes));
+    const known = typeof key === "string" ? this.#latestOfTopic.get(key) : this.#latestOfId.get(key);
+    if (known !== undefined) {
+      this.replace(known, write);
+      return known;
+    }
+    const index = this.write(write, bytes);
+    if (typeof key === "string") this.#latestOfTopic.set(key, index);
+    else this.#latestOfId.set(key, index);
     return index;
   }
 
@@ -269,7 +276,8 @@ export class Journal {
     this.#removals = [];
     this.#live = 0;
     this.#bytes = 0;
-    this.#latest.clear();
+    this.#latestOfTopic.clear();
+    this.#latestOfId.clear();
     if (this.#hasEnded) this.#sweeper.start();
     this.#hasEnded = false;
     this.#expected = this.#held.size;

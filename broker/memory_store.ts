@@ -4,6 +4,7 @@
  * @module
  */
 
+import { TextMap } from "../engine/text_map.ts";
 import type {
   DeliveryState,
   LoadedDelivery,
@@ -21,7 +22,7 @@ import type {
 /** Everything about one session. */
 interface Shelf {
   session: StoredSession;
-  readonly subscriptions: Map<string, StoredSubscription>;
+  readonly subscriptions: TextMap<StoredSubscription>;
   /** By position. */
   readonly deliveries: Map<number, StoredDelivery>;
   readonly received: Set<number>;
@@ -41,7 +42,7 @@ interface Message {
 export class MemoryStore implements Store {
   readonly #shelves = new Map<number, Shelf>();
   readonly #messages = new Map<number, Message>();
-  readonly #retained = new Map<string, StoredRetained>();
+  readonly #retained = new TextMap<StoredRetained>();
 
   /** Applies all changes. It never throws, so it needs no way back. */
   commit(writes: readonly StoreWrite[]): void {
@@ -175,7 +176,7 @@ export class MemoryStore implements Store {
     else {
       this.#shelves.set(session.id, {
         session,
-        subscriptions: new Map(),
+        subscriptions: new TextMap(),
         deliveries: new Map(),
         received: new Set(),
         will: undefined,

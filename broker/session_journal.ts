@@ -4,6 +4,7 @@
  * @module
  */
 
+import { TextMap } from "../engine/text_map.ts";
 import { Delivery, type QueueReader, type RetainedBatch } from "./delivery_queue.ts";
 import type { Journal } from "./journal.ts";
 import type { DeliveryPlace, MessagePlace } from "./pending.ts";
@@ -25,7 +26,7 @@ export class SessionJournal implements QueueReader {
   readonly #findShareGroup: FindShareGroup;
   #will: WillMessage | undefined;
   /** Retained messages that are being sent, by the subscription's filter as the client wrote it. */
-  #retained: Map<string, RetainedBatch> | undefined;
+  #retained: TextMap<RetainedBatch> | undefined;
   /** Number of the change that adds the session; undefined if it was there before this broker. */
   #added: number | undefined;
 
@@ -64,7 +65,7 @@ export class SessionJournal implements QueueReader {
     const isPending = retained !== undefined && qos > 0;
     const index = this.#putSubscription(subscription, isPending);
     if (!isPending) return void this.#retained?.delete(key);
-    (this.#retained ??= new Map()).set(key, retained);
+    (this.#retained ??= new TextMap()).set(key, retained);
     retained.onEnd = () => {
       // Meanwhile, the client may have subscribed again, or unsubscribed.
       if (this.#retained?.get(key) !== retained) return;

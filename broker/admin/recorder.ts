@@ -5,6 +5,7 @@
  */
 
 import type { QoS } from "../../codec/packets.ts";
+import { TextMap } from "../../engine/text_map.ts";
 import type { Broker } from "../broker.ts";
 import type { PublishedMessage } from "../observers.ts";
 
@@ -72,7 +73,7 @@ class Entry implements LastMessage {
 export class Recorder {
   readonly #broker: Broker;
   /** In the order of their last messages, about. */
-  #entries = new Map<string, Entry>();
+  #entries = new TextMap<Entry>();
   #bytes = 0;
   #users = 0;
   #now = 0;
@@ -120,7 +121,7 @@ export class Recorder {
   #end(): void {
     this.#stop?.();
     this.#stop = undefined;
-    this.#entries = new Map();
+    this.#entries = new TextMap();
     this.#bytes = 0;
   }
 
@@ -150,9 +151,9 @@ export class Recorder {
   }
 
   #makeRoom(): void {
-    for (const [topic, entry] of this.#entries) {
+    for (const entry of this.#entries.values()) {
       if (this.#entries.size <= MOST_TOPICS && this.#bytes <= MOST_BYTES) return;
-      this.#entries.delete(topic);
+      this.#entries.delete(entry.topic);
       this.#bytes -= entry.weight;
     }
   }

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { TextMap } from "../../engine/text_map.ts";
 import type { SubscriptionState } from "../inspection.ts";
 
 interface Branch {
-  readonly children: Map<string, Branch>;
+  readonly children: TextMap<Branch>;
   /** `client, QoS`, and the group in front for a shared subscription. */
   readonly subscribers: string[];
 }
@@ -40,7 +41,7 @@ export function* subscriptionTree(
 }
 
 function newBranch(): Branch {
-  return { children: new Map(), subscribers: [] };
+  return { children: new TextMap(), subscribers: [] };
 }
 
 function add(root: Branch, { clientId, filter, share, qos }: SubscriptionState): void {
