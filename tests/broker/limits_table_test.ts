@@ -14,7 +14,7 @@ import { resolveOptions } from "../../broker/options.ts";
 import { ManualClock } from "../../engine/manual_clock.ts";
 import { bounded, until } from "../support/broker.ts";
 import { checkExample, examplesIn } from "../support/examples.ts";
-import { repository, runProcess } from "../support/process.ts";
+import { repository } from "../support/process.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { publishPacket, type RawConnectOptions } from "../support/raw_packets.ts";
 
