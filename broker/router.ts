@@ -13,7 +13,7 @@ import type { Publication } from "./publication.ts";
 import type { Session } from "./session.ts";
 import { ShareGroup } from "./shared_subscriptions.ts";
 import { FilterEntry, type Subscription } from "./subscription.ts";
-import type { Topic } from "./topic_cache.ts";
+import { type Topic, weightOf } from "./topic_cache.ts";
 
 /** One receiver of a topic: its matching subscriptions, merged (MQTT 5.0 section 3.3.4). */
 interface Target {
@@ -48,7 +48,7 @@ export interface SubscribeResult {
   readonly isNew: boolean;
 }
 
-/** Receivers that all remembered routes may have together; one more, and they are found anew. */
+/** Receivers and long names that all remembered routes may have together; one more, and they are found anew. */
 const MAX_REMEMBERED = 500_000;
 
 /** What the router has to know about the options. */
@@ -61,7 +61,7 @@ export interface RouterOptions {
 export class Router {
   readonly #options: RouterOptions;
   readonly #trie = new TopicTrie<FilterEntry>();
-  /** Topics whose route is remembered, and the receivers of all these routes. */
+  /** Topics whose route is remembered, and how much these routes take. */
   #routed: Topic[] = [];
   #remembered = 0;
   #nobody = toNobody();
@@ -218,7 +218,7 @@ export class Router {
     this.#found++;
     const route = this.#find(topic);
     if (route === this.#nobody) return topic.route = route;
-    const size = 1 + route.targets.length + route.groups.length;
+    const size = weightOf(topic) + route.targets.length + route.groups.length;
     if (this.#remembered + size > MAX_REMEMBERED) this.forgetRoutes();
     this.#routed.push(topic);
     this.#remembered += size;

@@ -9,7 +9,7 @@ import { topicMatches } from "../codec/topic.ts";
 import type { AccessRules, AccessSubject, Permissions, SubscribeRequest } from "./hooks.ts";
 import { covers } from "./filter_cover.ts";
 import type { StoredAccess } from "./store.ts";
-import type { Topic } from "./topic_cache.ts";
+import { type Topic, weightOf } from "./topic_cache.ts";
 
 /** Where the rules come from; they may be others the next time that {@linkcode AccessWatch.epoch} has changed. */
 export interface RuleSource {
@@ -49,7 +49,7 @@ export class AccessWatch {
   }
 }
 
-/** Topics with remembered answers, for a client that publishes to more than one. */
+/** Topics with remembered answers, for a client that publishes to more than one; long names count for more. */
 const MAX_REMEMBERED = 256;
 
 /** What one session may do, as long as it has the same rules and permissions. */
@@ -130,6 +130,7 @@ class Remembered {
   #topic: Topic | undefined;
   #answer = false;
   #others: Map<Topic, boolean> | undefined;
+  #weight = 0;
 
   constructor(ask: (topic: string) => boolean) {
     this.#ask = ask;
@@ -141,13 +142,19 @@ class Remembered {
 
   forget(): void {
     this.#topic = undefined;
+    this.#forgetOthers();
+  }
+
+  #forgetOthers(): void {
     this.#others = undefined;
+    this.#weight = 0;
   }
 
   #find(topic: Topic): boolean {
     if (this.#topic !== undefined) {
+      if (this.#weight >= MAX_REMEMBERED) this.#forgetOthers();
       this.#others ??= new Map();
-      if (this.#others.size >= MAX_REMEMBERED) this.#others.clear();
+      if (!this.#others.has(this.#topic)) this.#weight += weightOf(this.#topic);
       this.#others.set(this.#topic, this.#answer);
     }
     this.#answer = this.#others?.get(topic) ?? this.#ask(topic.name);

@@ -76,10 +76,20 @@ export function assertTopicLimits(topic: string, limits: TopicLimits): void {
 
 /** Bytes that the standard allows. */
 const LONGEST_TOPIC = 65_535;
-/** Topics kept in each of the two generations; a full one becomes the old one, and the old one is forgotten. */
-const GENERATION_SIZE = 32_768;
+/**
+ * Topics kept in each of the two generations, by {@linkcode weightOf}; a full one becomes the old one, and the old one is
+ * forgotten.
+ */
+const GENERATION_WEIGHT = 32_768;
+/** As a power of two: characters of a name that weigh as much as another topic. */
+const CHARACTERS = 7;
 /** Hashes of topics that were seen once, by their low bits; a power of two. */
 const DOORKEEPER_SIZE = 16_384;
+
+/** How much a topic takes of what may be remembered: 1, or more for a long name, as hostile ones have 65,535 bytes. */
+export function weightOf({ name }: Topic): number {
+  return 1 + (name.length >> CHARACTERS);
+}
 
 /** A bounded cache from the bytes of a topic name to its {@linkcode Topic}. */
 export class TopicCache {
@@ -90,6 +100,8 @@ export class TopicCache {
   // One topic a hash: a collision replaces it, so that hostile names cost time, never memory.
   #young = new Map<number, Topic>();
   #old = new Map<number, Topic>();
+  /** Of all that came into the young generation. */
+  #weight = 0;
   // A topic is remembered when it comes a second time: those that come once would only push others out.
   readonly #seenOnce = new Int32Array(DOORKEEPER_SIZE);
 
@@ -132,10 +144,12 @@ export class TopicCache {
   }
 
   #add(hash: number, topic: Topic): Topic {
-    if (this.#young.size >= GENERATION_SIZE) {
+    if (this.#weight >= GENERATION_WEIGHT) {
       this.#old = this.#young;
       this.#young = new Map();
+      this.#weight = 0;
     }
+    this.#weight += weightOf(topic);
     this.#young.set(hash, topic);
     return topic;
   }
