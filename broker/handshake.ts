@@ -219,24 +219,16 @@ export function willOf(
   };
 }
 
-/** The CONNACK for an accepted client. */
+/** The CONNACK for an accepted client, of which only the session is not known yet. */
 export function connackFor(
   core: BrokerCore,
   policy: ConnectionPolicy,
   admission: Admission,
-  sessionPresent: boolean,
   auth: Pick<ConnackProperties, "authenticationMethod" | "authenticationData">,
 ): ConnackPacket {
-  const { protocolVersion } = admission.packet;
-  if (protocolVersion !== 5) {
-    return { type: "connack", sessionPresent: sessionPresent && protocolVersion === 4, reasonCode: 0 };
-  }
-  return {
-    type: "connack",
-    sessionPresent,
-    reasonCode: 0,
-    properties: { ...announced(core, policy, admission), ...auth },
-  };
+  const connack = { type: "connack", sessionPresent: false, reasonCode: 0 } as const;
+  if (admission.packet.protocolVersion !== 5) return connack;
+  return { ...connack, properties: { ...announced(core, policy, admission), ...auth } };
 }
 
 /**

@@ -21,6 +21,8 @@ import { isTopic, type Topic } from "./topic_cache.ts";
 export interface PublishAnswerer {
   readonly v5: boolean;
   readonly client: ClientInfo;
+  /** Whether it has ended: nothing may be done for it any more. */
+  readonly isGone: boolean;
   /** Sends PUBACK or PUBREC. */
   acknowledge(qos: 1 | 2, packetId: number, reasonCode: number): void;
   /** Lets nothing leave before all that was written down so far is committed. */
@@ -76,7 +78,12 @@ export class PublishHandler {
       this.#connection.acknowledge(2, packetId, ReasonCode.Success);
       return undefined;
     }
-    return this.#authorize(publication, packetId);
+    try {
+      return this.#authorize(publication, packetId);
+    } catch (error) {
+      this.#forget(publication, packetId);
+      throw error;
+    }
   }
 
   #assertSupported(qos: number, retain: boolean): void {
@@ -160,14 +167,23 @@ export class PublishHandler {
       return allowed ? this.#accept(publication, packetId) : this.#refuse(publication, packetId);
     }
     // Other connections go on meanwhile, so the message must own its bytes.
-    const kept = publication.keep();
-    return allowed.then(
-      (yes) => yes ? this.#accept(kept, packetId) : this.#refuse(kept, packetId),
-      (error: unknown) => {
-        this.#forget(kept, packetId);
-        throw error;
-      },
-    );
+    return this.#decideLater(publication.keep(), packetId, allowed);
+  }
+
+  /** Until then, the message was not taken: the client may come back with it on another connection. */
+  async #decideLater(publication: Publication, packetId: number, allowed: Promise<boolean>): Promise<void> {
+    const { qos } = publication;
+    this.#forget(publication, packetId);
+    const yes = await allowed;
+    if (this.#connection.isGone) return;
+    if (qos > 0) this.#session.inbound.publish(packetId, qos as 1 | 2);
+    try {
+      if (yes) this.#accept(publication, packetId);
+      else this.#refuse(publication, packetId);
+    } catch (error) {
+      this.#forget(publication, packetId);
+      throw error;
+    }
   }
 
   #accept(publication: Publication, packetId: number): undefined {
@@ -188,7 +204,6 @@ export class PublishHandler {
   #refuseForStore(publication: Publication, packetId: number): undefined {
     this.#core.metrics.dropped.storeFailed++;
     if (this.#connection.v5) return this.#answer(publication, packetId, ReasonCode.QuotaExceeded);
-    this.#forget(publication, packetId);
     throw new MqttError("Cannot publish: the store must be writable", ReasonCode.QuotaExceeded);
   }
 
@@ -204,7 +219,6 @@ export class PublishHandler {
       return this.#answer(publication, packetId, ReasonCode.QuotaExceeded);
     }
     // Before 5.0 there is no other answer than to close.
-    this.#forget(publication, packetId);
     throw new MqttError(`Cannot publish: ${MEMORY_FULL}`, ReasonCode.QuotaExceeded);
   }
 

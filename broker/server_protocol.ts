@@ -218,6 +218,8 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     assertPublishRate(acceptance.limits);
     const access = new SessionAccess(core.accessWatch, client, this.#policy, acceptance.permissions);
     const will = willOf(core, this.#policy, packet, client, access);
+    // The application has a say in it, and may fail: before anything of the client is there.
+    const connack = connackFor(core, this.#policy, admission, auth);
     const { session, present } = core.sessions.open(
       clientId,
       username,
@@ -259,7 +261,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     session.journal?.will(will);
     // What is stored is no promise: when nothing can be written, messages must be able to leave, to make room.
     if (!core.journal?.isFailing || !session.journal?.isStored) active.promise();
-    if (!this.sender.send(connackFor(core, this.#policy, admission, present, auth))) {
+    if (!this.sender.send({ ...connack, sessionPresent: present && protocolVersion > 3 })) {
       // Without CONNACK the client never was connected: it has no will, and no DISCONNECT may go out.
       return this.leave({ kind: "disconnect" });
     }

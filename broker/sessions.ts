@@ -6,6 +6,7 @@
 
 import { TextMap } from "../engine/text_map.ts";
 import type { Timers } from "../engine/timers.ts";
+import type { Delivery } from "./delivery_queue.ts";
 import type { ConnectionState } from "./inspection.ts";
 import type { Journal } from "./journal.ts";
 import type { Metrics } from "./metrics.ts";
@@ -213,10 +214,16 @@ export class Sessions {
     if (session.expiryTimer !== undefined) this.#timers.cancel(session.expiryTimer);
     const left = session.end();
     this.#unsubscribe(session);
-    for (const delivery of left) delivery.share?.redeliver(delivery);
+    for (const delivery of left) this.#redeliver(delivery);
     this.#wills.release(session.clientId);
     // Last of all, as others may have got its messages.
     session.journal?.ended();
+  }
+
+  /** Gives what is left of a session to another member of its share group, unless it has waited for too long. */
+  #redeliver(delivery: Delivery): void {
+    if (delivery.publication.expiresAt > this.#options.clock.now()) delivery.share?.redeliver(delivery);
+    else this.#metrics.dropped.expired++;
   }
 
   #unsubscribe(session: Session): void {

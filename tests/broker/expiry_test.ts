@@ -219,3 +219,20 @@ Deno.test(
     assertEquals([broker.counts().sessions, broker.counts().timers], [0, 0]);
   }),
 );
+
+Deno.test(
+  "broker expiry: what has expired with a member of a share group goes to no other one",
+  withBroker(async ({ connect, broker, clock }) => {
+    const away = await connect(lasting("away", 10));
+    await away.subscribe("$share/g/a", { qos: 1 });
+    await away.disconnect();
+    const other = await connect();
+    await other.publish("a", "short", { qos: 1, properties: { messageExpiryInterval: 5 } });
+    await other.publish("a", "long", { qos: 1, properties: { messageExpiryInterval: 100 } });
+    await other.subscribe("$share/g/a", { qos: 1 });
+    clock.advance(10_000);
+    const [message, ...more] = await other.publications();
+    assertEquals([toText(message?.payload ?? new Uint8Array(0)), more.length], ["long", 0]);
+    assertEquals(broker.counts().dropped.expired, 1);
+  }),
+);

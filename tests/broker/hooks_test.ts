@@ -275,3 +275,76 @@ Deno.test(
     await first.expectDisconnect(0x8e);
   }),
 );
+
+const kept = { clientId: "kept", cleanStart: false, properties: { sessionExpiryInterval: 100 } };
+
+for (const fails of ["throws", "rejects"] as const) {
+  let isDown = true;
+  Deno.test(
+    `broker hooks: a QoS 2 message for which authorizePublish ${fails} was not taken: sent again, it is no duplicate`,
+    withBroker({
+      authorizePublish() {
+        if (isDown && fails === "rejects") return Promise.reject(new Error("database is down"));
+        if (isDown) throw new Error("database is down");
+        return true;
+      },
+    }, async ({ connect }) => {
+      const witness = await connect();
+      await witness.subscribe("a");
+      isDown = true;
+      const before = await connect(kept);
+      await before.send(publishPacket("a", "once", { qos: 2, packetId: 7 }));
+      await before.expectDisconnect(0x83);
+      isDown = false;
+      const after = await connect(kept);
+      await after.send(publishPacket("a", "once", { qos: 2, packetId: 7, dup: true }));
+      await after.expect("pubrec", { packetId: 7, reasonCode: 0 });
+      assertEquals((await witness.publications()).map(({ payload }) => toText(payload)), ["once"]);
+    }),
+  );
+}
+
+Deno.test("broker hooks: a QoS 2 message that is sent again before it was decided about is decided about again", async () => {
+  const decisions: PromiseWithResolvers<boolean>[] = [];
+  await withBroker({
+    authorizePublish() {
+      const decision = Promise.withResolvers<boolean>();
+      decisions.push(decision);
+      return decision.promise;
+    },
+  }, async ({ connect }) => {
+    const witness = await connect();
+    await witness.subscribe("a");
+    const before = await connect(kept);
+    await before.send(publishPacket("a", "once", { qos: 2, packetId: 7 }));
+    await until(() => decisions.length === 1, "the first question");
+    const after = await connect(kept);
+    await after.send(publishPacket("a", "once", { qos: 2, packetId: 7, dup: true }));
+    await until(() => decisions.length === 2, "the second question");
+    decisions[0]?.resolve(true); // nobody is there any more who was told so
+    assertEquals(await witness.barrier(), []);
+    decisions[1]?.resolve(true);
+    await after.expect("pubrec", { packetId: 7, reasonCode: 0 });
+    await after.send(publishPacket("a", "once", { qos: 2, packetId: 7, dup: true }));
+    await after.expect("pubrec", { packetId: 7, reasonCode: 0 });
+    assertEquals((await witness.publications()).map(({ payload }) => toText(payload)), ["once"]);
+  })();
+});
+
+Deno.test(
+  "broker hooks: a client for which responseInformation throws never was connected: it has CONNACK, and no will",
+  withBroker({
+    responseInformation() {
+      throw new Error("database is down");
+    },
+  }, async ({ connect, open, broker }) => {
+    const witness = await connect();
+    await witness.subscribe("will");
+    const client = await open();
+    const properties = { requestResponseInformation: 1, sessionExpiryInterval: 100 } as const;
+    await client.sendConnect({ clientId: "x", will: { topic: "will", payload: "w" }, properties });
+    await client.expectRefused(0x80);
+    assertEquals(await witness.barrier(), []);
+    assertEquals(broker.counts().sessions, 1);
+  }),
+);
