@@ -10,6 +10,8 @@ import type { PublishProperties } from "../codec/properties.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { channelOf } from "../engine/channel.ts";
 import type { Transport } from "../engine/transport.ts";
+import { Bridges } from "./bridge/bridges.ts";
+import type { BridgeStatus } from "./bridge/status.ts";
 import { Connection } from "./connection.ts";
 import { newConnectionLine } from "./connection_log.ts";
 import { BrokerCore } from "./core.ts";
@@ -85,6 +87,7 @@ export class Broker implements AsyncDisposable {
   readonly #core: BrokerCore;
   readonly #sys: SysTopics;
   readonly #observers: Observers;
+  readonly #bridges: Bridges;
   /** A look into it, for reading. */
   readonly inspection: BrokerInspection;
   readonly #connections = new Map<
@@ -95,8 +98,9 @@ export class Broker implements AsyncDisposable {
   #closed: Promise<void> | undefined;
 
   /**
-   * Makes a broker that waits for connections, and takes up what is in its store. Throws `RangeError` for an option out
-   * of its range, and what the store throws when it cannot be read.
+   * Makes a broker that waits for connections, takes up what is in its store, and starts its bridges. Throws
+   * `RangeError` for an option out of its range, `TypeError` or {@linkcode MqttError} for a bridge that cannot be, and
+   * what the store throws when it cannot be read.
    */
   constructor(options: BrokerOptions = {}) {
     this.#core = new BrokerCore(resolveOptions(options));
@@ -104,6 +108,22 @@ export class Broker implements AsyncDisposable {
     this.#sys = new SysTopics(this.#core);
     this.#observers = new Observers(this.#core);
     this.inspection = new Inspector(this.#core);
+    this.#bridges = new Bridges(this, this.#core);
+    this.#bridges.apply(options.bridges ?? []);
+  }
+
+  /**
+   * Settles when messages of this broker are kept for all of its bridges, whether the other brokers can be reached or
+   * not; after {@linkcode update} it is another promise. Rejects if a bridge cannot be made, e.g. because its
+   * `remoteClientId` is to be the name of this machine, and Deno has no `--allow-sys=hostname`; the log says so, too.
+   */
+  get ready(): Promise<void> {
+    return this.#bridges.ready;
+  }
+
+  /** How each bridge stands, in the order of the options. */
+  get bridges(): readonly BridgeStatus[] {
+    return this.#bridges.statuses;
   }
 
   #recover(): void {
@@ -161,11 +181,17 @@ export class Broker implements AsyncDisposable {
 
   /**
    * Changes options while the broker runs, in force before the next packet; a limit that is already passed stays so
-   * until what passes it is gone. `store`, `clock` and `listeners` cannot be changed. Throws `RangeError` for an option
-   * out of its range, and then changes nothing.
+   * until what passes it is gone. An option that is absent takes its default, but hooks, `log`, `heapUsed`,
+   * `collectGarbage` and `bridges` stay as they are. `store`, `clock` and `listeners` cannot be changed. Throws
+   * `RangeError` for an option out of its range, `TypeError` or {@linkcode MqttError} for a bridge that cannot be, and
+   * then changes nothing.
+   *
+   * Of the `bridges`, those that are not among the new ones end, with all that waits for them; those that are new start,
+   * and those that differ start anew, and keep what waits if their `localClientId` is the same.
    */
   update(options: Omit<BrokerOptions, "store" | "clock" | "listeners">): void {
     this.#core.update(options);
+    if (options.bridges !== undefined) this.#bridges.apply(options.bridges);
     for (const protocol of this.#connections.keys()) protocol.onOptions();
     this.#sys.restart();
   }
@@ -263,8 +289,8 @@ export class Broker implements AsyncDisposable {
   }
 
   /**
-   * Ends all connections, 5.0 clients with DISCONNECT 0x8B (server shutting down), and resolves when they are gone.
-   * The broker cannot be used again.
+   * Ends the bridges, which have three seconds to see off what is under way, and then all connections, 5.0 clients with
+   * DISCONNECT 0x8B (server shutting down), and resolves when they are gone. The broker cannot be used again.
    */
   close(): Promise<void> {
     return this.#closed ??= this.#close();
@@ -273,6 +299,7 @@ export class Broker implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#sys.stop();
     for (const task of this.#onClose) task();
+    await this.#bridges.close();
     const ended = [...this.#connections.values()].map((connection) => connection.ended);
     for (const protocol of this.#connections.keys()) protocol.disconnect(ReasonCode.ServerShuttingDown);
     // What waits for a commit need not wait long: it is kept or given up now.

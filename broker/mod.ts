@@ -19,6 +19,7 @@
  */
 
 export * from "./auth/mod.ts";
+export type * from "./bridge/mod.ts";
 export { Broker, type BrokerCounts, type BrokerMessage } from "./broker.ts";
 export type * from "./inspection.ts";
 export { listen, type Listener, type ListenerCounts, type ListenerEndpoint } from "./deno/listen.ts";

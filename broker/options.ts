@@ -6,6 +6,7 @@
 
 import type { QoS } from "../codec/packets.ts";
 import type { Clock } from "../engine/clock.ts";
+import { assertBridges, type BridgeOptions } from "./bridge/options.ts";
 import type { BrokerHooks } from "./hooks.ts";
 import type { ListenerPolicy } from "./listener_policy.ts";
 import type { LogSink } from "./log.ts";
@@ -32,6 +33,34 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
    * their clients. What came by others is up to the broker's own rules.
    */
   readonly listeners?: readonly ListenerPolicy[];
+  /**
+   * Connections to other brokers, over which messages go out, come in, or both. What goes out waits in this broker while
+   * the other one cannot be reached, in its store if it has one: a gateway keeps through days without an uplink what its
+   * devices have been told is safe, and sends it when the uplink is back. `broker.ready` says when messages are kept,
+   * `broker.bridges` how the bridges stand. Each has a `name` and a `localClientId` of its own. Default none.
+   *
+   * @example A gateway
+   * ```ts
+   * import { Broker } from "@x/mqtt/broker";
+   *
+   * await using broker = new Broker({
+   *   bridges: [{
+   *     name: "cloud",
+   *     addresses: ["mqtt://127.0.0.1:1883"],
+   *     protocolVersion: 5,
+   *     remoteClientId: "gateway-7",
+   *     topics: [
+   *       { pattern: "sensors/#", direction: "out", qos: 1, remotePrefix: "site-7/" },
+   *       { pattern: "commands/#", direction: "in", qos: 1, remotePrefix: "site-7/" },
+   *     ],
+   *   }],
+   * });
+   * await broker.ready;
+   * broker.publish({ topic: "sensors/1", payload: "21.5", qos: 1 });
+   * console.log(broker.bridges[0]?.queuedMessages); // 1
+   * ```
+   */
+  readonly bridges?: readonly BridgeOptions[];
   /** Source of time; tests move it by hand. */
   readonly clock?: Clock;
   /** Whether a client without a user name may connect. Default true. */
@@ -126,12 +155,13 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
 
 /** Options with all defaults filled in. */
 export type ResolvedOptions =
-  & Required<
-    Omit<BrokerOptions, keyof BrokerHooks | keyof PublishRate | "log" | "heapUsed" | "collectGarbage" | "store">
-  >
+  & Required<Omit<BrokerOptions, keyof BrokerHooks | keyof PublishRate | Optional>>
   & BrokerHooks
   & PublishRate
-  & Pick<BrokerOptions, "log" | "heapUsed" | "collectGarbage" | "store">;
+  & Pick<BrokerOptions, Optional>;
+
+/** Those without a default. */
+type Optional = "log" | "heapUsed" | "collectGarbage" | "store" | "bridges";
 
 const RANGES: readonly Range<keyof BrokerOptions>[] = [
   ["connectTimeout", 1, 3_600_000],
@@ -160,9 +190,13 @@ const RANGES: readonly Range<keyof BrokerOptions>[] = [
   ...PUBLISH_RATE_RANGES,
 ];
 
-/** Fills in the defaults. Throws `RangeError` for a number out of its range. */
+/**
+ * Fills in the defaults. Throws `RangeError` for a number out of its range, `TypeError` or `MqttError` for a bridge that
+ * cannot be.
+ */
 export function resolveOptions(options: BrokerOptions): ResolvedOptions {
   assertRanges(options, RANGES, "Cannot use these options: option ");
+  assertBridges(options.bridges ?? []);
   return {
     listeners: [],
     clock: systemClock,

@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The broker's parts that are clients themselves: through the front door, as everybody else. */
-const CLIENTS_OF_THE_BROKER = /^broker\/(?:admin\/page\/|bridge\/|deno\/bridges?\.ts$)/;
+const CLIENTS_OF_THE_BROKER = /^broker\/(?:admin\/page\/|bridge\/|deno\/bridge\.ts$)/;
 const FRONT_DOORS = ["client/mod.ts", "client/browser.ts", "client/common.ts"];
 
 interface Source {

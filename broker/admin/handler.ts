@@ -139,11 +139,10 @@ class Admin {
   }
 
   async #metrics(): Promise<Response> {
-    const { broker, listeners, bridges, memory } = this.#options;
+    const { broker, listeners, memory } = this.#options;
     const text = await metricsText(broker, {
       loopDelay: this.#loopDelay.state(),
       listeners: listeners?.() ?? [],
-      bridges: bridges?.() ?? [],
       memory: memory?.(),
     });
     return dataResponse(text, PROMETHEUS_TYPE);

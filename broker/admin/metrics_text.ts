@@ -4,11 +4,12 @@
  * @module
  */
 
+import type { BridgeStatus } from "../bridge/status.ts";
 import type { Broker, BrokerCounts } from "../broker.ts";
 import type { HistogramState } from "../histogram.ts";
 import type { FlowState, MetricsState } from "../metrics.ts";
 import { VERSION } from "../version.ts";
-import type { BridgeSummary, ListenerInfo } from "./api.ts";
+import type { ListenerInfo } from "./api.ts";
 import { type Labels, PrometheusText } from "./prometheus.ts";
 import { stateOf } from "./sampler.ts";
 import { walk } from "./slices.ts";
@@ -17,7 +18,6 @@ import { walk } from "./slices.ts";
 export interface MetricsSources {
   readonly loopDelay: HistogramState;
   readonly listeners: readonly ListenerInfo[];
-  readonly bridges: readonly BridgeSummary[];
   /** Bytes of the process; undefined if nobody knows. */
   readonly memory: number | undefined;
 }
@@ -39,7 +39,7 @@ export async function metricsText(broker: Broker, sources: MetricsSources): Prom
   text.counter("mqtt_route_cache_hits_total", "Messages whose receivers were remembered.", hits);
   text.counter("mqtt_route_cache_misses_total", "Messages whose receivers had to be found.", misses);
   writeStore(text, broker, metrics);
-  writeBridges(text, sources.bridges);
+  writeBridges(text, broker.bridges);
   text.histogram("mqtt_event_loop_delay_seconds", "How late timers are: what a packet may wait.", sources.loopDelay);
   const { memory } = sources;
   if (memory !== undefined) text.gauge("process_resident_memory_bytes", "Memory of the process.", memory);
@@ -124,18 +124,18 @@ function writeStore(text: PrometheusText, { inspection }: Broker, metrics: Metri
   text.counter("mqtt_store_failures_total", "Commits and reads that failed.", metrics.storeFailures);
 }
 
-function writeBridges(text: PrometheusText, bridges: readonly BridgeSummary[]): void {
-  const values = (value: (bridge: BridgeSummary) => number): [Labels, number][] => {
+function writeBridges(text: PrometheusText, bridges: readonly BridgeStatus[]): void {
+  const values = (value: (bridge: BridgeStatus) => number): [Labels, number][] => {
     return bridges.map((bridge) => [{ bridge: bridge.name }, value(bridge)]);
   };
   text.gauge("mqtt_bridge_up", "Whether it is connected.", values(({ state }) => state === "connected" ? 1 : 0));
   text.gauge(
     "mqtt_bridge_backlog_messages",
     "Messages that wait for the other side.",
-    values(({ backlog }) => backlog),
+    values(({ queuedMessages }) => queuedMessages),
   );
-  text.gauge("mqtt_bridge_backlog_bytes", "The same in bytes.", values(({ backlogBytes }) => backlogBytes));
-  text.counter("mqtt_bridge_sent_total", "Messages to the other side.", values(({ sent }) => sent));
+  text.gauge("mqtt_bridge_backlog_bytes", "The same in bytes.", values(({ queuedBytes }) => queuedBytes));
+  text.counter("mqtt_bridge_sent_total", "Messages to the other side.", values(({ forwarded }) => forwarded));
   text.counter("mqtt_bridge_received_total", "Messages from the other side.", values(({ received }) => received));
   text.counter("mqtt_bridge_dropped_total", "Messages that were dropped.", values(({ dropped }) => dropped));
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Broker } from "../broker.ts";
-import type { BridgeSummary, ListenerInfo, ReloadResult } from "./api.ts";
+import type { ListenerInfo, ReloadResult } from "./api.ts";
 import type { LogBuffer } from "./log_buffer.ts";
 
 /** What the server tells of a request, e.g. `Deno.ServeHandlerInfo`. */
@@ -41,8 +41,6 @@ export interface AdminOptions {
   readonly log?: LogBuffer;
   /** Where the broker listens. Default nowhere. */
   readonly listeners?: () => readonly ListenerInfo[];
-  /** Bridges to other brokers. Default none. */
-  readonly bridges?: () => readonly BridgeSummary[];
   /** Reads users, rules and certificates again. Default: nothing to read. */
   readonly reload?: () => ReloadResult | Promise<ReloadResult>;
   /** Told of what goes wrong here while a request is answered; its sender gets 500. Default: nobody is told. */

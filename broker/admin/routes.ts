@@ -5,6 +5,7 @@
  */
 
 import type { BrokerInfo, StoreInfo } from "./api.ts";
+import { listBridges } from "./bridges.ts";
 import {
   CLIENT_PARAMETERS,
   deleteSession,
@@ -54,7 +55,7 @@ export type Routes = ReadonlyMap<string, Partial<Record<Method, Route>>>;
 /** The routes of the API. */
 export function routesOf(context: RouteContext): Routes {
   const { options, recorder, events, tickets } = context;
-  const { broker, log, bridges, reload } = options;
+  const { broker, log, reload } = options;
   return new Map<string, Partial<Record<Method, Route>>>([
     ["info", { GET: route([], () => infoOf(options)) }],
     ["clients", { GET: route(CLIENT_PARAMETERS, (parameters) => listClients(broker, parameters)) }],
@@ -70,7 +71,7 @@ export function routesOf(context: RouteContext): Routes {
       GET: route(["topic"], (parameters) => showRetained(broker, parameters)),
       DELETE: route(["topic"], (parameters) => deleteRetained(broker, parameters)),
     }],
-    ["bridges", { GET: route([], () => ({ items: bridges?.() ?? [] })) }],
+    ["bridges", { GET: route([], () => listBridges(broker)) }],
     ["reload", { POST: route([], () => reloaded(reload)) }],
     ["log", {
       GET: route(["limit"], (parameters) => {

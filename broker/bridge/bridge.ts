@@ -7,7 +7,7 @@
 import type { Client, Message, PublishOptions } from "../../client/common.ts";
 import { encodePacket } from "../../codec/encode.ts";
 import type { Broker } from "../broker.ts";
-import { type LogSink, silentLog } from "../log.ts";
+import type { LogSink } from "../log.ts";
 import { Forwarder, type ForwarderContext } from "./forwarder.ts";
 import { groupsOf, LocalSide } from "./local_side.ts";
 import { MessageSource } from "./message_source.ts";
@@ -22,8 +22,8 @@ import type { Destination, MappedTopic } from "./topics.ts";
 export interface BridgePlatform extends RemotePlatform {
   /** The name of this machine. Called only if an identifier is to be made of it. */
   readonly hostname: () => string;
-  /** Receives log lines. Default: nothing is logged. */
-  readonly log?: LogSink;
+  /** Receives log lines. */
+  readonly log: LogSink;
 }
 
 /** Milliseconds that messages under way have to arrive when the bridge is closed. */
@@ -41,8 +41,8 @@ interface Running {
   remote: RemoteSide | undefined;
 }
 
-/** See `BridgeOptions`; made for a runtime by the entry of this room. */
-export class BridgeCore implements AsyncDisposable {
+/** A connection from a broker to another one, which runs until it is closed. */
+export class Bridge implements AsyncDisposable {
   readonly #broker: Broker;
   readonly #settings: BridgeSettings;
   readonly #platform: BridgePlatform;
@@ -50,7 +50,6 @@ export class BridgeCore implements AsyncDisposable {
   readonly #report: Report;
   readonly #ready = Promise.withResolvers<void>();
   readonly #ended: Promise<void>;
-  readonly #takeBack: () => void;
   #closing: Promise<void> | undefined;
   /** Ends waits. */
   #wake: () => void = () => {};
@@ -60,10 +59,9 @@ export class BridgeCore implements AsyncDisposable {
   constructor(broker: Broker, options: BridgeOptions, platform: BridgePlatform) {
     this.#broker = broker;
     this.#platform = platform;
-    this.#log = platform.log ?? silentLog;
+    this.#log = platform.log;
     this.#settings = resolveBridge(options, platform.hostname);
     this.#report = new Report(broker, this.#settings, platform.clock, this.#log);
-    this.#takeBack = broker.onClose(() => void this.close({ force: true }));
     this.#ended = this.#run();
   }
 
@@ -88,11 +86,11 @@ export class BridgeCore implements AsyncDisposable {
   }
 
   /**
-   * Ends the bridge: waits for what is under way, at most two seconds unless `force` is given, says so to the other
-   * broker, and disconnects. What waits stays in its session.
+   * Ends the bridge: says so to the other broker, for which it waits a second at most, waits for what is under way, at
+   * most two seconds, and disconnects. What waits stays in its session.
    */
-  close(options: { readonly force?: boolean } = {}): Promise<void> {
-    return this.#closing ??= this.#close(options.force ?? false);
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
   }
 
   /** Closes the bridge. */
@@ -100,11 +98,10 @@ export class BridgeCore implements AsyncDisposable {
     return this.close();
   }
 
-  async #close(force: boolean): Promise<void> {
-    this.#takeBack();
+  async #close(): Promise<void> {
     const { remote, local } = this.#running ?? {};
-    if (!force) await this.#report.farewell();
-    await remote?.stop(force ? 0 : PATIENCE);
+    await this.#report.farewell();
+    await remote?.stop(PATIENCE);
     await local?.[Symbol.asyncDispose]();
     this.#wake();
     await this.#ended;

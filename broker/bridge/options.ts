@@ -8,8 +8,8 @@ import type { ProtocolVersion, TlsInit } from "../../client/common.ts";
 import { type BridgeTopic, TopicMap } from "./topics.ts";
 
 /**
- * Options of a {@linkcode Bridge}. Names, meanings and defaults are those of a `connection` of Mosquitto where it has
- * the option.
+ * A bridge from this broker to another one: `bridges` in `BrokerOptions`. Names, meanings and defaults are those of a
+ * `connection` of Mosquitto where it has the option.
  */
 export interface BridgeOptions {
   /** Names the bridge: in its client identifiers, its state topic and the log. */
@@ -23,7 +23,10 @@ export interface BridgeOptions {
   readonly topics: readonly BridgeTopic[];
   /** 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0. Default 4. With 5, properties are carried over and loops are avoided best. */
   readonly protocolVersion?: ProtocolVersion;
-  /** Client identifier on the other broker. Default: the name of this machine, a dot, `name`. */
+  /**
+   * Client identifier on the other broker. Default: the name of this machine, for which Deno wants `--allow-sys=hostname`,
+   * a dot, `name`.
+   */
   readonly remoteClientId?: string;
   /** User name on the other broker. */
   readonly remoteUsername?: string;
@@ -169,6 +172,22 @@ export function resolveBridge(options: BridgeOptions, hostname: () => string): B
     restartTimeout: restartTimeoutOf(given),
     map: new TopicMap(given.topics),
   };
+}
+
+/**
+ * Throws what {@linkcode resolveBridge} does, and `TypeError` for two bridges with one name, or with one session on this
+ * broker.
+ */
+export function assertBridges(bridges: readonly BridgeOptions[]): void {
+  const taken = { name: new Set<string>(), localClientId: new Set<string>() };
+  for (const options of bridges) {
+    const settings = resolveBridge(options, () => "");
+    for (const option of ["name", "localClientId"] as const) {
+      const value = settings[option];
+      if (taken[option].has(value)) throw fault(options, option, "be that of no other bridge", value);
+      taken[option].add(value);
+    }
+  }
 }
 
 function restartTimeoutOf(options: BridgeOptions): { base: number; cap: number } {

@@ -14,6 +14,7 @@ import {
   type WillInit,
 } from "../../client/common.ts";
 import type { Clock } from "../../engine/clock.ts";
+import { bare } from "./address.ts";
 import type { BridgeSettings } from "./options.ts";
 import { Route } from "./route.ts";
 
@@ -132,6 +133,8 @@ export class RemoteSide {
 
   #listen(client: Client): void {
     client.addEventListener("connect", () => {
+      // It was made in the moment in which it was to end.
+      if (this.#stop.signal.aborted) return;
       this.#isConnected = true;
       this.#route.connected();
       this.#lookForPreferred(client);
@@ -229,13 +232,6 @@ export class RemoteSide {
       signal.addEventListener("abort", done, { once: true });
     });
   }
-}
-
-function bare(address: string): string {
-  const url = new URL(address);
-  url.username = "";
-  url.password = "";
-  return url.href;
 }
 
 function asError(error: unknown): Error {

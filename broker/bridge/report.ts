@@ -8,6 +8,7 @@ import type { Client } from "../../client/common.ts";
 import type { Clock } from "../../engine/clock.ts";
 import type { Broker } from "../broker.ts";
 import type { LogSink } from "../log.ts";
+import { bare } from "./address.ts";
 import type { BridgeSettings } from "./options.ts";
 import type { BridgeState, BridgeStatus } from "./status.ts";
 
@@ -64,7 +65,7 @@ export class Report {
     return {
       name: this.#settings.name,
       state: this.#state,
-      address: this.remote?.address ?? this.#settings.addresses[0] ?? "",
+      address: this.remote?.address ?? bare(this.#settings.addresses[0] ?? ""),
       since: this.#since,
       queuedMessages: (session?.queued ?? 0) + (session?.inflight ?? 0),
       queuedBytes: session?.queuedBytes ?? 0,

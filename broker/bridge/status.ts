@@ -4,6 +4,9 @@
  * @module
  */
 
+import { bare } from "./address.ts";
+import type { BridgeOptions } from "./options.ts";
+
 /**
  * What a bridge is doing:
  *
@@ -12,7 +15,7 @@
  * - `connected`: messages flow.
  * - `waiting`: the last attempt or connection has failed; the next attempt comes at its time.
  * - `idle`: it needs no connection now (start type `lazy`).
- * - `stopped`: it was closed, or has ended for good (start type `once`).
+ * - `stopped`: it was closed, has ended for good (start type `once`), or could not be made.
  */
 export type BridgeState = "starting" | "connecting" | "connected" | "waiting" | "idle" | "stopped";
 
@@ -40,4 +43,21 @@ export interface BridgeStatus {
   readonly connects: number;
   /** Why the last attempt or connection failed; undefined if none did since the last connection. */
   readonly lastError: string | undefined;
+}
+
+/** The status of a bridge that is not made yet, or cannot be made, because of `lastError`. */
+export function statusWithout(options: BridgeOptions, since: number, lastError: string | undefined): BridgeStatus {
+  return {
+    name: options.name,
+    state: lastError === undefined ? "starting" : "stopped",
+    address: bare(options.addresses[0] ?? ""),
+    since,
+    queuedMessages: 0,
+    queuedBytes: 0,
+    forwarded: 0,
+    received: 0,
+    dropped: 0,
+    connects: 0,
+    lastError,
+  };
 }

@@ -34,7 +34,7 @@ export function finish(draft: Draft, file: string, localPorts: readonly number[]
   }
   const isLocalOnly = opened.length === 0;
   const bridges: BridgeConfiguration[] = [];
-  for (const bridge of draft.bridges) draft.attempt(() => bridges.push(finishBridge(draft, bridge)));
+  for (const bridge of draft.bridges) draft.attempt(() => bridges.push(finishBridge(draft, bridge, bridges)));
   const listeners: ListenerConfiguration[] = [];
   if (isLocalOnly) listeners.push(...localPorts.flatMap((port) => localListeners(draft, file, port)));
   for (const listener of opened) draft.attempt(() => listeners.push(finishListener(draft, listener, file)));

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type BridgeOptions, resolveBridge } from "../bridge/options.ts";
+import { assertBridges, type BridgeOptions } from "../bridge/options.ts";
 import { type BridgeTopic, TopicMap } from "../bridge/topics.ts";
 import { ageOf, restartTimeoutOf } from "./bridge_options.ts";
 import type { BridgeConfiguration, BridgeTlsConfiguration } from "./configuration.ts";
@@ -19,8 +19,15 @@ const VERSIONS = { mqttv31: 3, mqttv311: 4, mqttv50: 5 } as const;
 const START_TYPES = ["automatic", "lazy", "once"] as const;
 const OVERFLOWS = ["drop-oldest", "drop-newest"] as const;
 
-/** Builds the configuration of a bridge. Throws {@linkcode ConfigurationError} for parts that contradict each other. */
-export function finishBridge(draft: Draft, bridge: BridgeDraft): BridgeConfiguration {
+/**
+ * Builds the configuration of a bridge. Throws {@linkcode ConfigurationError} for parts that contradict each other, or
+ * the bridges before it.
+ */
+export function finishBridge(
+  draft: Draft,
+  bridge: BridgeDraft,
+  before: readonly BridgeConfiguration[],
+): BridgeConfiguration {
   const { place, name } = bridge;
   const lines = new Lines(bridge);
   const tls = tlsOf(draft, lines);
@@ -34,7 +41,7 @@ export function finishBridge(draft: Draft, bridge: BridgeDraft): BridgeConfigura
   if (topics.length === 0) draft.warn(place, `connection ${name} has no topic: nothing goes over it`);
   warnOfIdle(draft, lines);
   const options: BridgeOptions = { name, addresses, topics, ...optionsOf(lines) };
-  blame(place, () => resolveBridge({ remoteClientId: "any", ...options }, () => ""));
+  blame(place, () => assertBridges([...before.map((other) => other.options), options]));
   return { place, options, tls };
 }
 

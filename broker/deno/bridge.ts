@@ -1,20 +1,23 @@
 /**
- * Bridges on Deno.
+ * What bridges need of Deno.
  *
  * @module
  */
 
-import { openTransport, systemClock } from "../../client/mod.ts";
-import { BridgeCore, type BridgePlatform } from "../bridge/bridge.ts";
+import { openTransport } from "../../client/mod.ts";
+import { Bridge } from "../bridge/bridge.ts";
 import type { BridgeOptions } from "../bridge/options.ts";
 import type { Broker } from "../broker.ts";
+import type { BrokerCore } from "../core.ts";
 
-const PLATFORM: BridgePlatform = {
-  open: openTransport,
-  clock: systemClock,
-  random: Math.random,
-  hostname,
-};
+/** Starts a bridge. Throws if it needs the name of this machine, and may not have it. */
+export function startBridge(
+  broker: Broker,
+  options: BridgeOptions,
+  { clock, log }: Pick<BrokerCore, "clock" | "log">,
+): Bridge {
+  return new Bridge(broker, options, { open: openTransport, random: Math.random, clock, log, hostname });
+}
 
 function hostname(): string {
   try {
@@ -24,19 +27,5 @@ function hostname(): string {
     throw new Error(
       "Cannot make a client identifier of this machine's name: set remoteClientId (remote_clientid), or run with --allow-sys=hostname",
     );
-  }
-}
-
-/** A connection from a broker to another one, which runs until it is closed, or the broker is. */
-export class Bridge extends BridgeCore {
-  /**
-   * Starts at once, and connects when it can. Without `remoteClientId`, Deno asks for the permission to see the name of
-   * this machine.
-   *
-   * @throws {RangeError} For a number out of its range.
-   * @throws {TypeError} For addresses or topics that cannot be.
-   */
-  constructor(broker: Broker, options: BridgeOptions, platform: Partial<BridgePlatform> = {}) {
-    super(broker, options, { ...PLATFORM, ...platform });
   }
 }

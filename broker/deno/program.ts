@@ -10,7 +10,7 @@ import type { BrokerOptions } from "../options.ts";
 import type { SqliteStore } from "../sqlite_store.ts";
 import type { RunArguments } from "./arguments.ts";
 import type { ProgramLog } from "./log.ts";
-import { Bridges } from "./bridges.ts";
+import { bridgesOf } from "./bridge_files.ts";
 import { collectGarbage, memoryUsed } from "./memory.ts";
 import { writePidFile } from "./privileges.ts";
 import { openAdmin } from "./program_admin.ts";
@@ -23,7 +23,6 @@ export interface RunningProgram {
   readonly broker: Broker;
   readonly store: SqliteStore | undefined;
   readonly listeners: ProgramListeners;
-  readonly bridges: Bridges;
   readonly security: SecurityFiles;
   /** What it was started with. */
   readonly started: Configuration;
@@ -59,13 +58,13 @@ export async function startProgram(
   const takeUp = await security.read(configuration.listeners);
   takeUp();
   const listeners = new ProgramListeners(configuration, security, log);
-  const broker = new Broker({ ...configuration.options, ...fixed, store, listeners: listeners.policies });
+  const bridges = bridgesOf(configuration.bridges);
+  const broker = new Broker({ ...configuration.options, ...fixed, store, listeners: listeners.policies, bridges });
   opened.defer(() => broker.close());
   log.publish = (topic, line) => broker.publish({ topic, payload: line, qos: 2 });
   if (configuration.isLocalOnly && isService) logLocalOnly(log);
-  const bridges = opened.use(new Bridges(broker, log));
   // Before anybody can publish: what is acknowledged to publishers is kept for the other brokers.
-  await bridges.apply(configuration.bridges);
+  await broker.ready;
   await listeners.open(broker, configuration, (error) => {
     throw error;
   });
@@ -74,7 +73,6 @@ export async function startProgram(
     broker,
     store,
     listeners,
-    bridges,
     security,
     started: configuration,
     fixed,

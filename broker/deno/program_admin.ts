@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { BridgeSummary, ReloadResult } from "../admin/api.ts";
+import type { ReloadResult } from "../admin/api.ts";
 import type { LogBuffer } from "../admin/log_buffer.ts";
-import type { BridgeStatus } from "../bridge/status.ts";
 import type { AdminConfiguration } from "../config/configuration.ts";
 import { type AdminListener, listenAdmin } from "./listen_admin.ts";
 import type { ProgramLog } from "./log.ts";
@@ -21,7 +20,7 @@ export async function openAdmin(
   const { LogBuffer } = await import("../admin/log_buffer.ts");
   const lines = new LogBuffer();
   log.observe = (level, line) => lines.write(level, line);
-  const { broker, listeners, bridges } = program;
+  const { broker, listeners } = program;
   try {
     const admin = await listenAdmin(broker, {
       hostname,
@@ -31,7 +30,6 @@ export async function openAdmin(
       policy: listeners.policies[0],
       log: lines,
       listeners: () => listeners.states,
-      bridges: () => bridges.statuses.map(bridgeSummary),
       reload: program.isFromFile ? () => reloaded(program, lines) : undefined,
       onError: (error) => log.write("error", `Answering an admin request failed: ${error}`),
       memory: () => Deno.memoryUsage().rss,
@@ -61,20 +59,4 @@ async function reloaded(program: RunningProgram, lines: LogBuffer): Promise<Relo
   await program.reload();
   const told = lines.tail(100, from);
   return { ok: !told.some(({ level }) => level === "error"), messages: told.map(({ text }) => text) };
-}
-
-function bridgeSummary(status: BridgeStatus): BridgeSummary {
-  const { name, state, address, since, lastError, queuedMessages, queuedBytes, forwarded, received, dropped } = status;
-  return {
-    name,
-    state,
-    address,
-    since,
-    error: lastError ?? null,
-    backlog: queuedMessages,
-    backlogBytes: queuedBytes,
-    sent: forwarded,
-    received,
-    dropped,
-  };
 }

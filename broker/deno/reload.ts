@@ -4,9 +4,11 @@
  * @module
  */
 
+import type { BridgeOptions } from "../bridge/options.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { describe } from "../config/errors.ts";
 import type { RunArguments } from "./arguments.ts";
+import { bridgesOf } from "./bridge_files.ts";
 import { configurationOf } from "./config_file.ts";
 import type { ProgramLog } from "./log.ts";
 import type { RunningProgram } from "./program.ts";
@@ -25,7 +27,8 @@ export async function reload(program: RunningProgram, args: RunArguments, log: P
     // What cannot be used is found before anything is changed.
     const takeUp = await program.security.read(configuration.listeners);
     assertCertificatesUsable(configuration);
-    apply(program, configuration, log, takeUp);
+    const bridges = bridgesOf(configuration.bridges);
+    apply(program, configuration, bridges, log, takeUp);
     await program.listeners.open(program.broker, configuration, ({ message }) => log.write("error", message));
     log.write("notice", "Config reloaded.");
   } catch (error) {
@@ -34,18 +37,21 @@ export async function reload(program: RunningProgram, args: RunArguments, log: P
   }
 }
 
-function apply(program: RunningProgram, configuration: Configuration, log: ProgramLog, takeUp: () => MayStay): void {
+function apply(
+  program: RunningProgram,
+  configuration: Configuration,
+  bridges: readonly BridgeOptions[],
+  log: ProgramLog,
+  takeUp: () => MayStay,
+): void {
   const { broker, security, fixed, listeners } = program;
   log.configure(configuration.log);
   const mayStay = takeUp();
   const disconnect = listeners.apply(configuration, security);
   // After the rules, as answers that were remembered by the old ones end with it.
-  broker.update({ ...configuration.options, ...fixed });
+  broker.update({ ...configuration.options, ...fixed, bridges });
   const ended = disconnect(broker, mayStay);
   for (const warning of configuration.warnings) log.write("warning", describe(warning));
-  program.bridges.apply(configuration.bridges).catch((error) => {
-    log.write("error", `Cannot reload bridges: ${error instanceof Error ? error.message : error}`);
-  });
   warnOfRestart(program.started, configuration, log);
   if (ended > 0) log.write("notice", `Ended ${ended} connections of clients that may not be here any longer.`);
 }

@@ -5,7 +5,7 @@ import { PrometheusText } from "../../broker/admin/prometheus.ts";
 import { Histogram } from "../../broker/histogram.ts";
 import { until } from "../support/broker.ts";
 import { withAdmin } from "./support.ts";
-import { MemoryStore } from "../../broker/mod.ts";
+import { type BridgeStatus, MemoryStore } from "../../broker/mod.ts";
 import { FaultyStore } from "../broker/faulty_store.ts";
 
 const LINE = /^([a-z_]+)(?:\{([a-z_]+="(?:[^"\\\n]|\\[\\"n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\[\\"n])*")*)\})? (\S+)$/;
@@ -43,19 +43,21 @@ Deno.test(
   withAdmin({
     memory: () => 1_234,
     listeners: () => [{ hostname: "::", port: 1883, protocol: "mqtt", connections: 1 }],
-    bridges: () => [{
+  }, async ({ ask, connect, broker }) => {
+    const bridge: BridgeStatus = {
       name: 'b"\\\n',
       state: "waiting",
       address: "mqtt://other",
       since: 0,
-      error: "away",
-      backlog: 3,
-      backlogBytes: 30,
-      sent: 2,
+      lastError: "away",
+      queuedMessages: 3,
+      queuedBytes: 30,
+      forwarded: 2,
       received: 1,
       dropped: 4,
-    }],
-  }, async ({ ask, connect, broker }) => {
+      connects: 1,
+    };
+    Object.defineProperty(broker, "bridges", { value: [bridge] });
     const client = await connect({ autoAck: true });
     await client.subscribe("t", { qos: 2 });
     for (const qos of [0, 1, 2] as const) await client.publish("t", "12345", { qos });

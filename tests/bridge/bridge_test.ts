@@ -1,13 +1,20 @@
 /** Bridges between brokers of ours: loops, addresses, start types, servers that know no bridges. */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Bridge } from "../../broker/bridge/mod.ts";
-import { Broker } from "../../broker/mod.ts";
+import { assert, assertEquals } from "@std/assert";
 import { quietPort } from "../faults/broker_killer.ts";
 import { bounded, startBroker, until } from "../support/broker.ts";
 import { Proxy } from "../support/proxy.ts";
 import { RawClient } from "../support/raw_client.ts";
-import { bridgeTo, HASTE, listenTo, publishTo, settled, startBrokerOn } from "./support.ts";
+import {
+  bridgeOptions,
+  bridgeTo,
+  hastyBridgeTo,
+  listenTo,
+  publishTo,
+  settled,
+  startBrokerOn,
+  statusOf,
+} from "./support.ts";
 
 for (
   const [name, options] of [
@@ -71,10 +78,10 @@ Deno.test("bridge: another address when the first one fails, and back when it is
     await using ours = await startBroker();
     await using second = await startBroker();
     const first = quietPort();
-    await using bridge = bridgeTo(ours.broker, [first, second.port], {
+    await using bridge = hastyBridgeTo(ours.broker, [first, second.port], {
       restartTimeout: { base: 0.1, cap: 0.2 },
       topics: [{ pattern: "out/#", qos: 1 }],
-    }, { clock: HASTE });
+    });
     await settled(bridge);
     assertEquals(new URL(bridge.status.address).port, String(second.port));
     await using main = startBrokerOn(first);
@@ -107,12 +114,12 @@ Deno.test("bridge: a lazy one connects when enough waits, QoS 0 included, and go
     await using ours = await startBroker();
     await using other = await startBroker();
     await using there = await listenTo(other.port, "out/#");
-    await using bridge = bridgeTo(ours.broker, other.port, {
+    await using bridge = hastyBridgeTo(ours.broker, other.port, {
       startType: "lazy",
       threshold: 3,
       idleTimeout: 5,
       topics: [{ pattern: "out/#", qos: 1 }],
-    }, { clock: HASTE });
+    });
     await bridge.ready;
     for (let round = 1; round <= 2; round++) {
       await publishTo(ours.port, "out/x", "1", { qos: 1 });
@@ -197,11 +204,11 @@ Deno.test("bridge: what the other broker refuses is counted, and holds up nothin
     await using other = await startBroker({ authorizePublish: (_client, { topic }) => topic !== "out/secret" });
     await using there = await listenTo(other.port, "out/#");
     const lines: string[] = [];
-    await using bridge = bridgeTo(ours.broker, other.port, {
+    await using bridge = hastyBridgeTo(ours.broker, other.port, {
       protocolVersion: 5,
       maxPacketSize: 60,
       topics: [{ pattern: "out/#", qos: 1 }],
-    }, { clock: HASTE, log: { debug: false, write: (_level, line) => lines.push(line) } });
+    }, { debug: false, write: (_level, line) => lines.push(line) });
     await settled(bridge);
     await publishTo(ours.port, "out/secret", "1", { qos: 1 });
     await publishTo(ours.port, "out/large", "2".repeat(100), { qos: 1 });
@@ -231,6 +238,7 @@ Deno.test("bridge: the retain flag stays behind where it is not wanted", () =>
     await using plain = await startBroker();
     await using atPlain = await listenTo(plain.port, "out/#");
     await using second = bridgeTo(ours.broker, plain.port, {
+      name: "second",
       remoteClientId: "second",
       outgoingRetain: false,
       topics: [{ pattern: "out/#", qos: 2 }],
@@ -242,17 +250,15 @@ Deno.test("bridge: the retain flag stays behind where it is not wanted", () =>
 
 Deno.test("bridge: topics that are no more, or go another way now, are given back on both sides", () =>
   bounded(async () => {
-    await using ours = await startBroker();
     await using other = await startBroker();
-    {
-      await using bridge = bridgeTo(ours.broker, other.port, {
-        topics: [{ pattern: "a/#", direction: "both", qos: 1 }, { pattern: "b/#", qos: 1 }],
-      });
-      await settled(bridge);
-      await until(() => other.broker.inspection.session("gateway")?.subscriptions === 1, "a subscription there");
-    }
-    await using bridge = bridgeTo(ours.broker, other.port, { topics: [{ pattern: "a/#", qos: 1 }] });
-    await settled(bridge);
+    const before = bridgeOptions(other.port, {
+      topics: [{ pattern: "a/#", direction: "both", qos: 1 }, { pattern: "b/#", qos: 1 }],
+    });
+    await using ours = await startBroker({ bridges: [before] });
+    await until(() => other.broker.inspection.session("gateway")?.subscriptions === 1, "a subscription there");
+    ours.broker.update({ bridges: [bridgeOptions(other.port, { topics: [{ pattern: "a/#", qos: 1 }] })] });
+    await ours.broker.ready;
+    await until(() => statusOf(ours.broker).state === "connected", "a connection of the bridge");
     assertEquals([...ours.broker.inspection.subscriptions("local.gateway")].map(({ filter }) => filter), ["a/#"]);
     await until(
       () => other.broker.inspection.session("gateway")?.subscriptions === 0,
@@ -260,45 +266,21 @@ Deno.test("bridge: topics that are no more, or go another way now, are given bac
     );
   }));
 
-Deno.test("bridge: it ends with its broker, and options that cannot be are refused", async () => {
-  await using other = await startBroker();
-  const broker = new Broker({ sysInterval: 0 });
-  const bridge = bridgeTo(broker, other.port, { topics: [{ pattern: "a" }] });
-  await settled(bridge);
-  await broker.close();
-  await bridge.close();
-  assertEquals(bridge.status.state, "stopped");
-  await using second = new Broker({ sysInterval: 0 });
-  const base = { name: "x", addresses: ["mqtt://h"], topics: [], remoteClientId: "x" };
-  for (
-    const wrong of [
-      { ...base, addresses: [] },
-      { ...base, addresses: ["host"] },
-      { ...base, name: "" },
-      { ...base, keepAlive: 4 },
-      { ...base, restartTimeout: { base: 5, cap: 4 } },
-      { ...base, maxQueuedMessages: 0 },
-      { ...base, topics: [{ pattern: "a/#/b" }] },
-    ]
-  ) assertThrows(() => new Bridge(second, wrong), Error, "Cannot");
-  assertEquals(second.counts().sessions, 0);
-});
-
 Deno.test("bridge: nobody else takes up its session, and no limit of clients is in its way", () =>
   bounded(async () => {
+    await using other = await startBroker();
     await using ours = await startBroker({
       maximumQoS: 0,
       maxPublishRate: 1,
       maxSubscriptions: 1,
       retainAvailable: false,
+      bridges: [bridgeOptions(other.port, {
+        protocolVersion: 5,
+        topics: [{ pattern: "a", qos: 1 }, { pattern: "b", qos: 1 }, { pattern: "in/#", direction: "in", qos: 2 }],
+      })],
     });
-    await using other = await startBroker();
     await using here = await listenTo(ours.port, "in/#");
-    await using bridge = bridgeTo(ours.broker, other.port, {
-      protocolVersion: 5,
-      topics: [{ pattern: "a", qos: 1 }, { pattern: "b", qos: 1 }, { pattern: "in/#", direction: "in", qos: 2 }],
-    });
-    await settled(bridge);
+    await until(() => statusOf(ours.broker).state === "connected", "a connection of the bridge");
     await using thief = await RawClient.open(ours.port);
     await thief.sendConnect({ clientId: "local.gateway", cleanStart: false });
     await thief.expectRefused(0x87);
@@ -306,7 +288,8 @@ Deno.test("bridge: nobody else takes up its session, and no limit of clients is 
     for (let i = 0; i < 20; i++) await publishTo(other.port, "in/x", String(i), { qos: 2, retain: true });
     await here.count(20);
     assertEquals(here.lines[19], "in/x=19 q2");
-    assertEquals([bridge.status.state, bridge.status.dropped], ["connected", 0]);
+    const { state, dropped } = statusOf(ours.broker);
+    assertEquals([state, dropped], ["connected", 0]);
   }, 30_000));
 
 Deno.test("bridge: QoS 0 that comes faster than it can go on is dropped and counted, and slows nobody down", () =>

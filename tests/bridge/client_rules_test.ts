@@ -47,6 +47,6 @@ Deno.test(
       await second.send({ type: "connack", sessionPresent: true, reasonCode: 0 });
       await second.expect("publish", { topic: "out/1", qos: 1, dup: true, packetId: sent.packetId });
       await second.send({ type: "puback", packetId: sent.packetId, reasonCode: 0 });
-      await bridge.close();
+      await bridge[Symbol.asyncDispose]();
     }),
 );

@@ -1,8 +1,7 @@
 /** Bridges as configuration files describe them. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { BridgeOptions } from "../../broker/bridge/mod.ts";
-import type { Broker } from "../../broker/mod.ts";
+import type { BridgeOptions, Broker } from "../../broker/mod.ts";
 import { parse, problems, warnings } from "../config/sources.ts";
 import { OPEN, startConfigured } from "../config/program.ts";
 import { bounded, startBroker, until } from "../support/broker.ts";
@@ -163,6 +162,15 @@ Deno.test("bridge config: what cannot be is said at its line", () => {
   );
 });
 
+Deno.test("bridge config: two connections cannot share a session of this broker", () => {
+  const other = SECTION.replace("up", "other");
+  const problem = "Cannot make bridge other: localClientId must be that of no other bridge, received";
+  assertEquals(problems(`${SECTION}remote_clientid a\n${other}remote_clientid a\n`), [
+    `main.conf:4: ${problem} local.a`,
+  ]);
+  assertEquals(parse(`${SECTION}remote_clientid a\n${other}remote_clientid a\nlocal_clientid b\n`).bridges.length, 2);
+});
+
 Deno.test({
   name: "bridge config: TLS with certificates of both sides towards Mosquitto, and a certificate of another name",
   ignore: !hasMosquitto || !hasOpenssl,
@@ -204,7 +212,7 @@ Deno.test({
       await ours.configure([...connection(1), "bridge_cafile {folder}/none.pem"]);
       await ours.reload();
       await ours.process.waitForLine(
-        /Cannot reload bridges: Cannot make bridge up: bridge_cafile must be readable, .*none/,
+        /Cannot reload: Cannot make bridge up: bridge_cafile must be readable, .*none/,
       );
       const process = ours.restart();
       const { code, stderr } = await process.ended();

@@ -1,13 +1,12 @@
 /** Bridges over a network that cuts, stalls and corrupts. */
 
 import { assertEquals, assertGreater } from "@std/assert";
-import type { Bridge } from "../../broker/bridge/mod.ts";
 import { connect } from "../../client/mod.ts";
 import { bounded, startBroker, until } from "../support/broker.ts";
 import { hasMosquitto, startMosquitto } from "../support/mosquitto.ts";
 import { type ConnectionFaults, type Fault, Proxy } from "../support/proxy.ts";
 import { random } from "../support/random.ts";
-import { bridgeTo, HASTE, listenTo, settled } from "./support.ts";
+import { bridgeTo, hastyBridgeTo, listenTo, type RunningBridge, settled } from "./support.ts";
 
 const MESSAGES = 300;
 /** Connections with faults; those after them are good. */
@@ -31,7 +30,7 @@ function cuts(seed: number): (index: number) => ConnectionFaults {
 }
 
 /** Waits for the next connection. */
-async function settledAgain(bridge: Bridge): Promise<void> {
+async function settledAgain(bridge: RunningBridge): Promise<void> {
   const { connects } = bridge.status;
   await until(() => bridge.status.connects > connects, "another connection", 10_000);
 }
@@ -94,8 +93,9 @@ Deno.test({
         down: [{ kind: "corrupt", at: Math.floor(next() * 40), mask: 0xf0 }],
       });
       await using proxy = new Proxy(mosquitto.port, { faults: (index) => index < 5 ? corrupt() : {} });
-      await using bridge = bridgeTo(ours.broker, proxy.port, { topics: [{ pattern: "out/#", qos: 1 }], keepAlive: 5 }, {
-        clock: HASTE,
+      await using bridge = hastyBridgeTo(ours.broker, proxy.port, {
+        topics: [{ pattern: "out/#", qos: 1 }],
+        keepAlive: 5,
       });
       await bridge.ready;
       await using local = await connect(`mqtt://127.0.0.1:${ours.port}`);
@@ -118,8 +118,9 @@ Deno.test({
       await using there = await listenTo(mosquitto.port, "out/#");
       await using here = await listenTo(ours.port, "out/#");
       await using proxy = new Proxy(mosquitto.port);
-      await using bridge = bridgeTo(ours.broker, proxy.port, { topics: [{ pattern: "out/#", qos: 1 }], keepAlive: 5 }, {
-        clock: HASTE,
+      await using bridge = hastyBridgeTo(ours.broker, proxy.port, {
+        topics: [{ pattern: "out/#", qos: 1 }],
+        keepAlive: 5,
       });
       await settled(bridge);
       proxy.stall();

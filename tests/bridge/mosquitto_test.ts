@@ -139,11 +139,11 @@ test("mqtt bridge: the state is told on both sides, and the counts here", async 
   await there.count(1);
   assertEquals(there.lines, [`${state}=1 q1 r`]);
   await until(() => here.lines.some((line) => line.includes("/messages/forwarded=0")), "the counts");
-  await bridge.close();
+  await bridge[Symbol.asyncDispose]();
   await there.count(2);
   assertEquals(there.lines[1], `${state}=0 q1 r`);
   await until(() => startingWith(here.lines, state).at(-1) === `${state}=0 q1 r`, "the end here");
-  assertEquals(bridge.status.state, "stopped");
+  assertEquals(ours.broker.bridges, []);
 });
 
 test("mqtt bridge: the will tells of an end that nobody could tell of", async () => {

@@ -4,30 +4,79 @@
  * @module
  */
 
-import { Bridge, type BridgeOptions, type BridgePlatform } from "../../broker/bridge/mod.ts";
-import { Broker, listen, ReasonCode } from "../../broker/mod.ts";
+import { assert } from "@std/assert";
+import { startBridge } from "../../broker/deno/bridge.ts";
+import { silentLog } from "../../broker/log.ts";
+import { type BridgeOptions, type BridgeStatus, Broker, listen, type LogSink, ReasonCode } from "../../broker/mod.ts";
 import { type Clock, connect, type Message, type PublishOptions, type SubscribeOptions } from "../../client/mod.ts";
 import { until } from "../support/broker.ts";
 
+/** Options of a bridge but for where it goes to. */
+type Options = Omit<BridgeOptions, "name" | "addresses"> & { readonly name?: string };
+
+/** A bridge of a broker. */
+export interface RunningBridge extends AsyncDisposable {
+  readonly status: BridgeStatus;
+  /** Settles when messages are kept for the other broker. */
+  readonly ready: Promise<void>;
+}
+
 /** A bridge to a port of 127.0.0.1, or several of them, that comes back soon. */
-export function bridgeTo(
-  broker: Broker,
-  port: number | readonly number[],
-  options: Omit<BridgeOptions, "name" | "addresses"> & { readonly name?: string },
-  platform: Partial<BridgePlatform> = {},
-): Bridge {
+export function bridgeOptions(port: number | readonly number[], options: Options): BridgeOptions {
   const ports = typeof port === "number" ? [port] : port;
-  return new Bridge(broker, {
+  return {
     name: "up",
     remoteClientId: "gateway",
     restartTimeout: { base: 0.02, cap: 0.05 },
     addresses: ports.map((each) => `mqtt://127.0.0.1:${each}`),
     ...options,
-  }, platform);
+  };
+}
+
+const bridgesOf = new WeakMap<Broker, readonly BridgeOptions[]>();
+
+/**
+ * Gives a broker that runs one more bridge, until it is disposed. All other options of the broker take their defaults:
+ * where that matters, give it `bridges` from the start.
+ */
+export function bridgeTo(broker: Broker, port: number | readonly number[], options: Options): RunningBridge {
+  const bridge = bridgeOptions(port, options);
+  const update = (bridges: readonly BridgeOptions[]) => {
+    bridgesOf.set(broker, bridges);
+    broker.update({ bridges });
+  };
+  update([...bridgesOf.get(broker) ?? [], bridge]);
+  return {
+    get status() {
+      return statusOf(broker, bridge.name);
+    },
+    ready: broker.ready,
+    async [Symbol.asyncDispose]() {
+      update(bridgesOf.get(broker)?.filter((other) => other !== bridge) ?? []);
+      await broker.ready;
+    },
+  };
+}
+
+/** How a bridge of a broker stands. */
+export function statusOf(broker: Broker, name = "up"): BridgeStatus {
+  const status = broker.bridges.find((each) => each.name === name);
+  assert(status !== undefined, `the broker must have a bridge ${name}`);
+  return status;
+}
+
+/** The same as {@linkcode bridgeTo}, but for this bridge time passes ten times as fast. */
+export function hastyBridgeTo(
+  broker: Broker,
+  port: number | readonly number[],
+  options: Options,
+  log: LogSink = silentLog,
+): RunningBridge {
+  return startBridge(broker, bridgeOptions(port, options), { clock: HASTE, log });
 }
 
 /** A clock on which time passes ten times as fast. */
-export const HASTE: Clock = {
+const HASTE: Clock = {
   now: () => 10 * performance.now(),
   schedule(delay, task) {
     const timer = setTimeout(task, delay / 10);
@@ -36,7 +85,7 @@ export const HASTE: Clock = {
 };
 
 /** Waits until the bridge is connected on both sides. */
-export async function settled(bridge: Bridge): Promise<void> {
+export async function settled(bridge: RunningBridge): Promise<void> {
   await until(() => bridge.status.state === "connected", "a connection of the bridge", 10_000);
 }
 

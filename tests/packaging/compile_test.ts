@@ -25,6 +25,10 @@ for (const [entry, expected] of Object.entries(ROOMS)) {
         const files = filesOf(`${stdout}\n${stderr}`);
         assert(files.length > 30, `too few files: ${files}`);
         assert(files.includes(entry));
+        // They are imported when they are needed.
+        if (entry === "broker/mod.ts") {
+          assert(["bridge/bridge", "sqlite_store"].every((it) => files.includes(`broker/${it}.ts`)));
+        }
         assertEquals(files.filter((file) => !expected.test(file)), []);
         assert((await Deno.stat(output)).size > (await Deno.stat(Deno.execPath())).size);
       } finally {

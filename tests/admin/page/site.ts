@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { BridgeSummary } from "../../../broker/admin/api.ts";
 import { LogBuffer } from "../../../broker/admin/mod.ts";
 import {
   type AdminListener,
@@ -27,7 +26,6 @@ export interface SiteOptions extends BrokerOptions {
   readonly token?: string;
   /** The port of the page. Default: a free one. */
   readonly port?: number;
-  readonly bridges?: () => readonly BridgeSummary[];
 }
 
 /** A broker that listens, and its admin page. */
@@ -46,14 +44,14 @@ export class Site implements AsyncDisposable {
   }
 
   /** Starts both on free ports, or the page on the one that is wanted. */
-  static async start({ token, port = 0, bridges, ...options }: SiteOptions = {}): Promise<Site> {
+  static async start({ token, port = 0, ...options }: SiteOptions = {}): Promise<Site> {
     const log = new LogBuffer();
     const broker = new Broker({ log, ...options });
     const listener = await listen(broker, { hostname: "127.0.0.1", port: 0 });
     const { hostname, port: mqttPort } = listener.address;
     const listeners =
       () => [{ hostname, port: mqttPort, protocol: "mqtt", connections: listener.counts().connections }];
-    const admin = await listenAdmin(broker, { port, token, log, bridges, listeners });
+    const admin = await listenAdmin(broker, { port, token, log, listeners });
     return new Site(broker, log, listener, admin);
   }
 

@@ -1,7 +1,7 @@
 /** Each view of the admin page, in a real browser. @module */
 
 import { assertEquals } from "@std/assert";
-import type { BridgeSummary } from "../../../broker/admin/api.ts";
+import type { BridgeStatus } from "../../../broker/mod.ts";
 import { until } from "../../support/bounded.ts";
 import { pageTest, Site } from "./site.ts";
 
@@ -139,19 +139,21 @@ pageTest("retained messages are shown as what they are, and deleted", async (bro
 });
 
 pageTest("bridges are shown with their backlog, and what is wrong with them", async (browser) => {
-  const bridge: BridgeSummary = {
+  const bridge: BridgeStatus = {
     name: "to-cloud",
     state: "waiting",
     address: "mqtts://cloud.example:8883",
     since: Date.now() - 120_000,
-    error: "Connection refused",
-    backlog: 1_022,
-    backlogBytes: 102_200,
-    sent: 7,
+    lastError: "Connection refused",
+    queuedMessages: 1_022,
+    queuedBytes: 102_200,
+    forwarded: 7,
     received: 3,
     dropped: 4,
+    connects: 1,
   };
-  await using site = await Site.start({ bridges: () => [bridge] });
+  await using site = await Site.start();
+  Object.defineProperty(site.broker, "bridges", { value: [bridge] });
   const page = await browser.open(`${site.url}#/bridges`);
   for (const text of ["to-cloud", "waiting", "Connection refused", "1,022 (102 KB)", "2 min"]) {
     await page.untilText(text, ".panel");
