@@ -105,6 +105,8 @@ export class SqliteStore implements Store, Disposable {
    * in use, is damaged or read-only, belongs to another program or to a newer version, or has no room to grow.
    */
   static open(path: string, options: SqliteStoreOptions = {}): SqliteStore {
+    // SQLite would keep everything in a file that is gone when it is closed.
+    if (path === "") throw new RangeError("Cannot open store: path must not be empty");
     let db: DatabaseSync | undefined;
     try {
       db = new DatabaseSync(path);

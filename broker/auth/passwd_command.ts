@@ -34,7 +34,7 @@ Options:
   -H SCHEME  sha512-pbkdf2 (default), sha512 (for Mosquitto 1.6 and before), or
              scram-sha-256 (for enhanced authentication; passwords work as well, but not with Mosquitto)
   -I COUNT   iterations, 1 to 10000000 (default 20000; scram-sha-256 needs 4096 at least)
-  -h         show this text
+  -h, --help show this text
 `;
 
 const USAGE_ERROR = 2;
@@ -66,7 +66,7 @@ export async function runPasswd(args: readonly string[], host: PasswdHost): Prom
     return 0;
   } catch (error) {
     if (error instanceof UsageProblem) {
-      host.complain(`${error.message}\nTry passwd -h.`);
+      host.complain(`${error.message}\nTry passwd --help.`);
       return USAGE_ERROR;
     }
     if (!(error instanceof Error)) throw error;
@@ -128,8 +128,11 @@ function splitArguments(args: readonly string[]): { flags: Set<string>; values: 
     // Behind the file, anything may be a name or a password.
     if (rest.length > 0 || !/^-./.test(argument)) rest.push(argument);
     else if (argument === "-H" || argument === "-I") values.set(argument.slice(1), args[++at] ?? "");
+    else if (argument === "--help") flags.add("h");
     else if (/^-[bcDUh]+$/.test(argument)) { for (const flag of argument.slice(1)) flags.add(flag); }
-    else throw new UsageProblem(`Cannot run passwd: options must be among -b -c -D -H -I -U -h, received ${argument}`);
+    else {throw new UsageProblem(
+        `Cannot run passwd: options must be among -b -c -D -H -I -U --help, received ${argument}`,
+      );}
   }
   return { flags, values, rest };
 }

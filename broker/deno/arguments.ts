@@ -87,8 +87,7 @@ export function parseArguments(args: string[]): Command {
       `Cannot start: options must be among --${FLAGS.join(", --")}, received ${unknown.join(" ")}`,
     );
   }
-  const configFile = flags["config-file"];
-  if (configFile === "") throw new UsageError("Cannot start: --config-file must be followed by a path");
+  const configFile = notEmpty("--config-file", flags["config-file"], "a path");
   if (configFile !== undefined && flags.host !== undefined) {
     throw new UsageError("Cannot start: --host must not stand with --config-file: use listener in the file");
   }
@@ -97,18 +96,18 @@ export function parseArguments(args: string[]): Command {
     arguments: {
       configFile,
       ports: flags.port.map((port) => wholeNumber("--port", port, 0, 65_535)),
-      host: flags.host,
+      host: notEmpty("--host", flags.host, "an address"),
       verbose: flags.verbose,
       daemon: flags.daemon,
       testConfig: flags["test-config"],
       logFormat: oneOf("--log-format", flags["log-format"] ?? "text", ["text", "json"]),
-      store: flags.store,
+      store: notEmpty("--store", flags.store, "a path"),
       durability: oneOf("--durability", flags.durability ?? "full", ["full", "normal"]),
       maxQueued: flags["max-queued"] === undefined
         ? undefined
         : wholeNumber("--max-queued", flags["max-queued"], 1, 1_000_000),
       admin: flags.admin === undefined ? undefined : adminAddress(flags.admin),
-      adminTokenFile: adminTokenFile(flags["admin-token-file"]),
+      adminTokenFile: notEmpty("--admin-token-file", flags["admin-token-file"], "a path"),
     },
   };
 }
@@ -124,9 +123,10 @@ function adminAddress(text: string): AdminAddress {
   return { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) };
 }
 
-function adminTokenFile(path: string | undefined): string | undefined {
-  if (path === "") throw new UsageError("Cannot start: --admin-token-file must be followed by a path");
-  return path;
+/** An option at the end of the line, or before another one, has an empty value. */
+function notEmpty(name: string, value: string | undefined, what: string): string | undefined {
+  if (value === "") throw new UsageError(`Cannot start: ${name} must be followed by ${what}`);
+  return value;
 }
 
 function oneOf<const T extends string>(name: string, text: string, words: readonly T[]): T {

@@ -112,10 +112,10 @@ Deno.test("passwd: arguments that make no sense have status 2 and say what was e
   for (const [args, message] of cases) {
     const { machine, output } = host({ f: "" });
     assertEquals(await runPasswd(args, machine), 2, args.join(" "));
-    assertMatch(output.join("\n"), new RegExp(`${RegExp.escape(message)}[^]*Try passwd -h`));
+    assertMatch(output.join("\n"), new RegExp(`${RegExp.escape(message)}[^]*Try passwd --help`));
   }
   const { machine, output } = host({});
-  assertEquals(await runPasswd(["-h"], machine), 0);
+  for (const help of ["-h", "--help"]) assertEquals(await runPasswd([help], machine), 0);
   assertMatch(output.join(), /Usage: passwd/);
   assertEquals(await runPasswd(["-b", "missing", "u", "p"], machine), 1);
   assertMatch(output.at(-1) ?? "", /Cannot change missing: it must exist/);

@@ -47,6 +47,10 @@ Deno.test("broker cli: a wrong option ends with status 2 and says what is wrong"
       [["--port", "-1"], "--port"],
       [["--port", "1.5"], '"1.5"'],
       [["--port", ""], "--port"],
+      [["--store"], "--store must be followed by a path"],
+      [["--store", "", "--port", "0"], "--store"],
+      [["--host", ""], "--host"],
+      [["--admin-token-file", "--verbose"], "--admin-token-file"],
       [["positional"], "positional"],
     ] as const;
     for (const [args, mentioned] of wrong) {

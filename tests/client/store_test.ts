@@ -76,6 +76,8 @@ Deno.test("client SQLite store: a folder, and a file in a folder that is not the
   assertStringIncludes(openError(`${test.path}/nowhere/client.db`), "it must be a file in a folder that exists");
   await Deno.mkdir(test.path);
   assertStringIncludes(openError(test.path), "it must be a file in a folder that exists");
+  // SQLite makes this a database that is gone when it is closed.
+  assertThrows(() => SqliteStore.open(""), RangeError, "path must not be empty");
 });
 
 Deno.test("client SQLite store: one that is in use is refused, in this process and in another", async () => {
