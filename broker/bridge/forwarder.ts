@@ -122,8 +122,7 @@ export class Forwarder {
       if (this.#isClosed) return undefined;
       if (target === undefined) await this.#arrival.promise;
       else {
-        // One that has ended has room for nothing, but says no more about it.
-        await Promise.race([target.ready, target.closed]);
+        await target.ready;
         if (target === this.#target) return target;
       }
     }
