@@ -28,10 +28,10 @@ const Delay = {
   Retry: 500,
 } as const;
 /**
- * Milliseconds for what is probably over soon. On a slow disk there is more patience, as a commit is dear, and when it
- * has ended, all that came meanwhile has still to be handled.
+ * Milliseconds for what is probably over soon, by how long the last commit took: commits that nobody would need if they
+ * came a little later get a twentieth of the time at most. The acknowledgements of an uplink come in 5 to 50 ms.
  */
-const PATIENCE = { least: 2, most: 20 };
+const PATIENCE = { least: 2, most: 20, share: 20 };
 /** Milliseconds in which a commit that is waited for gathers others, as long as each turn brings some. */
 const GATHERING = 1;
 /** With this many changes, or bytes of messages, a commit comes at once. */
@@ -241,7 +241,7 @@ export class Journal {
     }
     const taken = performance.now() - begun;
     if (writes.length > 0) this.#metrics.commits.add(taken);
-    this.#patience = Math.min(Math.max(2 * taken, PATIENCE.least), PATIENCE.most);
+    this.#patience = Math.min(Math.max(PATIENCE.share * taken, PATIENCE.least), PATIENCE.most);
     const recovered = this.#state === "failing";
     if (recovered) this.#state = "working";
     this.#settle();
