@@ -86,8 +86,8 @@ function refusal(filters: readonly string[], codes: readonly number[]): MqttErro
 export interface FilterEntry {
   readonly filter: string;
   readonly subscribers: Subscriber[];
-  /** Subscription identifier that it goes to the server with. */
-  identifier: number;
+  /** Subscription identifier that it goes to the server with, for as long as somebody wants it. */
+  readonly identifier: number;
   /** Whether all that its subscribers want was asked for, and was granted. */
   state: "wanted" | "requested" | "granted";
   /** Whether the server's session has it, perhaps with options of an earlier request. */
@@ -97,11 +97,14 @@ export interface FilterEntry {
 /**
  * All filters of a client, by name, by subscription identifier and by the topics that they match.
  *
- * Every `subscribe()` has an identifier of its own. Where the server sends identifiers (MQTT 5.0), a message goes to
- * the filters that it was sent for, so that overlapping and shared subscriptions get what is theirs, once; elsewhere,
- * and for an identifier of another time, it goes to all filters that match.
+ * Every `subscribe()` has an identifier of its own for the filters that nobody has subscribed to before. Where the
+ * server sends identifiers (MQTT 5.0), a message goes to the filters that it was sent for, so that overlapping and shared
+ * subscriptions get what is theirs, once, and nobody gets the copy of a subscription that has ended; elsewhere, and for
+ * an identifier of another client's time, it goes to all filters that match.
  */
 export class Filters {
+  /** Whether the server's session began with this client, so that it knows no identifiers but those given here. */
+  isSessionOurs = false;
   readonly #entries = new Map<string, FilterEntry>();
   readonly #byIdentifier = new Map<number, Set<FilterEntry>>();
   /** The entries with wildcards or a share name, which are searched; the others are found by their topic name. */
@@ -124,22 +127,16 @@ export class Filters {
     return this.#entries.get(filter);
   }
 
-  /** The filters that go with a subscription identifier. */
-  ofIdentifier(identifier: number): FilterEntry[] {
-    return [...this.#byIdentifier.get(identifier) ?? []];
-  }
-
-  /** Adds a subscriber; its filters now go with one new subscription identifier, which is returned. */
-  add(subscriber: Subscriber): number {
+  /** Adds a subscriber. Returns its filters, those that nobody else wants with one new subscription identifier. */
+  add(subscriber: Subscriber): FilterEntry[] {
     const identifier = this.#newIdentifier();
-    for (const filter of subscriber.filters) {
-      const entry = this.#entries.get(filter) ?? this.#create(filter);
+    this.#version++;
+    return subscriber.filters.map((filter) => {
+      const entry = this.#entries.get(filter) ?? this.#create(filter, identifier);
       entry.subscribers.push(subscriber);
       entry.state = "wanted";
-      this.#identify(entry, identifier);
-    }
-    this.#version++;
-    return identifier;
+      return entry;
+    });
   }
 
   /** Takes a subscriber's filter back. Returns the filter's entry if nobody else wants it. */
@@ -177,6 +174,7 @@ export class Filters {
       }
     }
     if (inboxes.size > 0) return [...inboxes];
+    if (identifiers.length > 0 && identifiers.every((identifier) => this.#isOurs(identifier))) return [];
     const entry = this.#entries.get(topicName);
     if (entry !== undefined && !this.#patterns.has(entry)) addInboxes(inboxes, entry);
     for (const pattern of this.#patterns) {
@@ -185,17 +183,27 @@ export class Filters {
     return [...inboxes];
   }
 
-  #create(filter: string): FilterEntry {
-    const entry: FilterEntry = { filter, subscribers: [], identifier: 0, state: "wanted", isHeld: false };
+  /** Whether an identifier was given here, so that whoever had it and is no longer there has ended. */
+  #isOurs(identifier: number): boolean {
+    return this.isSessionOurs && identifier <= this.#lastIdentifier;
+  }
+
+  #create(filter: string, identifier: number): FilterEntry {
+    const entry: FilterEntry = { filter, subscribers: [], identifier, state: "wanted", isHeld: false };
     this.#entries.set(filter, entry);
+    const entries = this.#byIdentifier.get(identifier);
+    if (entries === undefined) this.#byIdentifier.set(identifier, new Set([entry]));
+    else entries.add(entry);
     if (!isTopicName(filter) || parseSharedFilter(filter) !== undefined) this.#patterns.add(entry);
     return entry;
   }
 
   #delete(entry: FilterEntry): void {
     this.#entries.delete(entry.filter);
-    this.#forgetIdentifier(entry);
     this.#patterns.delete(entry);
+    const entries = this.#byIdentifier.get(entry.identifier);
+    entries?.delete(entry);
+    if (entries?.size === 0) this.#byIdentifier.delete(entry.identifier);
   }
 
   #newIdentifier(): number {
@@ -203,20 +211,6 @@ export class Filters {
       this.#lastIdentifier = this.#lastIdentifier === 268_435_455 ? 1 : this.#lastIdentifier + 1;
     } while (this.#byIdentifier.has(this.#lastIdentifier));
     return this.#lastIdentifier;
-  }
-
-  #identify(entry: FilterEntry, identifier: number): void {
-    this.#forgetIdentifier(entry);
-    entry.identifier = identifier;
-    const entries = this.#byIdentifier.get(identifier);
-    if (entries === undefined) this.#byIdentifier.set(identifier, new Set([entry]));
-    else entries.add(entry);
-  }
-
-  #forgetIdentifier(entry: FilterEntry): void {
-    const entries = this.#byIdentifier.get(entry.identifier);
-    entries?.delete(entry);
-    if (entries?.size === 0) this.#byIdentifier.delete(entry.identifier);
   }
 }
 

@@ -18,17 +18,18 @@ export class Subscriptions {
   /** A new connection. `sessionPresent`: the server has kept what it had granted. */
   resume(requests: Requests, sessionPresent: boolean): void {
     this.#requests = requests;
-    if (!sessionPresent) this.#obsolete.clear();
+    if (!sessionPresent) {
+      this.#obsolete.clear();
+      this.filters.isSessionOurs = true;
+    }
     for (const filter of this.#obsolete) requests.unsubscribe([filter], ignore);
-    const missing = new Map<number, FilterEntry[]>();
+    const missing: FilterEntry[] = [];
     for (const entry of this.filters.entries) {
       if (!sessionPresent) entry.isHeld = false;
       else if (entry.state === "granted") continue;
-      const group = missing.get(entry.identifier);
-      if (group === undefined) missing.set(entry.identifier, [entry]);
-      else group.push(entry);
+      missing.push(entry);
     }
-    for (const entries of missing.values()) requests.subscribe(entries);
+    request(requests, missing);
   }
 
   /** The connection has ended. */
@@ -39,9 +40,10 @@ export class Subscriptions {
 
   /** Adds a subscriber, and asks the server now or with the next connection. */
   add(subscriber: Subscriber): void {
-    const identifier = this.filters.add(subscriber);
-    for (const filter of subscriber.filters) this.#obsolete.delete(filter);
-    this.#requests?.subscribe(this.filters.ofIdentifier(identifier));
+    const entries = this.filters.add(subscriber);
+    // What the server may still have of before is not forgotten by being wanted again.
+    for (const entry of entries) if (this.#obsolete.delete(entry.filter)) entry.isHeld = true;
+    if (this.#requests !== undefined) request(this.#requests, entries);
   }
 
   /**
@@ -103,6 +105,17 @@ export class Subscriptions {
       else subscriber.fail(error);
     }
   }
+}
+
+/** A SUBSCRIBE has one subscription identifier for all of its filters. */
+function request(requests: Requests, entries: readonly FilterEntry[]): void {
+  const groups = new Map<number, FilterEntry[]>();
+  for (const entry of entries) {
+    const group = groups.get(entry.identifier);
+    if (group === undefined) groups.set(entry.identifier, [entry]);
+    else group.push(entry);
+  }
+  for (const group of groups.values()) requests.subscribe(group);
 }
 
 function ignore(): void {}

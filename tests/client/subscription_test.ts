@@ -313,3 +313,61 @@ clientTest({ "3.1": "", "3.1.1": "" }, "a client may say that it is a bridge", a
   const { packet } = await connect({ isBridge: true });
   assertEquals(packet.isBridge, true);
 });
+
+clientTest({ "5.0": "" }, "a copy for a subscription that has ended goes to no other one", async ({ connect }) => {
+  // A server may send a copy for each subscription that a message matches.
+  const { client, peer } = await connect();
+  const ids: number[] = [];
+  const subscribe = async (filter: string): Promise<Subscription> => {
+    const subscription = client.subscribe(filter, { qos: 2 });
+    const { packetId, properties } = await peer.expect("subscribe");
+    ids.push(properties?.subscriptionIdentifiers?.[0] ?? 0);
+    await peer.send({ type: "suback", packetId, reasonCodes: [2] });
+    await subscription.ready;
+    return subscription;
+  };
+  const one = await subscribe("a/#");
+  const other = await subscribe("a/+");
+  // That another one comes to the same filter changes nothing about the messages that are under way.
+  const late = await subscribe("a/#");
+  assertEquals(ids[2], ids[0]);
+  const send = async (payload: string) => {
+    for (const [i, identifier] of ids.slice(0, 2).entries()) {
+      await deliver(peer, "a/b", payload, {
+        properties: { subscriptionIdentifiers: [identifier] },
+        qos: 1,
+        packetId: i + 1,
+      });
+    }
+    await settle();
+  };
+  await send("first");
+  assertEquals([one.size, other.size, late.size], [1, 1, 1]);
+  await one.return();
+  await send("second");
+  assertEquals([other.size, late.size], [2, 2]);
+  await late.return();
+  await send("third");
+  assertEquals(await take(other, 3), ["first", "second", "third"]);
+  assertEquals(other.size, 0);
+});
+
+clientTest(
+  { "3.1.1": "", "5.0": "" },
+  "what the server may still have of an ended subscription is given back, also after another one to the same filter",
+  async (script) => {
+    const { client, peer } = await script.connect({ cleanStart: script.version === 5 });
+    const first = client.subscribe("a");
+    await grant(peer);
+    await first.ready;
+    await peer.close();
+    await settle();
+    await first.unsubscribe(); // does not wait for a connection
+    await client.subscribe("a").unsubscribe();
+    const next = script.acceptWith({ sessionPresent: true });
+    await script.passWait();
+    const again = (await next).peer;
+    assertEquals((await again.expect("unsubscribe")).filters, ["a"]);
+    await again.expectNothing();
+  },
+);
