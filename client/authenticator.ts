@@ -26,7 +26,7 @@ export class Authenticator {
 
   /** The data for CONNECT. */
   async start(): Promise<Uint8Array | undefined> {
-    return await this.#authentication?.start?.();
+    return await step(() => this.#authentication?.start?.());
   }
 
   /** The answer to an AUTH; undefined when it was the last one of a re-authentication. Throws to end the connection. */
@@ -36,12 +36,12 @@ export class Authenticator {
     if (authentication === undefined || phase.kind === "accepted") throw protocolError("AUTH must not come here");
     const data = properties?.authenticationData;
     if (reasonCode === ReasonCode.ContinueAuthentication) {
-      return authPacket(reasonCode, authentication.method, await authentication.respond(data));
+      return authPacket(reasonCode, authentication.method, await step(() => authentication.respond(data)));
     }
     if (reasonCode !== ReasonCode.Success || phase.kind !== "again") {
       throw protocolError(`AUTH must come with code 0x18 here, received 0x${reasonCode.toString(16)}`);
     }
-    await authentication.finish?.(data);
+    await step(() => authentication.finish?.(data));
     this.#phase = { kind: "accepted" };
     phase.accepted.resolve();
     return undefined;
@@ -50,7 +50,7 @@ export class Authenticator {
   /** Checks a CONNACK with code 0. Throws to refuse the server. */
   async accept({ properties }: ConnackPacket): Promise<void> {
     const authentication = this.#checked(properties?.authenticationMethod);
-    await authentication?.finish?.(properties?.authenticationData);
+    await step(() => authentication?.finish?.(properties?.authenticationData));
     this.#phase = { kind: "accepted" };
   }
 
@@ -83,6 +83,19 @@ export class Authenticator {
     const authentication = this.#authentication;
     if (method === authentication?.method) return authentication;
     throw protocolError("authentication method must be that of CONNECT, received another");
+  }
+}
+
+/**
+ * A failure of the caller's function is one of the attempt or connection, even a `TypeError`, as that of `fetch` without
+ * a network: it does not end the client, as misuse does.
+ */
+async function step<T>(action: () => T | Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    if (!(cause instanceof TypeError || cause instanceof RangeError)) throw cause;
+    throw new Error(`Cannot authenticate: ${cause.message}`, { cause });
   }
 }
 

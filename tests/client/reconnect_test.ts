@@ -286,3 +286,30 @@ clientTest({ "5.0": "" }, "reconnect(): also where the client does not come back
   await second.peer.close();
   await client.closed;
 });
+
+clientTest({ "5.0": "" }, "a step of the authentication that fails ends an attempt, not the client", async (script) => {
+  let isOnline = true;
+  const start = (): Uint8Array => {
+    // As `fetch` says it without a network.
+    if (!isOnline) throw new TypeError("error sending request");
+    return new Uint8Array([1]);
+  };
+  const authentication = { method: "token", start, respond: () => undefined };
+  const connack = { properties: { authenticationMethod: "token" } };
+  const { client, peer } = await script.connect({ authentication }, connack);
+  isOnline = false;
+  await peer.close();
+  await script.passWait();
+  const failed = await script.accept();
+  await failed.expectDisconnect(0x80);
+  await until(() => client.state.kind === "waiting", "a failed attempt");
+  assertEquals(
+    client.state.kind === "waiting" && client.state.error.message,
+    "Cannot authenticate: error sending request",
+  );
+  isOnline = true;
+  const next = script.acceptWith(connack);
+  await script.passWait();
+  await next;
+  await until(() => client.state.kind === "connected", "a connection");
+});
