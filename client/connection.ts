@@ -160,8 +160,8 @@ export class Connection implements OutputOwner {
     this.sender?.drain();
   }
 
-  onWrite(): void {
-    if (this.#state.kind === "open") this.#state.accepted.keepAlive.sent();
+  onWrite(isLast: boolean): void {
+    if (this.#state.kind === "open") this.#state.accepted.keepAlive.sent(isLast);
   }
 
   onDrained(): void {

@@ -35,7 +35,10 @@ export class KeepAlive {
   readonly #timeout: number;
   #lastSent: number;
   #lastReceived: number;
+  /** Since when the server owes a sign of life. */
   #pingedAt: number | undefined;
+  /** Whether the ping stands behind what is to be written before it. */
+  #isPingWaiting = false;
   #cancel: (() => void) | undefined;
 
   /** Begins at once. */
@@ -48,9 +51,13 @@ export class KeepAlive {
     if (context.interval > 0) this.#wait(this.#quiet);
   }
 
-  /** A write has begun. */
-  sent(): void {
+  /** A write has begun. `isLast`: nothing waits behind it. */
+  sent(isLast: boolean): void {
     this.#lastSent = this.#context.clock.now();
+    if (!this.#isPingWaiting) return;
+    // The server cannot answer yet; that it takes what comes before tells as much.
+    if (this.#pingedAt !== undefined) this.#pingedAt = this.#lastSent;
+    this.#isPingWaiting = !isLast;
   }
 
   /** Bytes have come: the server lives. */
@@ -79,12 +86,15 @@ export class KeepAlive {
     if (this.#pingedAt !== undefined) {
       // What came meanwhile lies in a buffer yet: let it be read first.
       if (now - due > STANDSTILL) return this.#wait(STANDSTILL);
-      return this.#context.onTimeout();
+      const end = this.#pingedAt + this.#timeout;
+      return now < end ? this.#wait(end - now) : this.#context.onTimeout();
     }
     const next = Math.min(this.#lastSent, this.#lastReceived) + this.#quiet;
     if (now < next) return this.#wait(next - now);
     this.#pingedAt = now;
     this.#wait(this.#timeout);
+    if (this.#isPingWaiting) return;
+    this.#isPingWaiting = true;
     this.#context.ping();
   }
 }

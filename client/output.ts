@@ -8,6 +8,8 @@ import { Fifo } from "./fifo.ts";
 
 const SMALL_BUFFER = 4_096;
 const LARGE_BUFFER = 65_536;
+/** Larger chunks are written in parts, so that it shows that they make progress. */
+const LARGEST_WRITE = 131_072;
 /** With more bytes than this waiting, callers are asked to wait. */
 const HIGH_WATER = 262_144;
 
@@ -15,8 +17,8 @@ const NO_BYTES = new Uint8Array(0);
 
 /** What an {@linkcode Output} tells its owner. */
 export interface OutputOwner {
-  /** A write begins. */
-  onWrite(): void;
+  /** A write begins. `isLast`: nothing waits behind it. */
+  onWrite(isLast: boolean): void;
   /** After {@linkcode Output.isBackedUp} was true, it no longer is. */
   onDrained(): void;
   /** Writing has failed: the connection is broken. */
@@ -36,6 +38,9 @@ export class Output {
   readonly #full = new Fifo<Uint8Array>();
   #spare: Uint8Array | undefined;
   #writing: Uint8Array | undefined;
+  /** The part of `#writing` whose write is in flight. */
+  #partStart = 0;
+  #partEnd = 0;
   #scheduled = false;
   #pending = 0;
   #backedUp = false;
@@ -151,8 +156,18 @@ export class Output {
       return;
     }
     this.#writing = chunk;
-    this.#owner.onWrite();
-    this.#writer.write(chunk).then(this.#onWritten, this.#onFailed);
+    this.#partEnd = 0;
+    this.#writePart(chunk);
+  }
+
+  #writePart(chunk: Uint8Array): void {
+    const start = this.#partEnd;
+    const end = Math.min(chunk.length, start + LARGEST_WRITE);
+    this.#partStart = start;
+    this.#partEnd = end;
+    this.#owner.onWrite(this.#pending === end - start);
+    this.#writer.write(end - start === chunk.length ? chunk : chunk.subarray(start, end))
+      .then(this.#onWritten, this.#onFailed);
   }
 
   #takeGathered(): Uint8Array | undefined {
@@ -165,9 +180,10 @@ export class Output {
 
   #written(): void {
     const chunk = this.#writing;
-    this.#writing = undefined;
     if (chunk === undefined || this.#state === "closed") return;
-    this.#pending -= chunk.length;
+    this.#pending -= this.#partEnd - this.#partStart;
+    if (this.#partEnd < chunk.length) return this.#writePart(chunk);
+    this.#writing = undefined;
     this.#keepSpare(chunk);
     if (this.#pending > 0 || this.#state === "ending") this.#flush();
     if (this.#backedUp && this.#pending <= HIGH_WATER / 2) this.#relax();
