@@ -22,7 +22,7 @@ import type { Settings } from "./settings.ts";
 export interface CloseOptions {
   /** True: do not wait for publications that are in flight; they reject. Default false. */
   force?: boolean;
-  /** Milliseconds to wait for publications that are in flight. Default 10,000. */
+  /** Milliseconds to wait for publications that are in flight; `Infinity` for no limit. Default 10,000. */
   timeout?: number;
   /** Ends that wait. */
   signal?: AbortSignal;

@@ -108,11 +108,16 @@ export class Connection implements OutputOwner {
     return this.#output.drained;
   }
 
-  /** Sends CONNECT and waits for the CONNACK. Rejects if the server does not accept; the transport is then closed. */
-  async connect(): Promise<ConnackPacket> {
+  /**
+   * Sends CONNECT and waits for the CONNACK; `onOpen` is called in the moment in which the connection is open. Rejects
+   * if the server does not accept; the transport is then closed.
+   */
+  async connect(onOpen: () => void): Promise<ConnackPacket> {
     try {
       const connack = await Promise.race([this.#handshake(), this.#ended.promise]);
+      if (this.#state.kind === "ending") return await this.#ended.promise;
       this.#open(connack);
+      onOpen();
       return connack;
     } catch (error) {
       this.#fail(asError(error));
@@ -207,7 +212,6 @@ export class Connection implements OutputOwner {
   }
 
   #open(connack: ConnackPacket): void {
-    if (this.#state.kind !== "connecting") return;
     const settings = this.#settings;
     const session = this.#session;
     const isVersion5 = this.#version === 5;

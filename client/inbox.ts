@@ -58,6 +58,8 @@ export class Inbox {
   readonly #limits: InboxLimits;
   readonly #crowding: Crowding;
   readonly #onOverflow: () => void;
+  /** Called when it ends, by whomever. */
+  onEnd: (() => void) | undefined;
   readonly #messages = new Fifo<Message>();
   readonly #waiters = new Fifo<Waiter>();
   /** What the reader has been given and is not through with; empty if it acknowledges by itself. */
@@ -117,6 +119,7 @@ export class Inbox {
   end(error?: unknown): void {
     if (this.#state.kind === "ended") return;
     this.#state = { kind: "ended", error };
+    this.onEnd?.();
     for (const waiter of this.#waiters.drain()) {
       this.#atEnd().then(waiter.resolve, waiter.reject);
     }

@@ -66,6 +66,11 @@ export class Lifecycle {
     return this.#connection;
   }
 
+  /** Aborted when there will be no connection after the one that is open. */
+  get ended(): AbortSignal {
+    return this.#stop.signal;
+  }
+
   /** Settles with the first connection; rejects when there will be none. */
   get firstConnected(): Promise<void> {
     return this.#first.promise;
@@ -97,7 +102,10 @@ export class Lifecycle {
       else if (wait === "none") this.#connecting();
       else this.#owner.onState({ kind: "waiting", retryAt: this.#settings.clock.now() + wait, error: last });
       this.#tell(failure, isStopped, wait !== undefined);
-      if (wait === undefined) return this.#first.reject(isStopped ? this.#stop.signal.reason : last);
+      if (wait === undefined) {
+        this.stop(last);
+        return this.#first.reject(this.#stop.signal.reason);
+      }
       if (wait === "none") continue;
       this.#skip = Promise.withResolvers();
       await settledWithin(this.#settings.clock, wait, this.#skip.promise, this.#stop.signal);
@@ -136,7 +144,6 @@ export class Lifecycle {
     const { clock } = this.#settings;
     const { connection, connack } = connected;
     const since = clock.now();
-    this.#connection = connection;
     this.#retry.connected();
     await this.#announce(connection, connack, shownUrl(server.url));
     const end = await connection.run();
@@ -168,14 +175,19 @@ export class Lifecycle {
     const cancelTimeout = clock.schedule(connectTimeout, () => attempt.abort(timeoutError(connectTimeout)));
     const signal = AbortSignal.any([attempt.signal, this.#stop.signal]);
     let connection: Connection | undefined;
-    const onAbort = () => connection?.abort(asError(signal.reason));
+    const onAbort = () => {
+      // Once it is open, who ends it says DISCONNECT.
+      if (this.#connection === undefined) connection?.abort(asError(signal.reason));
+    };
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       signal.throwIfAborted();
       const settings = await this.#refresh(last, signal);
       onServer(settings.server);
-      connection = new Connection(await openTransport(settings, signal), settings, this.#session);
-      return { connection, connack: await connection.connect() };
+      const opened = connection = new Connection(await openTransport(settings, signal), settings, this.#session);
+      // At once: between here and who waits for this, promises of others run, who may want to end it.
+      const connack = await opened.connect(() => this.#connection = opened);
+      return { connection, connack };
     } finally {
       cancelTimeout();
       signal.removeEventListener("abort", onAbort);

@@ -75,6 +75,7 @@ export async function readPayload(
   let size = 0;
   const sink = new WritableStream<Uint8Array>({
     write(chunk) {
+      if (!(chunk instanceof Uint8Array)) throw notBytes(chunk);
       size += chunk.length;
       if (size > maximum) throw tooLarge(size, maximum);
       chunks.push(chunk.slice());
@@ -88,6 +89,14 @@ export async function readPayload(
     at += chunk.length;
   }
   return bytes;
+}
+
+function notBytes(chunk: unknown): TypeError {
+  return new TypeError(
+    `Cannot publish: chunks of the stream must be Uint8Array, received ${
+      typeName(chunk)
+    }; text goes through a TextEncoderStream`,
+  );
 }
 
 function tooLarge(size: number, maximum: number): MqttError {

@@ -13,6 +13,7 @@ import { type Payload, payloadAtHand, readPayload } from "./payload.ts";
 import { NOT_SENT, Publication, type PublishOptions, type PublishResult } from "./publication.ts";
 import { publishProperties } from "./publish_properties.ts";
 import type { Session } from "./session.ts";
+import { abortable } from "./waiting.ts";
 
 /** Hands publications to the connection or, if they must wait, to the session. */
 export class Publisher {
@@ -47,7 +48,7 @@ export class Publisher {
     const sender = this.#lifecycle.connection?.sender;
     if (qos === 0) {
       if (sender !== undefined && sender.takesQoS0) {
-        return sender.publishQoS0(topic, payload, retain, properties, expiry ?? -1);
+        return abortable(sender.publishQoS0(topic, payload, retain, properties, expiry ?? -1), signal);
       }
       if (sender === undefined && !this.#settings.queue.qos0) return Promise.resolve(NOT_SENT);
     }
@@ -66,7 +67,12 @@ export class Publisher {
   ): Promise<PublishResult> {
     const limits = this.#lifecycle.connection?.limits;
     const maximum = Math.min(limits?.maximumPacketSize ?? LARGEST_PACKET, this.#settings.queue.bytes);
-    const bytes = await readPayload(payload, maximum, options.signal);
+    const { ended } = this.#lifecycle;
+    const signal = options.signal === undefined ? ended : AbortSignal.any([options.signal, ended]);
+    const bytes = await readPayload(payload, maximum, signal).catch((error) => {
+      this.#assertOpen(); // which says more than the end of the stream
+      throw error;
+    });
     this.#assertOpen();
     return await this.#publish(topic, bytes, options);
   }

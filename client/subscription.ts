@@ -134,7 +134,10 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
     this.#subscriber = subscriber;
     this.#remove = remove;
     this.#signal = signal;
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (signal === undefined) return;
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+    // A signal may outlive many subscriptions.
+    subscriber.inbox.onEnd = () => signal.removeEventListener("abort", this.#onAbort);
   }
 
   /** The topic filters. */
@@ -189,7 +192,6 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
   }
 
   #end(userProperties?: UserProperties): Promise<void> {
-    this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#subscriber.close(new Error("Cannot subscribe: the subscription was ended before the answer"));
     return this.#remove(userProperties);
   }

@@ -6,6 +6,9 @@
 
 import type { Clock } from "../engine/clock.ts";
 
+/** What timers can wait for; with more they fire at once. 24 days. */
+const LONGEST_DELAY = 2_147_483_647;
+
 /**
  * Wall-clock time at start, moved on by the monotonic clock: never goes back.
  *
@@ -21,7 +24,7 @@ import type { Clock } from "../engine/clock.ts";
 export const systemClock: Clock = {
   now: () => performance.timeOrigin + performance.now(),
   schedule(delay, task) {
-    const id = setTimeout(task, delay);
+    const id = setTimeout(task, Math.min(delay, LONGEST_DELAY));
     return () => clearTimeout(id);
   },
 };
