@@ -51,9 +51,7 @@ export function payloadAtHand(payload: Payload): string | Uint8Array | undefined
   if (payload instanceof Blob || payload instanceof ReadableStream) return undefined;
   if (payload instanceof ArrayBuffer) return new Uint8Array(payload);
   if (typeof SharedArrayBuffer !== "undefined" && payload instanceof SharedArrayBuffer) return new Uint8Array(payload);
-  throw new TypeError(
-    `Cannot publish: payload must be a string, bytes, a Blob or a ReadableStream, received ${typeName(payload)}`,
-  );
+  throw noPayload(payload);
 }
 
 /** The bytes of a payload that is at hand, as a copy that nobody else can change. */
@@ -63,7 +61,7 @@ export function ownedBytes(payload: string | Uint8Array): Uint8Array {
 
 /** The bytes of a payload that must be read first. Rejects with {@linkcode MqttError} 0x95 above `maximum` bytes. */
 export async function readPayload(
-  payload: Blob | ReadableStream<Uint8Array>,
+  payload: Payload,
   maximum: number,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
@@ -71,6 +69,7 @@ export async function readPayload(
     if (payload.size > maximum) throw tooLarge(payload.size, maximum);
     return new Uint8Array(await payload.arrayBuffer());
   }
+  if (!(payload instanceof ReadableStream)) throw noPayload(payload);
   const chunks: Uint8Array[] = [];
   let size = 0;
   const sink = new WritableStream<Uint8Array>({
@@ -91,12 +90,14 @@ export async function readPayload(
   return bytes;
 }
 
-function notBytes(chunk: unknown): TypeError {
+function noPayload(value: unknown): TypeError {
   return new TypeError(
-    `Cannot publish: chunks of the stream must be Uint8Array, received ${
-      typeName(chunk)
-    }; text goes through a TextEncoderStream`,
+    `Cannot publish: payload must be a string, bytes, a Blob or a ReadableStream, received ${typeName(value)}`,
   );
+}
+
+function notBytes(chunk: unknown): TypeError {
+  return new TypeError(`Cannot publish: chunks of a stream must be Uint8Array, received ${typeName(chunk)}`);
 }
 
 function tooLarge(size: number, maximum: number): MqttError {

@@ -35,8 +35,7 @@ export class Publisher {
   publish(topic: string, payload: Payload, options: PublishOptions): Promise<PublishResult> {
     const atHand = payloadAtHand(payload);
     if (atHand !== undefined) return this.#publish(topic, atHand, options);
-    if (payload instanceof Blob || payload instanceof ReadableStream) return this.#publishRead(topic, payload, options);
-    throw new TypeError("Cannot publish: payload must be a string, bytes, a Blob or a ReadableStream");
+    return this.#publishRead(topic, payload, options);
   }
 
   #publish(topic: string, payload: string | Uint8Array, options: PublishOptions): Promise<PublishResult> {
@@ -60,11 +59,7 @@ export class Publisher {
     return signal === undefined ? publication.completed : this.#withSignal(publication, signal);
   }
 
-  async #publishRead(
-    topic: string,
-    payload: Blob | ReadableStream<Uint8Array>,
-    options: PublishOptions,
-  ): Promise<PublishResult> {
+  async #publishRead(topic: string, payload: Payload, options: PublishOptions): Promise<PublishResult> {
     const limits = this.#lifecycle.connection?.limits;
     const maximum = Math.min(limits?.maximumPacketSize ?? LARGEST_PACKET, this.#settings.queue.bytes);
     const { ended } = this.#lifecycle;
