@@ -18,12 +18,14 @@ function shell(command: string): Promise<{ code: number; stdout: string; stderr:
   return runProcess("sh", ["-c", command]);
 }
 
-for (const { language, code, line } of EXAMPLES) {
-  if (language !== "ts") continue;
-  Deno.test(`readme: the example in line ${line}`, async () => {
-    await using broker = await startBrokerProcess();
-    await checkExample(code, broker.port);
-  });
+for (const page of ["README.md", "broker/gateways.md"]) {
+  for (const { language, code, line } of examplesIn(await Deno.readTextFile(new URL(page, repository)))) {
+    if (language !== "ts") continue;
+    Deno.test(`readme: the example in line ${line} of ${page}`, async () => {
+      await using broker = await startBrokerProcess();
+      await checkExample(code, broker.port);
+    });
+  }
 }
 
 const COMMANDS = EXAMPLES.filter(({ language }) => language === "sh").flatMap(({ code }) => code.trimEnd().split("\n"));

@@ -260,8 +260,8 @@ function connection(port: number): string[] {
   ];
 }
 
-Deno.test("readme: the configuration of a gateway is right", async () => {
-  const text = await Deno.readTextFile(new URL("README.md", repository));
+Deno.test("gateways: the configuration is right", async () => {
+  const text = await Deno.readTextFile(new URL("broker/gateways.md", repository));
   const example = examplesIn(text).find(({ language, code }) =>
     language === "conf" && code.includes("connection cloud")
   );
