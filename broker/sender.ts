@@ -7,6 +7,7 @@
 import { encodePacketWithin } from "../codec/encode.ts";
 import type { Packet, ProtocolVersion, QoS } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
+import { TextMap } from "../engine/text_map.ts";
 import { OutboundTopicAliases } from "../engine/topic_aliases.ts";
 import { sentDetails } from "./connection_log.ts";
 import type { BrokerCore } from "./core.ts";
@@ -56,7 +57,7 @@ export class Sender implements SessionLink {
     this.#limits = limits;
     this.#v5 = limits.version === 5;
     this.#mountLength = limits.mountLength ?? 0;
-    if (limits.topicAliasMaximum > 0) this.#aliases = new OutboundTopicAliases(limits.topicAliasMaximum);
+    if (limits.topicAliasMaximum > 0) this.#aliases = new OutboundTopicAliases(limits.topicAliasMaximum, new TextMap());
   }
 
   /** Whether the client speaks MQTT 5.0. */

@@ -6,7 +6,6 @@
 
 import { MqttError } from "../codec/errors.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
-import { TextMap } from "./text_map.ts";
 
 /** What to send for a topic. */
 export interface TopicAliasAssignment {
@@ -41,14 +40,18 @@ export interface TopicAliasAssignment {
 export class OutboundTopicAliases {
   /** The peer's Topic Alias Maximum; 0 means that it takes none. */
   readonly maximum: number;
-  readonly #assigned = new TextMap<Assigned>();
+  readonly #assigned: TopicMap<AssignedTopicAlias>;
   /** By alias - 1, which is also the order in which they are looked at. */
-  readonly #byAlias: Assigned[] = [];
+  readonly #byAlias: AssignedTopicAlias[] = [];
   #hand = 0;
 
-  /** `maximum`: the Topic Alias Maximum that the peer stated, 0 (also if it stated none) to 65,535. */
-  constructor(maximum: number) {
+  /**
+   * `maximum`: the Topic Alias Maximum that the peer stated, 0 (also if it stated none) to 65,535. `assigned`: an empty
+   * map to keep them in; default a `Map`, which is slow for topic names that somebody has chosen to make it slow.
+   */
+  constructor(maximum: number, assigned: TopicMap<AssignedTopicAlias> = new Map()) {
     this.maximum = checkedMaximum(maximum);
+    this.#assigned = assigned;
   }
 
   /** The alias to send for a topic; undefined: send the topic name without one. */
@@ -91,7 +94,19 @@ export class OutboundTopicAliases {
   }
 }
 
-interface Assigned extends TopicAliasAssignment {
+/** What is needed of a `Map` by topic name. */
+export interface TopicMap<T> {
+  /** The value of a topic name. */
+  get(topic: string): T | undefined;
+  /** Adds a topic name, or replaces its value. */
+  set(topic: string, value: T): unknown;
+  /** Removes a topic name. */
+  delete(topic: string): unknown;
+}
+
+/** An alias that holds. */
+export interface AssignedTopicAlias extends TopicAliasAssignment {
+  /** Whether it was sent since the last look. */
   used: boolean;
 }
 
