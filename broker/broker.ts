@@ -126,6 +126,11 @@ export class Broker implements AsyncDisposable {
     return this.#bridges.statuses;
   }
 
+  /** A random name of this broker object. Bridges tell it to other brokers, so that nothing comes back over another one. */
+  get identity(): string {
+    return this.#core.identity;
+  }
+
   #recover(): void {
     const { journal, options, sessions } = this.#core;
     if (journal === undefined || options.store === undefined) return;

@@ -269,7 +269,8 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
     }
     assertNotExpired(this.#core, { expiresAt });
     assertPublishRate(limits);
-    this.#core.grant(session, new SessionAccess(this.#core.accessWatch, client, policy, permissions));
+    const { broker } = session.access;
+    this.#core.grant(session, new SessionAccess(this.#core.accessWatch, client, policy, permissions, broker));
     this.limitLife(expiresAt);
     this.#limits = limits;
     this.limitRate();

@@ -9,6 +9,7 @@ import { parseSharedFilter } from "../codec/topic.ts";
 import type { BrokerHooks } from "./hooks.ts";
 import type { ListenerPolicy } from "./listener_policy.ts";
 import type { ResolvedOptions } from "./options.ts";
+import type { OtherBroker } from "./origin.ts";
 import type { PublishRate } from "./publish_rate.ts";
 import type { SessionQueuePolicy } from "./session_environment.ts";
 import type { Topic, TopicCache } from "./topic_cache.ts";
@@ -47,6 +48,11 @@ export class ConnectionPolicy implements BrokerHooks, Readonly<PublishRate> {
   /** Who alone may take up the sessions of its clients; undefined for anybody. */
   get owner(): string | undefined {
     return this.#listener.ownsSessions === true ? this.name : undefined;
+  }
+
+  /** The broker that its clients speak for. */
+  get broker(): OtherBroker | undefined {
+    return this.#listener.broker;
   }
 
   get allowAnonymous(): boolean {

@@ -60,6 +60,8 @@ export class BrokerCore {
   readonly incoming = new Publication();
   readonly publishForm = new PublishForm();
 
+  /** Stands for this broker with others, as long as it runs. */
+  readonly identity: string = crypto.randomUUID();
   /** When it was made, by its clock. */
   readonly startedAt: number;
   /** Told of every message before it is handed out; undefined as long as nobody wants to know. */
@@ -131,7 +133,8 @@ export class BrokerCore {
     const isFree = session.access.isFree && access.isFree;
     session.access = access;
     this.sessions.note(session);
-    if (!isFree && session.subscriptions.size > 0) this.router.forgetRoutes();
+    const isBridge = access.broker !== undefined;
+    if ((!isFree || isBridge) && session.subscriptions.size > 0) this.router.forgetRoutes();
   }
 
   /** Publishes a will, if its client may. */

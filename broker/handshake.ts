@@ -13,6 +13,7 @@ import type { ConnectionPolicy } from "./connection_policy.ts";
 import type { BrokerCore } from "./core.ts";
 import type { Acceptance, ClientInfo, ConnectDecision, ConnectRequest, MaybePromise } from "./hooks.ts";
 import { LimitError } from "./limits.ts";
+import { brokerIn, type OtherBroker, saying } from "./origin.ts";
 import { NEVER_EXPIRES } from "./session.ts";
 import type { SessionAccess } from "./session_access.ts";
 import { assertTopicLimits } from "./topic_cache.ts";
@@ -219,6 +220,13 @@ export function willOf(
   };
 }
 
+/** The broker that a client speaks for. */
+export function otherBrokerOf(policy: ConnectionPolicy, { properties }: ConnectPacket): OtherBroker | undefined {
+  const broker = policy.broker ?? brokerIn(properties?.userProperties);
+  // Topics that have other names here than for the client are renamed in yet another way.
+  return broker === undefined || !policy.isMounted ? broker : { identity: broker.identity };
+}
+
 /** The CONNACK for an accepted client, of which only the session is not known yet. */
 export function connackFor(
   core: BrokerCore,
@@ -250,5 +258,7 @@ function announced(core: BrokerCore, policy: ConnectionPolicy, admission: Admiss
     const information = options.responseInformation?.(request);
     if (information !== undefined) properties.responseInformation = information;
   }
+  // Nobody else wants to know.
+  if (brokerIn(packet.properties?.userProperties) !== undefined) properties.userProperties = saying(core);
   return properties;
 }

@@ -8,6 +8,7 @@ import type { PublishProperties } from "../codec/properties.ts";
 import type { QoS, RetainHandling } from "../codec/packets.ts";
 import type { ClientInfo } from "./hooks.ts";
 import type { MetricsState } from "./metrics.ts";
+import type { OtherBroker } from "./origin.ts";
 
 /** The will of a client that is connected. */
 export interface WillState {
@@ -51,6 +52,8 @@ export interface SessionState {
   readonly clientId: string;
   /** The user that the session belongs to. */
   readonly username: string | undefined;
+  /** The broker that its client speaks for; undefined for a client that speaks for itself. */
+  readonly broker: OtherBroker | undefined;
   /** Undefined while the client is away. */
   readonly connection: ConnectionState | undefined;
   /** Seconds that it stays after its connection; `Infinity` for ever. */

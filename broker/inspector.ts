@@ -98,6 +98,7 @@ export class Inspector implements BrokerInspection {
     return {
       clientId: session.clientId,
       username: session.username,
+      broker: session.access.broker,
       connection: this.#core.sessions.holderOf(session)?.connection(),
       expiryInterval: expiryInterval === NEVER_EXPIRES ? Infinity : expiryInterval,
       expiresAt: expiryTimer === undefined ? Infinity : expiryTimer.at,

@@ -6,6 +6,7 @@
 
 import type { QoS } from "../codec/packets.ts";
 import type { BrokerHooks } from "./hooks.ts";
+import type { OtherBroker } from "./origin.ts";
 import type { PublishRate } from "./publish_rate.ts";
 
 /**
@@ -23,6 +24,11 @@ export interface ListenerPolicy extends BrokerHooks, PublishRate {
    * a listener of another `name` can take them up, and `memoryLimit` keeps them from none. Default false.
    */
   ownsSessions?: boolean;
+  /**
+   * The broker that its clients speak for, as bridges do: what came from there by any session does not go to their
+   * subscriptions with no local. Default: the one that the client names in CONNECT.
+   */
+  broker?: OtherBroker;
   /** Whether a client without a user name may connect. Default true. */
   allowAnonymous?: boolean;
   /** Whether a client may connect without a client identifier. */

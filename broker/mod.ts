@@ -36,6 +36,7 @@ export type { RefusalCounts } from "./deno/listener_gate.ts";
 export type { CertificateFiles, TlsOptions } from "./deno/tls_options.ts";
 export type * from "./hooks.ts";
 export type { ListenerPolicy } from "./listener_policy.ts";
+export type { OtherBroker } from "./origin.ts";
 export type { LimitCounts, LimitName } from "./limits.ts";
 export type { LogLevel, LogSink } from "./log.ts";
 export type { HistogramState } from "./histogram.ts";

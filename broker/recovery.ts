@@ -129,9 +129,10 @@ class RestoredAccesses {
     return access;
   }
 
-  #restore({ clientId, username, listener, permissions }: StoredAccess): SessionAccess {
+  #restore({ clientId, username, listener, permissions, broker }: StoredAccess): SessionAccess {
     const { accessWatch, policies, options } = this.#core;
-    return new SessionAccess(accessWatch, { clientId, username }, policies.named(listener) ?? options, permissions);
+    const source = policies.named(listener) ?? options;
+    return new SessionAccess(accessWatch, { clientId, username }, source, permissions, broker);
   }
 }
 

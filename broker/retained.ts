@@ -164,10 +164,10 @@ export class RetainedStore {
 
   /**
    * Searches the messages whose topics match a filter. Those that are kept after this call, which go to subscribers
-   * anyhow, and those that have expired are left out.
+   * anyhow, those that have expired, and those that came from the broker `notFrom` are left out.
    */
-  find(filter: string, clock: Clock): RetainedSearch {
-    const isCurrent = this.#reader(clock, this.#kept);
+  find(filter: string, clock: Clock, notFrom?: string): RetainedSearch {
+    const isCurrent = this.#reader(clock, this.#kept, notFrom);
     return new RetainedSearch(this.#messages.find(filter), isCurrent);
   }
 
@@ -184,7 +184,7 @@ export class RetainedStore {
   }
 
   /** Tells whether a message is to be sent; those that have expired are forgotten. */
-  #reader(clock: Clock, kept: number): (message: RetainedMessage) => boolean {
+  #reader(clock: Clock, kept: number, notFrom: string | undefined): (message: RetainedMessage) => boolean {
     return (message) => {
       if (message.order > kept) return false;
       if (message.hasExpired(clock)) {
@@ -192,6 +192,7 @@ export class RetainedStore {
         return false;
       }
       const { source } = message;
+      if (notFrom !== undefined && source?.broker?.identity === notFrom) return false;
       if (source === undefined || !this.#limits.checkRetainSource) return true;
       return source.isFree || source.mayPublish(new NamedTopic(message.name));
     };

@@ -22,7 +22,7 @@ interface Target {
   readonly qos: QoS;
   readonly retainAsPublished: boolean;
   readonly subscriptionIds: readonly number[] | undefined;
-  /** The same for the session's own messages: without the subscriptions that have no local set. */
+  /** The same for messages of the session's own origin: without the subscriptions that have no local set. */
   readonly forOwn: Target | undefined;
 }
 
@@ -163,9 +163,10 @@ export class Router {
     const known = topic.route;
     const route = known === undefined || known.isOver ? this.#route(topic) : known;
     const lowest = this.#options.upgradeOutgoingQoS ? 2 : qos;
+    const origin = from?.origin;
     this.variants.begin(publication);
     for (const target of route.targets) {
-      const to = target.session === from ? target.forOwn : target;
+      const to = target.session.origin === origin ? target.forOwn : target;
       if (to === undefined) continue;
       to.session.deliver(
         publication,
@@ -258,7 +259,7 @@ export class Router {
       const target = merge(subscriptions);
       if (target !== undefined) targets.push(target);
     }
-    return { isWanted: bySession.size > 0 || groups.length > 0, targets, groups, isOver: false };
+    return { isWanted: bySession.size > 0 || groups.length > 0, targets: oneWayEach(targets), groups, isOver: false };
   }
 }
 
@@ -276,6 +277,23 @@ function merge(subscriptions: readonly Subscription[]): Target | undefined {
   if (target === undefined) return undefined;
   if (!subscriptions.some((subscription) => subscription.noLocal)) return { ...target, forOwn: target };
   return { ...target, forOwn: combine(subscriptions.filter((subscription) => !subscription.noLocal)) };
+}
+
+/** Without those that would bring a message to where a bridge of this broker brings it. */
+function oneWayEach(targets: readonly Target[]): readonly Target[] {
+  const ours = targets.filter(({ session }) => session.owner !== undefined && session.access.broker !== undefined);
+  return ours.length === 0 ? targets : targets.filter((target) => !ours.some((way) => replaces(way, target)));
+}
+
+/**
+ * Whether a bridge of this broker does what a bridge of the other one does here. One that is away does not: it may stay
+ * away; but of two that are away, it is the one that will be back.
+ */
+function replaces(way: Target, other: Target): boolean {
+  const [to, there] = [way.session.access.broker, other.session.access.broker];
+  if (other.session.owner !== undefined || other.forOwn !== undefined || other.qos > way.qos) return false;
+  if (to?.renames === undefined || to.identity !== there?.identity || to.renames !== there.renames) return false;
+  return way.session.isConnected || !other.session.isConnected;
 }
 
 function combine(subscriptions: readonly Subscription[]): Target | undefined {

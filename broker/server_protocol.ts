@@ -22,6 +22,7 @@ import {
   assertNotExpired,
   authenticate,
   connackFor,
+  otherBrokerOf,
   willOf,
 } from "./handshake.ts";
 import type { Acceptance, ClientInfo, ConnectRequest } from "./hooks.ts";
@@ -216,7 +217,8 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     assertMayOpen(core, this.#policy, client, admission.sessionExpiryInterval > 0);
     assertNotExpired(core, acceptance);
     assertPublishRate(acceptance.limits);
-    const access = new SessionAccess(core.accessWatch, client, this.#policy, acceptance.permissions);
+    const broker = otherBrokerOf(this.#policy, packet);
+    const access = new SessionAccess(core.accessWatch, client, this.#policy, acceptance.permissions, broker);
     const will = willOf(core, this.#policy, packet, client, access);
     // The application has a say in it, and may fail: before anything of the client is there.
     const connack = connackFor(core, this.#policy, admission, auth);

@@ -74,15 +74,15 @@ export class Session {
   #journal: SessionJournal | undefined;
   /** Who alone may take it up; undefined for anybody who may have the client identifier. */
   owner: string | undefined;
-  /** What its client may do, as its last connection has shown who that is. */
-  access: SessionAccess;
+  #access: SessionAccess;
+  #origin: Session | string = this;
 
   constructor(clientId: string, username: string | undefined, environment: SessionEnvironment) {
     this.clientId = clientId;
     this.username = username;
     this.outbound = new OutboundFlow();
     this.inbound = new InboundFlow();
-    this.access = new SessionAccess(environment.accessWatch, this, environment.options, undefined);
+    this.#access = new SessionAccess(environment.accessWatch, this, environment.options, undefined);
     this.#limits = environment.options;
     this.#policy = environment.options;
     this.#queue = new DeliveryQueue(environment.options);
@@ -108,6 +108,24 @@ export class Session {
   /** Takes up what an earlier broker has left in the store. */
   restoreBacklog(journal: SessionJournal, backlog: StoredBacklog): void {
     this.#queue.pushBacklog(journal, backlog);
+  }
+
+  /** What its client may do, as its last connection has shown who that is. */
+  get access(): SessionAccess {
+    return this.#access;
+  }
+
+  set access(access: SessionAccess) {
+    this.#access = access;
+    this.#origin = access.broker?.identity ?? this;
+  }
+
+  /**
+   * Where its messages come from, as far as subscriptions with no local are concerned: the session itself, or the broker
+   * that its client speaks for, with as many sessions as that may have here.
+   */
+  get origin(): Session | string {
+    return this.#origin;
   }
 
   /** Whether a connection serves this session. */

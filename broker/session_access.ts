@@ -8,6 +8,7 @@
 import { topicMatches } from "../codec/topic.ts";
 import type { AccessRules, AccessSubject, Permissions, SubscribeRequest } from "./hooks.ts";
 import { covers } from "./filter_cover.ts";
+import type { OtherBroker } from "./origin.ts";
 import type { StoredAccess } from "./store.ts";
 import { type Topic, weightOf } from "./topic_cache.ts";
 
@@ -58,6 +59,8 @@ export class SessionAccess {
   readonly #subject: AccessSubject;
   readonly #source: RuleSource;
   readonly #permissions: Permissions | undefined;
+  /** The broker that the client speaks for; undefined if it speaks for itself. */
+  readonly broker: OtherBroker | undefined;
   #epoch = -1;
   #rules: AccessRules | undefined;
   #record: StoredAccess | undefined;
@@ -65,17 +68,30 @@ export class SessionAccess {
   readonly #publish = new Remembered((topic) => this.#mayPublish(topic));
   readonly #receive = new Remembered((topic) => this.#mayReceive(topic));
 
-  constructor(watch: AccessWatch, subject: AccessSubject, source: RuleSource, permissions: Permissions | undefined) {
+  constructor(
+    watch: AccessWatch,
+    subject: AccessSubject,
+    source: RuleSource,
+    permissions: Permissions | undefined,
+    broker?: OtherBroker,
+  ) {
     this.#watch = watch;
     this.#subject = { clientId: subject.clientId, username: subject.username };
     this.#source = source;
     this.#permissions = permissions;
+    this.broker = broker;
   }
 
   /** What the next broker has to know; the same object each time. */
   get record(): StoredAccess {
     const { clientId, username } = this.#subject;
-    return this.#record ??= { clientId, username, listener: this.#source.name, permissions: this.#permissions };
+    return this.#record ??= {
+      clientId,
+      username,
+      listener: this.#source.name,
+      permissions: this.#permissions,
+      broker: this.broker,
+    };
   }
 
   /** Whether nothing is forbidden now. */

@@ -169,6 +169,8 @@ export class Sessions {
   /** The connection of a session has ended: decides about the will, and ends the session or lets its time run. */
   release(session: Session, will: WillMessage | undefined, end: ConnectionEnd): void {
     session.detach();
+    // Messages to a broker may take another way now.
+    if (session.access.broker !== undefined) this.#router.forgetRoutes();
     this.#holders.delete(session);
     const interval = session.expiryInterval;
     const ends = interval === 0 || (end.kind === "takeover" && end.cleanStart);

@@ -68,8 +68,8 @@ export function accessValue(access: StoredAccess | undefined): string | null {
 export function accessOf(value: SQLOutputValue | undefined): StoredAccess | undefined {
   if (typeof value !== "string") return undefined;
   try {
-    const { clientId, username, listener, permissions }: StoredAccess = JSON.parse(value);
-    return { clientId, username, listener, permissions };
+    const { clientId, username, listener, permissions, broker }: StoredAccess = JSON.parse(value);
+    return { clientId, username, listener, permissions, broker };
   } catch (cause) {
     throw new TypeError(`Cannot read the store: access must be JSON, received ${value}`, { cause });
   }

@@ -10,6 +10,7 @@
 
 import type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
 import type { Permissions } from "./hooks.ts";
+import type { OtherBroker } from "./origin.ts";
 
 /** A client as access rules know it, so that they can be asked about it when it is away, also by the next broker. */
 export interface StoredAccess {
@@ -21,6 +22,8 @@ export interface StoredAccess {
   readonly listener: string | undefined;
   /** What it may do at most, as it has shown when it was let in; undefined for what the rules allow. */
   readonly permissions: Permissions | undefined;
+  /** The broker that it speaks for, as bridges do; undefined if it has named none. */
+  readonly broker: OtherBroker | undefined;
 }
 
 /** A session whose end is not the end of its connection. */

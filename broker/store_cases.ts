@@ -47,11 +47,12 @@ export const STORE_CASES: Readonly<Record<string, (shelf: Shelf) => void | Promi
           username: '\u{1F600}"',
           listener: "/run/a",
           permissions: { publish: ["a/#"], subscribe: [] },
+          broker: { identity: "b", renames: "[]" },
         },
       }),
       session(2, {
         username: "",
-        access: { clientId: "", username: undefined, listener: undefined, permissions: undefined },
+        access: { clientId: "", username: undefined, listener: undefined, permissions: undefined, broker: undefined },
       }),
     ];
     shelf.commit(putSession(1), putSession(2), putSession(3));
@@ -286,7 +287,8 @@ export const STORE_CASES: Readonly<Record<string, (shelf: Shelf) => void | Promi
       payload: new Uint8Array(70_000),
       expiresAt: 1_700_000_000_000,
     });
-    const publisher = { clientId: "p", username: "u", listener: "l", permissions: { publish: ["b"] } };
+    const broker = { identity: "b", renames: "[]" };
+    const publisher = { clientId: "p", username: "u", listener: "l", permissions: { publish: ["b"] }, broker };
     const plain = of({ topic: "c", qos: 0 });
     shelf.commit(put(of({ topic: "a" })), put(of({ topic: "b" })), put(plain));
     shelf.commit(put({ message: full, publisher }), { kind: "removeRetained", topic: "a" });

@@ -193,9 +193,9 @@ function retainedFor(core: BrokerCore, { subscription, isNew }: SubscribeResult)
 /** The retained messages that match a subscription; undefined if there are none. */
 export function retainedBatch(
   core: BrokerCore,
-  { filter, qos, identifier }: Subscription,
+  { session, filter, qos, identifier, noLocal }: Subscription,
 ): RetainedBatch | undefined {
-  const messages = core.retained.find(filter, core.clock);
+  const messages = core.retained.find(filter, core.clock, noLocal ? session.access.broker?.identity : undefined);
   const identifiers = identifier === 0 ? undefined : [identifier];
   const batch = new RetainedBatch(messages, qos, identifiers, core.options.upgradeOutgoingQoS);
   return batch.isEmpty ? undefined : batch;

@@ -8,6 +8,7 @@ import type { Client, Message, PublishOptions } from "../../client/common.ts";
 import { encodePacket } from "../../codec/encode.ts";
 import type { Broker } from "../broker.ts";
 import type { LogSink } from "../log.ts";
+import { brokerIn, type OtherBroker } from "../origin.ts";
 import { Forwarder, type ForwarderContext } from "./forwarder.ts";
 import { groupsOf, LocalSide } from "./local_side.ts";
 import { MessageSource } from "./message_source.ts";
@@ -167,7 +168,7 @@ export class Bridge implements AsyncDisposable {
     const isLazy = this.#settings.startType === "lazy";
     let connection: Promise<void> | undefined;
     const begin = () => {
-      const remote = new RemoteSide(this.#settings, this.#platform, this.#ownerOf(running));
+      const remote = new RemoteSide(this.#settings, this.#broker.identity, this.#platform, this.#ownerOf(running));
       running.remote = remote;
       this.#report.remote = remote;
       connection = remote.run().then(() => {
@@ -217,7 +218,7 @@ export class Bridge implements AsyncDisposable {
       onConnected: (client) => {
         this.#report.connected(client);
         if (this.#settings.attemptUnsubscribe) this.#unsubscribe(client);
-        local.connect();
+        local.connect(this.#otherBroker(client));
       },
       onDisconnected: (error) => {
         local.disconnect();
@@ -225,6 +226,15 @@ export class Bridge implements AsyncDisposable {
       },
       onClientEnded: () => outward.setTarget(undefined),
     };
+  }
+
+  /** Undefined if it has not said which one it is. */
+  #otherBroker({ state }: Client): OtherBroker | undefined {
+    const other = state.kind === "connected" ? brokerIn(state.properties.userProperties) : undefined;
+    const { map, maxPacketSize, outgoingRetain } = this.#settings;
+    // Not all that goes this way arrives as it is: another way is no better or worse then, but another.
+    const renames = maxPacketSize === 0 && outgoingRetain ? map.renames("out") : undefined;
+    return other && { identity: other.identity, renames };
   }
 
   #unsubscribe(client: Client): void {

@@ -14,6 +14,7 @@ import { ReasonCode } from "../../codec/reason_codes.ts";
 import type { Broker } from "../broker.ts";
 import type { AccessRules } from "../hooks.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
+import type { OtherBroker } from "../origin.ts";
 import { MessageSource } from "./message_source.ts";
 import type { BridgeSettings } from "./options.ts";
 import type { MappedTopic } from "./topics.ts";
@@ -95,6 +96,8 @@ export class LocalSide implements AsyncDisposable {
   /** Opens the session, and settles when messages wait in it. */
   static async open(broker: Broker, settings: BridgeSettings, clock: Clock): Promise<LocalSide> {
     const policy = policyOf(settings);
+    // Until the other broker can be asked, it is the one that it was.
+    policy.broker = broker.inspection.session(settings.localClientId)?.broker;
     const gate = new Gate();
     gate.open();
     const open: TransportOpener = async (_url, { signal }) => {
@@ -131,8 +134,12 @@ export class LocalSide implements AsyncDisposable {
     return side;
   }
 
-  /** The other broker is there: what waits goes out, and what is retained goes out again. */
-  connect(): void {
+  /**
+   * The other broker is there: what waits goes out, and what is retained goes out again. Of what came from there, by
+   * whichever connection, nothing goes back, if it has said which broker it is.
+   */
+  connect(other: OtherBroker | undefined): void {
+    this.#policy.broker = other;
     this.#gate.open();
   }
 

@@ -10,6 +10,9 @@ import { type BridgeTopic, TopicMap } from "./topics.ts";
 /**
  * A bridge from this broker to another one: `bridges` in `BrokerOptions`. Names, meanings and defaults are those of a
  * `connection` of Mosquitto where it has the option.
+ *
+ * Two brokers need one bridge, of either of them, for both directions. If each has one to the other, messages circle
+ * unless both speak MQTT 5.0, and both brokers are of this kind. Around a ring of three brokers, they always do.
  */
 export interface BridgeOptions {
   /** Names the bridge: in its client identifiers, its state topic and the log. */
@@ -21,7 +24,7 @@ export interface BridgeOptions {
   readonly addresses: readonly string[];
   /** What goes which way. The first entry with a prefix that matches a message maps its topic. */
   readonly topics: readonly BridgeTopic[];
-  /** 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0. Default 4. With 5, properties are carried over and loops are avoided best. */
+  /** 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0. Default 4. With 5, properties are carried over, and two brokers may have a bridge to each other. */
   readonly protocolVersion?: ProtocolVersion;
   /**
    * Client identifier on the other broker. Default: the name of this machine, for which Deno wants `--allow-sys=hostname`,

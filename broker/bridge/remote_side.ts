@@ -14,6 +14,7 @@ import {
   type WillInit,
 } from "../../client/common.ts";
 import type { Clock } from "../../engine/clock.ts";
+import { saying } from "../origin.ts";
 import { bare } from "./address.ts";
 import type { BridgeSettings } from "./options.ts";
 import { Route } from "./route.ts";
@@ -49,6 +50,7 @@ export interface RemotePlatform {
 /** Keeps a connection to the other broker while it is to be there. */
 export class RemoteSide {
   readonly #settings: BridgeSettings;
+  readonly #identity: string;
   readonly #platform: RemotePlatform;
   readonly #owner: RemoteOwner;
   readonly #route: Route;
@@ -62,8 +64,10 @@ export class RemoteSide {
   #isConnected = false;
   #cancelLook: (() => void) | undefined;
 
-  constructor(settings: BridgeSettings, platform: RemotePlatform, owner: RemoteOwner) {
+  /** `identity` is that of the broker that the bridge belongs to. */
+  constructor(settings: BridgeSettings, identity: string, platform: RemotePlatform, owner: RemoteOwner) {
     this.#settings = settings;
+    this.#identity = identity;
     this.#platform = platform;
     this.#owner = owner;
     this.#mayBePrivate = settings.tryPrivate && settings.protocolVersion < 5;
@@ -165,6 +169,9 @@ export class RemoteSide {
       sessionExpiryInterval: settings.cleanSession || !isVersion5 ? 0 : FOR_EVER,
       keepAlive: settings.keepAlive,
       topicAliasMaximum: isVersion5 ? settings.maxTopicAlias : 0,
+      properties: isVersion5
+        ? { userProperties: saying({ identity: this.#identity, renames: settings.map.renames("in") }) }
+        : undefined,
       will: this.#will(),
       tls: settings.tls,
       // All waits are the longest one times a number that makes them what the route says.

@@ -56,6 +56,19 @@ export class TopicMap {
     return this.entries.filter(({ direction }) => direction !== "in");
   }
 
+  /**
+   * How topics are renamed that come in, or go out: the same text on both ends of a way, whichever end has the bridge, if
+   * it is the same way.
+   */
+  renames(direction: "in" | "out"): string {
+    const renamed = (direction === "in" ? this.incoming : this.outgoing)
+      .filter(({ localPrefix, remotePrefix }) => localPrefix !== "" || remotePrefix !== "")
+      .map(({ local, remote, localPrefix, remotePrefix }) =>
+        direction === "in" ? [remote, remotePrefix, localPrefix] : [local, localPrefix, remotePrefix]
+      );
+    return JSON.stringify(renamed);
+  }
+
   /** Where a message of the other broker goes here; undefined if nobody asked for it. */
   toLocal(topic: string): Destination | undefined {
     const entry = this.#find("out", (each) => topicMatches(each.remote, topic));

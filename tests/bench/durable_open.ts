@@ -24,7 +24,13 @@ function* contents(): Iterable<StoreWrite> {
     yield deliveryOf(1 + index % SESSIONS, id + 1, id);
   }
   for (let index = 0; index < RETAINED; index++) {
-    const publisher = { clientId: `p${index % 100}`, username: "user", listener: ":1883", permissions: undefined };
+    const publisher = {
+      clientId: `p${index % 100}`,
+      username: "user",
+      listener: ":1883",
+      permissions: undefined,
+      broker: undefined,
+    };
     yield { kind: "putRetained", retained: { message: messageOf(`r/${index % 100}/${index}`, true), publisher } };
   }
 }

@@ -19,7 +19,7 @@ export function messageOf(topic: string, retain: boolean): StoredMessage {
 /** A session that is away and never ends by itself. */
 export function sessionOf(id: number): StoredSession {
   const clientId = `c${id}`;
-  const access = { clientId, username: "user", listener: ":1883", permissions: undefined };
+  const access = { clientId, username: "user", listener: ":1883", permissions: undefined, broker: undefined };
   return { id, clientId, username: "user", expiryInterval: 0xffff_ffff, endedAt: Date.now(), access };
 }
 

@@ -26,6 +26,7 @@ Deno.test(
     assertEquals(session, {
       clientId: "ann",
       username: "a",
+      broker: undefined,
       expiryInterval: 60,
       expiresAt: Infinity,
       isStored: false,

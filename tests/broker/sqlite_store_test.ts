@@ -144,7 +144,7 @@ Deno.test("broker SQLite store: a commit that finds no room changes nothing, and
 
 Deno.test("broker SQLite store: rights that nobody can read are an error, not more rights", async () => {
   await using test = new SqliteUnderTest();
-  const access = { clientId: "a", username: "ann", listener: undefined, permissions: undefined };
+  const access = { clientId: "a", username: "ann", listener: undefined, permissions: undefined, broker: undefined };
   const record = { id: 1, clientId: "a", username: "ann", expiryInterval: 60, endedAt: 0, access };
   test.store.commit([{ kind: "putSession", session: record }]);
   test.close();
