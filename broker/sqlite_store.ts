@@ -40,6 +40,7 @@ import { Broom, sweep } from "./sqlite_sweep.ts";
 
 export type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
 export type { Permissions } from "./hooks.ts";
+export type { OtherBroker } from "./origin.ts";
 export type * from "./store.ts";
 
 /**

@@ -9,6 +9,7 @@ import { Shelf, type StoreUnderTest } from "./store_shelf.ts";
 
 export type { ProtocolVersion, QoS, RetainHandling } from "../codec/packets.ts";
 export type { Permissions } from "./hooks.ts";
+export type { OtherBroker } from "./origin.ts";
 export type * from "./store.ts";
 export type { StoreUnderTest } from "./store_shelf.ts";
 
