@@ -17,8 +17,8 @@ import type { BrokerCore } from "./core.ts";
 import { assertAuth, type AuthOutcome, beginEnhancedAuth, type EnhancedAuth, sendAuth } from "./enhanced_auth.ts";
 import { assertNotExpired, longestSession } from "./handshake.ts";
 import type { Acceptance, ClientInfo, ConnectRequest } from "./hooks.ts";
-import { hasMoreFilters, SUBSCRIBE, UNSUBSCRIBE } from "./filter_count.ts";
 import { LimitError } from "./limits.ts";
+import { hasMoreFilters, hasMoreProperties } from "./packet_contents.ts";
 import { type PublishAnswerer, PublishHandler } from "./publish_handler.ts";
 import {
   assertPublishRate,
@@ -60,6 +60,9 @@ export interface ClientConnection {
 
 /** Milliseconds between two lines about a client that publishes too fast. */
 const QUIET = 60_000;
+
+/** Bytes of the properties of a packet other than PUBLISH: decoded, they take 20 times as much memory. */
+const LARGEST_PROPERTIES = 524_288;
 
 /** Handles the packets of one connected client. */
 export class ConnectedClient implements PublishAnswerer, Subscriber {
@@ -116,8 +119,8 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
   handle(frame: Frame): Promise<void> | undefined {
     const first = frame.bytes[frame.start] ?? 0;
     if (first >> 4 === 3) return this.#publishes.handle(frame);
-    if (first === SUBSCRIBE || first === UNSUBSCRIBE) this.#assertFilters(first, frame);
     if (frame.end - frame.bodyStart === 2 && this.#responses.handleShort(first, frame)) return undefined;
+    this.#assertContents(frame);
     return this.#handlePacket(decodePacket(frame, this.client.protocolVersion));
   }
 
@@ -150,9 +153,16 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
   }
 
   /** Before they are decoded, as each costs more memory than its bytes. */
-  #assertFilters(first: number, frame: Frame): void {
+  #assertContents(frame: Frame): void {
+    if (this.v5 && hasMoreProperties(frame, LARGEST_PROPERTIES)) {
+      throw new LimitError(
+        "maxPacketSize",
+        `Cannot take packet: its properties must have at most ${LARGEST_PROPERTIES} bytes, received more`,
+        ReasonCode.QuotaExceeded,
+      );
+    }
     const { maxFiltersPerPacket } = this.policy;
-    if (!hasMoreFilters(first, frame, this.v5, maxFiltersPerPacket)) return;
+    if (!hasMoreFilters(frame, this.v5, maxFiltersPerPacket)) return;
     throw new LimitError(
       "maxFiltersPerPacket",
       `Cannot take packet: it must have at most ${maxFiltersPerPacket} topic filters, received more`,

@@ -11,6 +11,7 @@ import { findOption } from "../../broker/config/option_table.ts";
 import { DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKES } from "../../broker/deno/listen_options.ts";
 import { LIMIT_NAMES } from "../../broker/limits.ts";
 import { resolveOptions } from "../../broker/options.ts";
+import type { Packet } from "../../codec/packets.ts";
 import { ManualClock } from "../../engine/manual_clock.ts";
 import { bounded, until } from "../support/broker.ts";
 import { checkExample, examplesIn } from "../support/examples.ts";
@@ -268,6 +269,32 @@ const ROWS: readonly Row[] = [
     },
   },
   {
+    counter: "limits/max_packet_size/count",
+    count: 4,
+    versions: [5],
+    line: /^Client x disconnected: Quota exceeded .*properties must have at most 524288 bytes/,
+    async drive({ connect, ends }) {
+      const properties: { userProperties: [string, string][] } = {
+        userProperties: Array.from({ length: 104_900 }, () => ["", ""]),
+      };
+      const tooMuch: Packet[] = [
+        { type: "puback", packetId: 1, reasonCode: 0, properties },
+        { type: "subscribe", packetId: 1, subscriptions: [{ filter: "a", qos: 0 }], properties },
+        { type: "unsubscribe", packetId: 1, filters: ["a"], properties },
+        { type: "disconnect", reasonCode: 0, properties },
+      ];
+      for (const packet of tooMuch) {
+        const client = await connect({ clientId: "x" });
+        await client.send(packet);
+        await ends(client, 0x97);
+      }
+      properties.userProperties.length = 104_857; // five bytes each
+      const client = await connect({ clientId: "x" });
+      await client.send({ type: "puback", packetId: 1, reasonCode: 0, properties });
+      await client.barrier();
+    },
+  },
+  {
     counter: "limits/max_publish_rate/count",
     count: 2,
     line: /^Client 127\.0\.0\.1:\d+ \(client "x", no user\) has to wait: it passes maxPublishRate$/,
@@ -495,6 +522,24 @@ Deno.test("broker limits table: the example in the documentation runs", async ()
     await checkExample(code);
   }
 });
+
+Deno.test("broker limits table: the flags that MQTT 3.1 does not look at hide no topic filters", () =>
+  bounded(async () => {
+    await using broker = new Broker({ maxFiltersPerPacket: 2 });
+    await using listener = listen(broker, { port: 0 });
+    for (
+      const packet of [
+        "800e0001000161000001620000016300",
+        "8f0e0001000161000001620000016300",
+        "a00b0001000161000162000163",
+      ]
+    ) {
+      await using client = await RawClient.connect(listener.address.port, { version: 3, clientId: "x" });
+      await client.sendBytes(packet);
+      await client.expectClosed();
+    }
+    assertEquals(broker.counts().limits.maxFiltersPerPacket, 3);
+  }));
 
 Deno.test("broker limits table: lines that the log has dropped are a topic, if the log counts them", () =>
   bounded(async () => {
