@@ -131,9 +131,9 @@ export class BrokerCore {
   /** From now on, this is what the session may do. */
   grant(session: Session, access: SessionAccess): void {
     const isFree = session.access.isFree && access.isFree;
+    const isBridge = (session.access.broker ?? access.broker) !== undefined;
     session.access = access;
     this.sessions.note(session);
-    const isBridge = access.broker !== undefined;
     if ((!isFree || isBridge) && session.subscriptions.size > 0) this.router.forgetRoutes();
   }
 

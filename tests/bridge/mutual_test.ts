@@ -26,8 +26,9 @@ class Side implements AsyncDisposable {
   readonly #options: BrokerOptions;
   #heard: Listener | undefined;
   #refused: string | undefined;
-  /** Subscriptions of the bridge at the other broker. */
+  /** Subscriptions of the bridge at the other broker, and here. */
   #incoming = 0;
+  #outgoing = 0;
 
   constructor(name: string, readonly port: number) {
     this.#name = name;
@@ -48,12 +49,13 @@ class Side implements AsyncDisposable {
 
   bridgeTo(other: { readonly port: number }, options: Options): void {
     this.#incoming = options.topics.filter(({ direction = "out" }) => direction !== "out").length;
+    this.#outgoing = options.topics.filter(({ direction }) => direction !== "in").length;
     const bridge = bridgeOptions(other.port, { remoteClientId: `bridge of ${this.#name}`, ...options });
     this.broker.update({ ...this.#options, bridges: [bridge] });
   }
 
-  /** Ends the connection of a client, and lets it in no more. */
-  refuse(clientId: string): void {
+  /** Ends the connection of a client, and lets it in no more, until it is another one. */
+  refuse(clientId: string | undefined): void {
     this.#refused = clientId;
     this.broker.disconnect((client) => client.clientId === clientId);
   }
@@ -70,7 +72,10 @@ class Side implements AsyncDisposable {
   /** Whether both ways to this broker are open, and known to lead to it. */
   isKnownTo(other: Side): boolean {
     const { broker, bridge } = other;
-    const subscriptions = [[`bridge of ${this.#name}`, this.#incoming], [`local.bridge of ${other.#name}`, 1]] as const;
+    const subscriptions = [[`bridge of ${this.#name}`, this.#incoming], [
+      `local.bridge of ${other.#name}`,
+      other.#outgoing,
+    ]] as const;
     return bridge.state === "connected" && subscriptions.every(([clientId, count]) => {
       const session = broker.inspection.session(clientId);
       const isReady = session?.connection !== undefined && session.subscriptions === count;
@@ -212,6 +217,54 @@ Deno.test("mqtt 5.0 bridge: two brokers with a bridge each find each other again
     const before = ["cut/one=1 q1", "cut/two=2 q1", "kept=1 q1"];
     assertEquals(heard(one), [...before, ...heardOnce()].sort());
     assertEquals(heard(again), ["kept=1 q1", ...heardOnce()].sort());
+  }));
+
+Deno.test("mqtt 5.0 bridge: until a broker that was started anew is known again, a message comes back once, and does not circle", () =>
+  bounded(async () => {
+    await using stack = new AsyncDisposableStack();
+    const [one, two] = await startPair(stack, ALL_BOTH_WAYS);
+    await two[Symbol.asyncDispose]();
+    await until(() => one.bridge.state !== "connected", "an end of the connection");
+    const again = stack.use(await new Side("two", two.port).start());
+    again.refuse("bridge of one");
+    again.bridgeTo(one, ALL_BOTH_WAYS);
+    await until(() => again.bridge.state === "connected", "one of the connections");
+    await publishTo(again.port, "m", "1", { qos: 1 });
+    await one.heard.count(1);
+    again.refuse(undefined);
+    await linked(one, again);
+    await again.heard.count(2);
+    await exchange(one, again);
+    assertEquals(heard(one), ["m=1 q1", ...heardOnce()].sort());
+    assertEquals(heard(again), ["m=1 q1", "m=1 q1", ...heardOnce()].sort());
+  }));
+
+Deno.test("mqtt 5.0 bridge: two ways between two brokers that are different are both taken", () =>
+  bounded(async () => {
+    await using stack = new AsyncDisposableStack();
+    const [one, two] = await startPair(
+      stack,
+      { protocolVersion: 5, maxPacketSize: 100, topics: [{ pattern: "#", qos: 1, remotePrefix: "pushed/" }] },
+      { protocolVersion: 5, topics: [{ pattern: "#", direction: "in", qos: 1, localPrefix: "pulled/" }] },
+    );
+    const large = "x".repeat(100);
+    await publishTo(one.port, "m", large, { qos: 1 });
+    await publishTo(one.port, "m", "1", { qos: 1 });
+    await two.heard.count(3);
+    assertEquals(heard(two), ["pulled/m=1 q1", `pulled/m=${large} q1`, "pushed/m=1 q1"]);
+    assertEquals(heard(one), ["m=1 q1", `m=${large} q1`]);
+  }));
+
+Deno.test("mqtt 5.0 bridge: what one bridge is not to send, the other one may", () =>
+  bounded(async () => {
+    await using stack = new AsyncDisposableStack();
+    const [one, two] = await startPair(stack, { ...ALL_BOTH_WAYS, maxPacketSize: 100 }, ALL_BOTH_WAYS);
+    const large = "x".repeat(100);
+    await publishTo(one.port, "m", large, { qos: 1 });
+    await two.heard.count(1);
+    await publishTo(two.port, "m", "2", { qos: 1 });
+    await two.heard.count(2);
+    assertEquals(heard(two), ["m=2 q1", `m=${large} q1`]);
   }));
 
 Deno.test("mqtt 5.0 bridge: what is retained does not go back to where it came from", () =>
