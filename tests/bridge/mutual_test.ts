@@ -72,15 +72,13 @@ class Side implements AsyncDisposable {
   /** Whether both ways to this broker are open, and known to lead to it. */
   isKnownTo(other: Side): boolean {
     const { broker, bridge } = other;
-    const subscriptions = [[`bridge of ${this.#name}`, this.#incoming], [
-      `local.bridge of ${other.#name}`,
-      other.#outgoing,
-    ]] as const;
-    return bridge.state === "connected" && subscriptions.every(([clientId, count]) => {
+    const isOpen = (clientId: string, subscriptions: number) => {
       const session = broker.inspection.session(clientId);
-      const isReady = session?.connection !== undefined && session.subscriptions === count;
+      const isReady = session?.connection !== undefined && session.subscriptions === subscriptions;
       return isReady && session.broker?.identity === this.broker.identity;
-    });
+    };
+    return bridge.state === "connected" && isOpen(`bridge of ${this.#name}`, this.#incoming) &&
+      isOpen(`local.bridge of ${other.#name}`, other.#outgoing);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
