@@ -204,6 +204,7 @@ export class Connection implements OutputOwner, Pausable {
   #process(chunk: Uint8Array, protocol: Protocol): Promise<void> | undefined {
     try {
       this.#framer.push(chunk);
+      this.#core.effort.begin();
       const pending = this.#handleFrames(protocol);
       return pending === undefined ? undefined : this.#goOn(pending, protocol);
     } catch (error) {
@@ -215,11 +216,13 @@ export class Connection implements OutputOwner, Pausable {
   /** Handles packets until none is left, the connection closes, or one needs time. */
   #handleFrames(protocol: Protocol): Promise<void> | undefined {
     const framer = this.#framer;
+    const { pressure, effort } = this.#core;
     while (!this.#closing && framer.next()) {
       this.#core.metrics.packetsReceived++;
       const pending = protocol.handle(framer);
       if (pending !== undefined) return pending;
-      if (this.#core.pressure.isOn) return this.#core.pressure.wait();
+      if (pressure.isOn) return pressure.wait();
+      if (effort.isGreat) return effort.rest();
     }
     return undefined;
   }

@@ -17,6 +17,7 @@ import { ListenerPolicies } from "./listener_policies.ts";
 import { type LogSink, silentLog } from "./log.ts";
 import { MemoryGuard } from "./memory_guard.ts";
 import { Metrics } from "./metrics.ts";
+import { Effort } from "./effort.ts";
 import { type BrokerOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { BufferPool, FlushQueue } from "./output.ts";
 import { Publication, publicationOf, PublishForm } from "./publication.ts";
@@ -52,6 +53,7 @@ export class BrokerCore {
   readonly audit: Audit;
   readonly pressure = new BackPressure(systemClock);
   readonly slab = new Slab();
+  readonly effort = new Effort();
   readonly pool: BufferPool = new BufferPool((bytes) => this.memory.note(bytes));
   readonly flushQueue = new FlushQueue();
   // One packet is handled at a time, so one of each serves all connections.
@@ -75,7 +77,7 @@ export class BrokerCore {
     this.timers = new Timers(this.clock);
     this.topics = new TopicCache(options);
     this.retained = new RetainedStore(options);
-    this.router = new Router(options);
+    this.router = new Router(options, this.effort);
     this.memory = new MemoryGuard(options, this.clock, this.timers);
     if (options.store !== undefined) this.journal = new Journal(options.store, this.log, this.metrics);
     this.wills = new DelayedWills(this.clock, this.timers, (will) => this.publishWill(will));

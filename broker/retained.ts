@@ -6,7 +6,8 @@
 
 import type { QoS } from "../codec/packets.ts";
 import type { Clock } from "../engine/clock.ts";
-import { TopicTrie } from "../engine/topic_trie.ts";
+import { TopicTrie, type TrieSearch } from "../engine/topic_trie.ts";
+import { Cost, type Effort } from "./effort.ts";
 import { copyBytes } from "./output.ts";
 import { Publication } from "./publication.ts";
 import { NOWHERE, type Resident, RetainedMemory } from "./retained_memory.ts";
@@ -164,11 +165,12 @@ export class RetainedStore {
 
   /**
    * Searches the messages whose topics match a filter. Those that are kept after this call, which go to subscribers
-   * anyhow, those that have expired, and those that came from the broker `notFrom` are left out.
+   * anyhow, those that have expired, and those that came from the broker `notFrom` are left out. The search is told to
+   * `effort` as it goes on.
    */
-  find(filter: string, clock: Clock, notFrom?: string): RetainedSearch {
+  find(filter: string, clock: Clock, effort: Effort, notFrom?: string): RetainedSearch {
     const isCurrent = this.#reader(clock, this.#kept, notFrom);
-    return new RetainedSearch(this.#messages.find(filter), isCurrent);
+    return new RetainedSearch(this.#messages.find(filter), isCurrent, effort);
   }
 
   /** The message of a topic, if it has not expired. */
@@ -201,12 +203,18 @@ export class RetainedStore {
 
 /** A search for retained messages, which goes on as they are wanted. */
 export class RetainedSearch {
-  readonly #found: Iterator<RetainedMessage>;
+  readonly #found: TrieSearch<RetainedMessage>;
+  readonly #effort: Effort;
   readonly #isCurrent: (message: RetainedMessage) => boolean;
   readonly #shown = new Publication();
   #message: RetainedMessage | undefined;
 
-  constructor(found: Iterator<RetainedMessage>, isCurrent: (message: RetainedMessage) => boolean) {
+  constructor(
+    found: TrieSearch<RetainedMessage>,
+    isCurrent: (message: RetainedMessage) => boolean,
+    effort: Effort,
+  ) {
+    this.#effort = effort;
     this.#found = found;
     this.#isCurrent = isCurrent;
   }
@@ -218,7 +226,9 @@ export class RetainedSearch {
   get current(): Publication | undefined {
     let message = this.#message;
     while (message === undefined || !this.#isCurrent(message)) {
+      const { looked } = this.#found;
       const { done, value } = this.#found.next();
+      this.#effort.spend(Cost.Node * (this.#found.looked - looked));
       if (done) return undefined;
       message = value;
     }

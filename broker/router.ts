@@ -8,6 +8,7 @@ import type { QoS, SubscriptionRequest } from "../codec/packets.ts";
 import { parseSharedFilter } from "../codec/topic.ts";
 import { TextMap } from "../engine/text_map.ts";
 import { TopicTrie } from "../engine/topic_trie.ts";
+import { Cost, type Effort } from "./effort.ts";
 import { EncodedVariants } from "./encoded_variants.ts";
 import type { Publication } from "./publication.ts";
 import type { Session } from "./session.ts";
@@ -32,13 +33,15 @@ export interface Route {
   readonly isWanted: boolean;
   readonly targets: readonly Target[];
   readonly groups: readonly ShareGroup[];
+  /** What it takes to hand a message to all of them. */
+  readonly effort: number;
   /** Set when subscriptions have changed. Only the route to nobody can be met by then; it need not be forgotten. */
   isOver: boolean;
 }
 
 /** The route of all topics that nobody subscribes to. */
 function toNobody(): Route {
-  return { isWanted: false, targets: [], groups: [], isOver: false };
+  return { isWanted: false, targets: [], groups: [], effort: 0, isOver: false };
 }
 
 /** What a SUBSCRIBE did for one filter. */
@@ -60,6 +63,7 @@ export interface RouterOptions {
 /** The subscriptions of all sessions. */
 export class Router {
   readonly #options: RouterOptions;
+  readonly #effort: Effort;
   readonly #trie = new TopicTrie<FilterEntry>();
   /** Topics whose route is remembered, and how much these routes take. */
   #routed: Topic[] = [];
@@ -73,8 +77,9 @@ export class Router {
   /** Encodings of the message that is being routed. */
   readonly variants = new EncodedVariants();
 
-  constructor(options: RouterOptions) {
+  constructor(options: RouterOptions, effort: Effort) {
     this.#options = options;
+    this.#effort = effort;
   }
 
   /** Subscriptions of all sessions, shared ones included. */
@@ -164,6 +169,7 @@ export class Router {
     const route = known === undefined || known.isOver ? this.#route(topic) : known;
     const lowest = this.#options.upgradeOutgoingQoS ? 2 : qos;
     const origin = from?.origin;
+    this.#effort.spend(route.effort);
     this.variants.begin(publication);
     for (const target of route.targets) {
       const to = target.session.origin === origin ? target.forOwn : target;
@@ -240,12 +246,15 @@ export class Router {
 
   #find(topic: Topic): Route {
     const entries: FilterEntry[] = [];
-    this.#trie.match(topic.name, (entry) => void entries.push(entry));
+    const looked = this.#trie.match(topic.name, (entry) => void entries.push(entry));
+    this.#effort.spend(Cost.Node * looked);
     if (entries.length === 0) return this.#nobody;
+    let found = 0;
     const bySession = new Map<Session, Subscription[]>();
     const groups: ShareGroup[] = [];
     for (const entry of entries) {
       entry.forEach((subscription) => {
+        found++;
         if (subscription.session.hasEnded) return;
         const others = bySession.get(subscription.session);
         if (others === undefined) bySession.set(subscription.session, [subscription]);
@@ -259,7 +268,11 @@ export class Router {
       const target = merge(subscriptions);
       if (target !== undefined) targets.push(target);
     }
-    return { isWanted: bySession.size > 0 || groups.length > 0, targets: oneWayEach(targets), groups, isOver: false };
+    this.#effort.spend(Cost.Subscription * found);
+    const members = groups.reduce((sum, { size }) => sum + size, 0);
+    const effort = Cost.Receiver * (targets.length + members);
+    const isWanted = bySession.size > 0 || groups.length > 0;
+    return { isWanted, targets: oneWayEach(targets), groups, effort, isOver: false };
   }
 }
 

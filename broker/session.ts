@@ -14,6 +14,7 @@ import type { Clock } from "../engine/clock.ts";
 import { type Audit, quoted } from "./audit.ts";
 import { type BackPressure, Pace } from "./back_pressure.ts";
 import { Delivery, DeliveryQueue, type RetainedBatch } from "./delivery_queue.ts";
+import type { Effort } from "./effort.ts";
 import type { MemoryGuard } from "./memory_guard.ts";
 import type { Metrics } from "./metrics.ts";
 import { Publication } from "./publication.ts";
@@ -59,6 +60,7 @@ export class Session {
   readonly #pressure: BackPressure;
   readonly #memory: MemoryGuard;
   readonly #slab: Slab;
+  readonly #effort: Effort;
   readonly #audit: Pick<Audit, "notice">;
   readonly #settings: SessionSettings;
   readonly #limits: SessionEnvironment["options"];
@@ -91,6 +93,7 @@ export class Session {
     this.#pressure = environment.pressure;
     this.#memory = environment.memory;
     this.#slab = environment.slab;
+    this.#effort = environment.effort;
     this.#audit = environment.audit;
     this.#settings = environment.options;
   }
@@ -300,7 +303,7 @@ export class Session {
       const next = this.#queue.peek();
       if (next === undefined) return;
       if (next.qos > 0 && (this.#isWindowFull || this.outbound.resending)) return;
-      if (++this.#sentInARow > MESSAGES_IN_A_ROW) return this.#rest();
+      if (++this.#sentInARow > MESSAGES_IN_A_ROW || this.#effort.isGreat) return this.#rest();
       this.#queue.shift();
       this.#sendQueued(link, next);
     }
@@ -308,7 +311,7 @@ export class Session {
 
   #rest(): void {
     this.#isResting = true;
-    letOthersGo().then(() => {
+    (this.#effort.isGreat ? this.#effort.rest() : letOthersGo()).then(() => {
       this.#isResting = false;
       this.#sentInARow = 0;
       this.pump();

@@ -9,6 +9,7 @@ import type { Audit } from "./audit.ts";
 import type { BackPressure } from "./back_pressure.ts";
 import type { QueueLimits } from "./delivery_queue.ts";
 import type { MemoryGuard } from "./memory_guard.ts";
+import type { Effort } from "./effort.ts";
 import type { Metrics } from "./metrics.ts";
 import type { AccessWatch, RuleSource } from "./session_access.ts";
 import type { Slab } from "./slab.ts";
@@ -37,5 +38,6 @@ export interface SessionEnvironment {
   readonly pressure: BackPressure;
   readonly memory: MemoryGuard;
   readonly slab: Slab;
+  readonly effort: Effort;
   readonly audit: Pick<Audit, "notice">;
 }

@@ -36,6 +36,12 @@ export interface SubscribeOutcome {
   readonly retained: readonly RetainedBatch[];
 }
 
+/** What has come of the first filters. */
+interface Gathered {
+  readonly reasonCodes: number[];
+  readonly retained: RetainedBatch[];
+}
+
 /** Filters of one packet that are handled in a row. */
 const FILTERS_IN_A_ROW = 1_024;
 
@@ -161,27 +167,42 @@ function apply(
   requests: readonly SubscriptionRequest[],
   codes: readonly number[],
   identifier: number,
-): SubscribeOutcome | undefined {
-  // Whoever was asked for permission may have ended the connection, or taken so long that its client has.
-  if (subscriber.isGone) return undefined;
+  outcome: Gathered = { reasonCodes: [], retained: [] },
+): MaybePromise<SubscribeOutcome | undefined> {
+  for (let at = outcome.reasonCodes.length; at < requests.length; at++) {
+    // Whoever was asked for permission may have ended the connection, or taken so long that its client has.
+    if (subscriber.isGone) return undefined;
+    const request = requests[at];
+    if (request === undefined) break;
+    applyOne(core, subscriber, request, codes[at] ?? ReasonCode.UnspecifiedError, identifier, outcome);
+    if (core.effort.isGreat) {
+      return core.effort.rest().then(() => apply(core, subscriber, requests, codes, identifier, outcome));
+    }
+  }
+  return outcome;
+}
+
+function applyOne(
+  core: BrokerCore,
+  subscriber: Subscriber,
+  request: SubscriptionRequest,
+  permitted: number,
+  identifier: number,
+  { reasonCodes, retained }: Gathered,
+): void {
   const { session, client } = subscriber;
-  const reasonCodes: number[] = [];
-  const retained: RetainedBatch[] = [];
-  requests.forEach((request, index) => {
-    let code = codes[index] ?? ReasonCode.UnspecifiedError;
-    if (code < 0x80 && isOneTooMany(core, subscriber, request.filter)) code = ReasonCode.QuotaExceeded;
-    // MQTT 3.1 knows no failure: as with Mosquitto, the client is told its QoS and gets nothing.
-    reasonCodes.push(code >= 0x80 && client.protocolVersion === 3 ? request.qos : code);
-    if (core.log.debug) core.log.write("debug", `\t${request.filter} (QoS ${request.qos})`);
-    if (code >= 0x80) return core.audit.subscription(client, request.filter, code);
-    const granted = code as QoS; // permit() gives a QoS below 0x80
-    const result = core.router.subscribe(session, request, granted, identifier);
-    if (core.log.subscriptions) core.log.write("subscribe", `${client.clientId} ${granted} ${request.filter}`);
-    const batch = retainedFor(core, result);
-    session.journal?.subscribed(result.subscription, batch);
-    if (batch !== undefined) retained.push(batch);
-  });
-  return { reasonCodes, retained };
+  const isRefused = permitted < 0x80 && isOneTooMany(core, subscriber, request.filter);
+  const code = isRefused ? ReasonCode.QuotaExceeded : permitted;
+  // MQTT 3.1 knows no failure: as with Mosquitto, the client is told its QoS and gets nothing.
+  reasonCodes.push(code >= 0x80 && client.protocolVersion === 3 ? request.qos : code);
+  if (core.log.debug) core.log.write("debug", `\t${request.filter} (QoS ${request.qos})`);
+  if (code >= 0x80) return core.audit.subscription(client, request.filter, code);
+  const granted = code as QoS; // permit() gives a QoS below 0x80
+  const result = core.router.subscribe(session, request, granted, identifier);
+  if (core.log.subscriptions) core.log.write("subscribe", `${client.clientId} ${granted} ${request.filter}`);
+  const batch = retainedFor(core, result);
+  session.journal?.subscribed(result.subscription, batch);
+  if (batch !== undefined) retained.push(batch);
 }
 
 function retainedFor(core: BrokerCore, { subscription, isNew }: SubscribeResult): RetainedBatch | undefined {
@@ -195,7 +216,8 @@ export function retainedBatch(
   core: BrokerCore,
   { session, filter, qos, identifier, noLocal }: Subscription,
 ): RetainedBatch | undefined {
-  const messages = core.retained.find(filter, core.clock, noLocal ? session.access.broker?.identity : undefined);
+  const notFrom = noLocal ? session.access.broker?.identity : undefined;
+  const messages = core.retained.find(filter, core.clock, core.effort, notFrom);
   const identifiers = identifier === 0 ? undefined : [identifier];
   const batch = new RetainedBatch(messages, qos, identifiers, core.options.upgradeOutgoingQoS);
   return batch.isEmpty ? undefined : batch;

@@ -25,6 +25,14 @@ export async function letOthersGo(): Promise<void> {
   await crypto.subtle.digest("SHA-256", ONE_BYTE);
 }
 
+/**
+ * Resolves when the runtime has had to wait, and so has looked at all of its sockets, after a millisecond or more: for
+ * work that takes so much longer that it does not matter.
+ */
+export function rest(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1));
+}
+
 /** So many small pieces of work, a few microseconds each, are done before other clients have their turn. */
 const PIECES_IN_A_ROW = 512;
 

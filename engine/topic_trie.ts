@@ -149,10 +149,11 @@ export class TopicTrie<V> {
 
   /**
    * Calls `visit` with each key that, as a topic filter, matches `topicName`. A filter that begins with a wildcard
-   * matches no name that begins with `$`.
+   * matches no name that begins with `$`. Returns how many levels of filters were looked at: what it cost.
    */
-  match(topicName: string, visit: (value: V, filter: string) => void): void {
+  match(topicName: string, visit: (value: V, filter: string) => void): number {
     const found = new Found<V>();
+    let looked = 0;
     // All nodes that the name has led to so far, level by level: however many wildcards there are, one pass does.
     let nodes = [this.#root];
     let wildcards = !topicName.startsWith(DOLLAR);
@@ -169,6 +170,7 @@ export class TopicTrie<V> {
         if (node.hash !== undefined) found.add(node.hash);
       }
       nodes = next;
+      looked += nodes.length;
       wildcards = true;
       start = end + 1;
     } while (start <= topicName.length && nodes.length > 0);
@@ -178,6 +180,7 @@ export class TopicTrie<V> {
       if (node.hash !== undefined) found.add(node.hash);
     }
     found.visit(visit);
+    return looked;
   }
 
   /**
@@ -195,7 +198,7 @@ export class TopicTrie<V> {
    * The values that {@linkcode search} visits, one at a time, so that a long search can be done in pieces. The trie may
    * change meanwhile: values of keys that stay are found, those of keys that come or go may be found or not.
    */
-  find(filter: string): IterableIterator<V> {
+  find(filter: string): TrieSearch<V> {
     return new FoundValues(new FilterWalk(this.#root, filter));
   }
 
@@ -225,6 +228,12 @@ export class TopicTrie<V> {
     this.#nodes = 0;
     this.#version++;
   }
+}
+
+/** Values that are being searched, one at a time. */
+export interface TrieSearch<V> extends IterableIterator<V> {
+  /** How many levels of topic names were looked at so far: what it cost. */
+  readonly looked: number;
 }
 
 /** A node that other keys need too, and its child on the way to a key. */
@@ -270,6 +279,8 @@ const ANYTHING = -1;
  * twice as fast as a generator.
  */
 class FilterWalk<V> {
+  /** How many nodes it has come to. */
+  looked = 0;
   readonly #filter: string;
   readonly #nodes: TrieNode<V>[];
   // For each node, where the filter's level for its children begins.
@@ -287,6 +298,7 @@ class FilterWalk<V> {
   next(): TrieNode<V> | undefined {
     for (let node = this.#nodes.pop(); node !== undefined; node = this.#nodes.pop()) {
       const start = this.#starts.pop() ?? ANYTHING;
+      this.looked++;
       this.#descend(node, start);
       const { key } = node;
       if (key === undefined) continue;
@@ -308,11 +320,15 @@ class FilterWalk<V> {
 }
 
 /** The values of a walk. */
-class FoundValues<V> implements IterableIterator<V> {
+class FoundValues<V> implements TrieSearch<V> {
   readonly #walk: FilterWalk<V>;
 
   constructor(walk: FilterWalk<V>) {
     this.#walk = walk;
+  }
+
+  get looked(): number {
+    return this.#walk.looked;
   }
 
   next(): IteratorResult<V, undefined> {

@@ -1,6 +1,7 @@
 /** Retained messages stay what they are, however their bytes are moved, and memory follows them when they go. */
 
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { Effort } from "../../broker/effort.ts";
 import { publicationOf } from "../../broker/publication.ts";
 import { RetainedStore } from "../../broker/retained.ts";
 import { NOWHERE, type Piece, type Resident, RetainedMemory } from "../../broker/retained_memory.ts";
@@ -47,7 +48,7 @@ Deno.test("retained: a search goes on over messages that are replaced, deleted a
   const store = new RetainedStore(LIMITS);
   const clock = new ManualClock();
   for (let i = 0; i < 900; i++) store.set(publication(`t/${i}`, 500, i % 256));
-  const search = store.find("t/+", clock);
+  const search = store.find("t/+", clock, new Effort());
   const first = search.current?.topic.name;
   // What the search has come to goes, so it comes to another one.
   store.delete(String(first));

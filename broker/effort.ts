@@ -1,0 +1,48 @@
+/**
+ * Work that grows with what the broker holds, not with the bytes that ask for it: all filters that match a topic, all
+ * receivers of a message, all topics that a filter has to be compared with. It is counted, so that a client which asks
+ * for a great deal of it with a few bytes keeps nobody else waiting for long.
+ *
+ * @module
+ */
+
+import { rest } from "./turns.ts";
+
+/** What is counted, in units of about 0.1 µs. */
+export const Cost = {
+  /** A message is handed to one receiver. */
+  Receiver: 1,
+  /** A level of a filter or topic is looked at. */
+  Node: 2,
+  /** A subscription is found to match. */
+  Subscription: 4,
+} as const;
+
+/** After so many units, others have their turn. */
+const MOST = 262_144;
+
+/** The work that was done since others had their turn. */
+export class Effort {
+  #spent = 0;
+
+  /** Others have just had it. */
+  begin(): void {
+    this.#spent = 0;
+  }
+
+  /** Counts work that was done. */
+  spend(units: number): void {
+    this.#spent += units;
+  }
+
+  /** Whether it is enough for now. */
+  get isGreat(): boolean {
+    return this.#spent >= MOST;
+  }
+
+  /** Resolves when others have had their turn. */
+  rest(): Promise<void> {
+    this.#spent = 0;
+    return rest();
+  }
+}

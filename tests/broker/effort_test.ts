@@ -1,0 +1,126 @@
+/** A few bytes that ask for a great deal of work: others have their turn before it is done. */
+
+import { assertEquals, assertGreater } from "@std/assert";
+import { Broker, type BrokerOptions } from "../../broker/mod.ts";
+import { encodePacket } from "../../codec/encode.ts";
+import type { Packet } from "../../codec/packets.ts";
+import { memoryTransportPair } from "../../engine/mod.ts";
+import { bounded, until } from "../support/broker.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { concatBytes, publishPacket } from "../support/raw_packets.ts";
+
+const PATIENCE = 10_000;
+
+/** Counts the turns of the event loop. */
+class Turns implements Disposable {
+  count = 0;
+  #isOver = false;
+
+  constructor() {
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isOver) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.count++;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+  }
+}
+
+interface EffortTest {
+  readonly broker: Broker;
+  connect(): Promise<RawClient>;
+  /** In how many turns something was noted. */
+  turns(): number;
+}
+
+/** A broker whose connections hand over all that is sent in one piece. */
+function withTurns(options: (note: () => void) => BrokerOptions, body: (test: EffortTest) => Promise<void>) {
+  return () =>
+    bounded(async () => {
+      using turns = new Turns();
+      const noted = new Set<number>();
+      await using broker = new Broker({ sysInterval: 0, ...options(() => noted.add(turns.count)) });
+      await using clients = new AsyncDisposableStack();
+      const connect = async () => {
+        const [near, far] = memoryTransportPair({ highWaterMark: 1_048_576, maximumChunkSize: 1_048_576 });
+        void broker.serve(far);
+        return clients.use(await RawClient.connect(near));
+      };
+      await body({ broker, connect, turns: () => noted.size });
+      await clients.disposeAsync();
+      await until(() => broker.counts().subscriptions === 0, "the end of all subscriptions");
+    }, 30_000);
+}
+
+function send(client: RawClient, packets: readonly Packet[]): Promise<void> {
+  return client.sendBytes(concatBytes(...packets.map((packet) => encodePacket(packet, 5))));
+}
+
+function countingPublishes(note: () => void): BrokerOptions {
+  return {
+    authorizePublish() {
+      note();
+      return true;
+    },
+  };
+}
+
+Deno.test(
+  "broker effort: messages whose many subscriptions have to be found again and again let others have their turn",
+  withTurns(countingPublishes, async ({ connect, turns }) => {
+    const levels = 12;
+    const client = await connect();
+    // All filters of so many levels that are "a" or "+".
+    const filters = Array.from(
+      { length: 2 ** levels },
+      (_, i) => Array.from({ length: levels }, (_, level) => (i >> level) & 1 ? "a" : "+").join("/"),
+    );
+    await client.subscribe(filters);
+    const round: Packet[] = [
+      { type: "unsubscribe", packetId: 9, filters: ["b"] },
+      { type: "subscribe", packetId: 10, subscriptions: [{ filter: "b", qos: 0 }] },
+      publishPacket(Array(levels).fill("a").join("/"), ""),
+    ];
+    await send(client, [...Array.from({ length: 50 }, () => round).flat(), { type: "pingreq" }]);
+    await client.take("pingresp", undefined, PATIENCE);
+    assertGreater(turns(), 3);
+  }),
+);
+
+Deno.test(
+  "broker effort: filters that all retained messages have to be compared with let others have their turn",
+  withTurns((note) => ({ log: { debug: false, subscriptions: true, write: note } }), async (test) => {
+    const { broker, connect, turns } = test;
+    const client = await connect();
+    for (let i = 0; i < 5_000; i++) broker.publish({ topic: `a/${i}/b`, payload: "x", retain: true });
+    const before = turns();
+    const subscriptions = Array.from({ length: 400 }, (_, i) => ({ filter: `+/+/c${i}`, qos: 0 as const }));
+    await send(client, [{ type: "subscribe", packetId: 1, subscriptions }, publishPacket("a/b/c399", "heard")]);
+    // All of them hold, in order.
+    await client.expect("suback", { reasonCodes: Array(400).fill(0) }, PATIENCE);
+    await client.expect("publish", { payload: "heard" });
+    assertGreater(turns() - before, 3);
+  }),
+);
+
+Deno.test(
+  "broker effort: a burst of messages to many receivers lets others have their turn, and none gets lost",
+  withTurns(countingPublishes, async ({ connect, turns }) => {
+    const receivers = await Promise.all(Array.from({ length: 300 }, connect));
+    await Promise.all(receivers.map((receiver) => receiver.subscribe("a")));
+    const client = await connect();
+    const count = 4_000;
+    await send(client, Array.from({ length: count }, (_, i) => publishPacket("a", String(i))));
+    const last = receivers.at(-1) ?? client;
+    const messages = await last.expectMany("publish", count);
+    const numbers = messages.map(({ payload }) => Number(new TextDecoder().decode(payload)));
+    assertEquals(numbers, Array.from({ length: count }, (_, i) => i));
+    assertGreater(turns(), 3);
+  }),
+);
