@@ -30,6 +30,9 @@ import { abortable, settledWithin } from "./waiting.ts";
 
 const DEFAULT_CLOSE_TIMEOUT = 10_000;
 
+/** What is behind a client; for relay.ts alone. */
+export let partsOf: (client: Client) => { readonly session: Session; readonly lifecycle: Lifecycle };
+
 /**
  * An MQTT client: one session with a server, kept over as many connections as it takes. Made by `connect()`.
  *
@@ -378,6 +381,10 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
 
   #onMessage(message: Message): void {
     if (this.hasMessageListeners) this.dispatchEvent(new MqttMessageEvent(message));
+  }
+
+  static {
+    partsOf = (client) => ({ session: client.#session, lifecycle: client.#lifecycle });
   }
 }
 

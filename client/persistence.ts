@@ -69,8 +69,8 @@ class JournaledFlow extends OutboundFlow<Publication> {
     this.#journal = journal;
   }
 
-  override begin(publication: Publication, qos: 1 | 2): number {
-    const packetId = super.begin(publication, qos);
+  override begin(publication: Publication, qos: 1 | 2, wanted?: number): number {
+    const packetId = super.begin(publication, qos, wanted);
     this.#journal.sent(publication, { phase: "sent", packetId });
     return packetId;
   }

@@ -82,6 +82,16 @@ export const NOT_SENT: PublishResult = publishResult(ReasonCode.UnspecifiedError
 /** Dropped by the queue's policy. */
 export const DROPPED: PublishResult = publishResult(ReasonCode.QuotaExceeded);
 
+/** The exchange of another session that a message comes from, and goes on with. Made by `passOn()` in relay.ts. */
+export interface RelayedExchange {
+  /** The same on both sides; 0 with QoS 0. */
+  readonly packetId: number;
+  /** Whether the server may have got it before, from an earlier client of the same session. */
+  readonly isRepeated: boolean;
+  /** QoS 2: PUBREC has come, perhaps again. Undefined if PUBREL may follow at once, as it then may after `release()`. */
+  onReceived: (() => void) | undefined;
+}
+
 /** A message, who waits for its end, and its place in the queue of those that wait to be sent. */
 export class Publication {
   readonly topic: string;
@@ -92,6 +102,8 @@ export class Publication {
   readonly properties: Uint8Array;
   /** Clock time at which the message is no longer worth sending; `Infinity` for never. */
   readonly expiresAt: number;
+  /** Undefined for a message that begins here. */
+  readonly exchange: RelayedExchange | undefined;
   /** Settles when the exchange is complete. */
   readonly completed: Promise<PublishResult>;
   /** Neighbours in the queue, for {@linkcode PublicationQueue} alone. */
@@ -112,7 +124,9 @@ export class Publication {
     retain: boolean,
     properties: Uint8Array,
     expiresAt: number,
+    exchange?: RelayedExchange,
   ) {
+    this.exchange = exchange;
     this.topic = topic;
     this.payload = payload;
     this.qos = qos;

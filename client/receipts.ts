@@ -11,6 +11,9 @@ import type { Persistence } from "./persistence.ts";
 /** Sends PUBACK (QoS 1) or PUBREC (QoS 2). */
 export type Acknowledge = (packetId: number, qos: 1 | 2, reasonCode: number) => void;
 
+/** See `relayFrom()` in relay.ts: true if PUBCOMP is not to be sent now. */
+export type OnRelease = (packetId: number, isKnown: boolean) => boolean;
+
 /** The acknowledgement of one message: due when all who hold the message have released it. */
 export class Receipt {
   readonly packetId: number;
@@ -44,7 +47,7 @@ export class Receipt {
   /** One who has the message is through with it. */
   release(reasonCode = 0): void {
     if (this.#reasonCode === 0) this.#reasonCode = reasonCode;
-    if (--this.#holders === 0) this.#owner.advance();
+    if (--this.#holders === 0) this.#owner.due(this);
   }
 }
 
@@ -59,9 +62,16 @@ export class Receipts {
   readonly #kept: Persistence["received"] | undefined;
   /** Of this connection, in the order of receipt. */
   readonly #queue = new Fifo<Receipt>();
+  /** The same while there is `onRelease`, in no order. */
+  readonly #unordered = new Set<Receipt>();
   /** Of earlier connections, by packet identifier: the server will send these messages again. */
   readonly #earlier = new Map<number, Receipt>();
   #acknowledge: Acknowledge | undefined;
+  /**
+   * Called when PUBREL has come. With it, acknowledgements leave as they are due, as the other end of these exchanges
+   * may need them in another order. Set before the first message is taken.
+   */
+  onRelease: OnRelease | undefined;
 
   /** `mayRefuse`: acknowledgements have reason codes, as from MQTT 5.0 on. `kept`: what a store has of QoS 2. */
   constructor(receiveMaximum: number, mayRefuse: boolean, kept?: Persistence["received"]) {
@@ -73,7 +83,7 @@ export class Receipts {
 
   /** How many acknowledgements are owed. */
   get size(): number {
-    return this.#queue.size + this.#earlier.size;
+    return this.#queue.size + this.#unordered.size + this.#earlier.size;
   }
 
   /** A new connection. `sessionPresent`: the server knows what it has sent before. */
@@ -90,7 +100,8 @@ export class Receipts {
   /** The connection has ended: nothing can be acknowledged on it. */
   suspend(): void {
     this.#acknowledge = undefined;
-    for (const receipt of this.#queue.drain()) this.#earlier.set(receipt.packetId, receipt);
+    for (const receipt of [...this.#queue.drain(), ...this.#unordered]) this.#earlier.set(receipt.packetId, receipt);
+    this.#unordered.clear();
   }
 
   /**
@@ -103,10 +114,11 @@ export class Receipts {
     // The server has given up what this identifier stood for.
     if (this.#earlier.size > 0) this.#earlier.delete(packetId);
     const receipt = known ?? new Receipt(packetId, qos, this);
-    this.#queue.push(receipt);
+    if (this.onRelease === undefined) this.#queue.push(receipt);
+    else this.#unordered.add(receipt);
     if (known === undefined && isNew) return receipt;
     if (known === undefined) receipt.release();
-    else this.advance();
+    else if (receipt.isDue) this.due(receipt);
     return undefined;
   }
 
@@ -129,16 +141,21 @@ export class Receipts {
   }
 
   /** Sends what is due, up to the first that is not. */
-  advance(): void {
+  due(receipt: Receipt): void {
     const acknowledge = this.#acknowledge;
     if (acknowledge === undefined) return;
+    if (this.#unordered.delete(receipt)) return this.#send(receipt, acknowledge);
     for (let first = this.#queue.first; first !== undefined && first.isDue; first = this.#queue.first) {
       this.#queue.shift();
-      const reasonCode = this.#mayRefuse ? first.reasonCode : 0;
-      const isAccepted = first.qos === 2 && reasonCode === 0;
-      if (isAccepted) this.#kept?.add(first.packetId);
-      acknowledge(first.packetId, first.qos, reasonCode);
-      if (!isAccepted) this.#flow.acknowledged(first.packetId, first.qos);
+      this.#send(first, acknowledge);
     }
+  }
+
+  #send({ packetId, qos, reasonCode: wanted }: Receipt, acknowledge: Acknowledge): void {
+    const reasonCode = this.#mayRefuse ? wanted : 0;
+    const isAccepted = qos === 2 && reasonCode === 0;
+    if (isAccepted) this.#kept?.add(packetId);
+    acknowledge(packetId, qos, reasonCode);
+    if (!isAccepted) this.#flow.acknowledged(packetId, qos);
   }
 }

@@ -110,6 +110,8 @@ export class Sender {
     if (waiting.first === undefined || flow.quota === 0 || flow.resending) return;
     for (let first = waiting.first; first !== undefined; first = waiting.first) {
       if (this.#output.isBackedUp || flow.quota === 0 || this.#openQoS2 >= this.#maximumQoS2) return;
+      // A request or a message of this client's own has the identifier for a moment: its answer leads back to here.
+      if (first.exchange !== undefined && !flow.isFree(first.exchange.packetId)) return;
       waiting.remove(first);
       this.#sendNew(first);
     }
@@ -124,12 +126,20 @@ export class Sender {
   pubrec({ packetId, reasonCode, properties }: PubrecPacket): void {
     const { flow } = this.#outbox;
     const message = flow.get(packetId);
+    const onReceived = message?.exchange?.onReceived;
+    if (onReceived !== undefined && reasonCode < 0x80) return onReceived();
     const outcome = flow.pubrec(packetId, reasonCode);
     if (outcome === "ended") {
       this.#openQoS2--;
       return message?.settle(publishResult(reasonCode, properties));
     }
     this.#writePubrel(packetId, outcome === "release" ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound);
+  }
+
+  /** Sends PUBREL or PUBCOMP, for relay.ts. `added`: exchanges of QoS 2 that have come to the flow with that. */
+  answer(firstByte: number, packetId: number, added: number): void {
+    this.#openQoS2 += added;
+    writeAcknowledgement(this.#output, firstByte, packetId, 0);
   }
 
   /**
@@ -209,7 +219,9 @@ export class Sender {
       if (obstacle !== undefined) throw obstacle;
     }
     if (header.qos > 0 && publication !== undefined) {
-      header.packetId = this.#outbox.flow.begin(publication, header.qos === 1 ? 1 : 2);
+      const { exchange } = publication;
+      header.packetId = this.#outbox.flow.begin(publication, header.qos === 1 ? 1 : 2, exchange?.packetId);
+      if (exchange !== undefined) header.dup = exchange.isRepeated;
       if (header.qos === 2) this.#openQoS2++;
     }
     if (assignment !== undefined && assignment.isNew) this.#aliases?.commit(assignment);

@@ -28,7 +28,7 @@ export class Session {
   readonly kept: Persistence | undefined;
   /** The client identifier: the one that was asked for, then the one that the server has assigned. */
   clientId: string;
-  readonly #settings: Settings;
+  readonly settings: Settings;
   #hasConnected = false;
 
   constructor(settings: Settings, onMessage: (message: Message) => void, kept?: Persistence) {
@@ -37,12 +37,12 @@ export class Session {
     this.receipts = new Receipts(settings.receiveMaximum, settings.protocolVersion === 5, kept?.received);
     this.onMessage = onMessage;
     this.clientId = settings.clientId;
-    this.#settings = settings;
+    this.settings = settings;
   }
 
   /** Whether the next CONNECT begins an empty session. */
   get cleanStart(): boolean {
-    const { cleanStart, protocolVersion } = this.#settings;
+    const { cleanStart, protocolVersion } = this.settings;
     // Before MQTT 5.0, a session that begins clean ends with its connection.
     return cleanStart && (protocolVersion < 5 || !this.#hasConnected);
   }

@@ -90,27 +90,39 @@ export class OutboundFlow<M> {
   }
 
   /**
-   * Opens an exchange and returns the packet identifier for its PUBLISH.
+   * Opens an exchange and returns the packet identifier for its PUBLISH: `wanted`, which {@linkcode isFree}, or if that
+   * is 0 (default) any one.
    *
    * @throws {RangeError} If {@linkcode quota} is 0, all packet identifiers are in use, or {@linkcode resending} is true.
    */
-  begin(message: M, qos: 1 | 2): number {
+  begin(message: M, qos: 1 | 2, wanted: number = 0): number {
     if (this.#quota === 0) throw new RangeError("Cannot begin an exchange: quota must be 1 or more, received 0");
     if (this.resending) throw new RangeError("Cannot begin an exchange: open exchanges must be resent first");
-    const packetId = this.#allocate();
+    const packetId = wanted === 0 ? this.#allocate() : wanted;
     this.#exchanges.add(new Exchange(packetId, qos, message, this.#connection));
     this.#quota--;
     return packetId;
   }
 
+  /** Whether no exchange, SUBSCRIBE or UNSUBSCRIBE has this packet identifier. */
+  isFree(packetId: number): boolean {
+    return this.#exchanges.get(packetId) === undefined && this.#reserved?.has(packetId) !== true;
+  }
+
   /**
    * Opens an exchange as it was kept elsewhere, e.g. on disk, in the order of the first sending; {@linkcode resume}
-   * has it sent again.
+   * has it sent again. While a connection is open, only a PUBREL can be gone on with, which is sent now.
    */
   restore({ packetId, qos, phase, message }: OutboundExchange<M>): void {
     const exchange = new Exchange(packetId, qos, message, this.#connection);
     exchange.phase = phase;
+    exchange.chargedOn = -1;
     this.#exchanges.add(exchange);
+    this.#lastPacketId = packetId;
+  }
+
+  /** Has packet identifiers that nobody wants be counted on from this one. */
+  countFrom(packetId: number): void {
     this.#lastPacketId = packetId;
   }
 

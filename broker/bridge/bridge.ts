@@ -5,10 +5,12 @@
  */
 
 import type { Client, Message, PublishOptions } from "../../client/common.ts";
+import { spareIdentifiers } from "../../client/relay.ts";
 import { encodePacket } from "../../codec/encode.ts";
 import type { Broker } from "../broker.ts";
 import type { LogSink } from "../log.ts";
 import { brokerIn, type OtherBroker } from "../origin.ts";
+import type { Exchanges } from "./exchanges.ts";
 import { Forwarder, type ForwarderContext } from "./forwarder.ts";
 import { groupsOf, LocalSide } from "./local_side.ts";
 import { MessageSource } from "./message_source.ts";
@@ -138,8 +140,12 @@ export class Bridge implements AsyncDisposable {
     if (this.#isClosing) return;
     const running: Running = {
       local,
-      outward: this.#forwarder(new Pace(clock, this.#settings.rate), (...given) => this.#optionsThere(...given)),
-      inward: this.#forwarder(undefined, optionsFor),
+      outward: this.#forwarder(
+        new Pace(clock, this.#settings.rate),
+        local.exchanges,
+        (...given) => this.#optionsThere(...given),
+      ),
+      inward: this.#forwarder(undefined, undefined, optionsFor),
       remote: undefined,
     };
     this.#running = running;
@@ -148,11 +154,13 @@ export class Bridge implements AsyncDisposable {
     local.disconnect();
     this.#ready.resolve();
     const { map } = this.#settings;
-    groupsOf(map.outgoing).forEach((group, index) => {
-      const source = local.sources[index];
-      if (source === undefined) return;
+    const groups = groupsOf(map.outgoing);
+    // QoS 2 first, as it may be under way there from before.
+    for (let index = groups.length - 1; index >= 0; index--) {
+      const [source, group] = [local.sources[index], groups[index]];
+      if (source === undefined || group === undefined) continue;
       this.#forward(running.outward, source, routeOf(group, (topic) => map.toRemote(topic)), "this broker");
-    });
+    }
     try {
       await this.#connectAsNeeded(running);
     } finally {
@@ -202,6 +210,10 @@ export class Bridge implements AsyncDisposable {
         this.#report.attempt(address);
       },
       onClient: (client) => {
+        spareIdentifiers(client);
+        spareIdentifiers(local.client);
+        // What was begun before goes on before anything else has its packet identifiers.
+        outward.setTarget(client);
         const { map, protocolVersion } = this.#settings;
         const isVersion5 = protocolVersion === 5;
         for (const group of groupsOf(map.incoming)) {
@@ -213,7 +225,6 @@ export class Bridge implements AsyncDisposable {
           }));
           this.#forward(inward, source, routeOf(group, (topic) => map.toLocal(topic)), "the other broker");
         }
-        outward.setTarget(client);
       },
       onConnected: (client) => {
         this.#report.connected(client);
@@ -244,11 +255,16 @@ export class Bridge implements AsyncDisposable {
     if (filters.length > 0) void client.unsubscribe(filters);
   }
 
-  #forwarder(pace: Pace | undefined, options: ForwarderContext["optionsFor"]): Forwarder {
+  #forwarder(
+    pace: Pace | undefined,
+    exchanges: Exchanges | undefined,
+    options: ForwarderContext["optionsFor"],
+  ): Forwarder {
     const report = this.#report;
     return new Forwarder({
       clock: this.#platform.clock,
       pace,
+      exchanges,
       optionsFor: options,
       onForwarded: pace === undefined ? () => report.received++ : () => report.forwarded++,
       onDropped: (message, why) => report.dropped(message.topic, why),

@@ -5,8 +5,17 @@
  * @module
  */
 
-import { type Client, type Message, MqttError, type PublishOptions, ReasonCode } from "../../client/common.ts";
+import {
+  type Client,
+  type Message,
+  MqttError,
+  type PublishOptions,
+  type PublishResult,
+  ReasonCode,
+} from "../../client/common.ts";
+import { packetIdOf, passOn } from "../../client/relay.ts";
 import type { Clock } from "../../engine/clock.ts";
+import type { Exchanges } from "./exchanges.ts";
 import type { MessageSource } from "./message_source.ts";
 import type { Pace } from "./pace.ts";
 
@@ -15,12 +24,20 @@ interface Item {
   readonly message: Message;
   /** Where it goes. */
   readonly topic: string;
+  /** It has the same one on both sides; 0 with QoS 0. */
+  readonly packetId: number;
+  /** Its place in the order of arrival. */
+  readonly number: number;
+  /** Whether the other side may have got it from an earlier client. */
+  isRepeated: boolean;
 }
 
 /** What a forwarder works with. */
 export interface ForwarderContext {
   readonly clock: Clock;
   readonly pace: Pace | undefined;
+  /** Undefined: a QoS 2 message is acknowledged on the one side when it has arrived on the other. */
+  readonly exchanges: Exchanges | undefined;
   /** How a message is published there; undefined if it is not. */
   optionsFor(message: Message, topic: string, target: Client): PublishOptions | undefined;
   /** A message has arrived on the other side. */
@@ -51,6 +68,9 @@ export class Forwarder {
   /** Messages that wait for another target, in order. */
   #parked: Item[] = [];
   #isClosed = false;
+  #taken = 0;
+  /** Settles when the sources so far have handed over what they had from the start. */
+  #caughtUp: Promise<void> = Promise.resolve();
   /** Of sources that have ended. */
   #overflowed = 0;
   readonly #sources = new Set<MessageSource>();
@@ -69,11 +89,12 @@ export class Forwarder {
   /** Messages go to this client from now on; undefined: they wait for one. */
   setTarget(target: Client | undefined): void {
     this.#target = target;
+    this.#context.exchanges?.setTarget(target);
     if (target === undefined) {
       this.#arrival = Promise.withResolvers();
       return;
     }
-    const parked = this.#parked;
+    const parked = this.#parked.sort(inOrder);
     this.#parked = [];
     for (const item of parked) this.#send(item, target);
     this.#arrival.resolve();
@@ -88,19 +109,33 @@ export class Forwarder {
   /**
    * Forwards the messages of a source until its end. `route` says where a message goes, or that it is none of this
    * source's. Rejects with what ends the subscription.
+   *
+   * What waits in a source at this moment goes before what waits in those that are added later.
    */
   async run(source: MessageSource, route: (topic: string) => string | undefined): Promise<void> {
     this.#sources.add(source);
+    const before = this.#caughtUp;
+    const handedOver = Promise.withResolvers<void>();
+    this.#caughtUp = handedOver.promise;
     try {
-      await this.#forwardAll(source, route);
+      const waiting = source.subscription.size;
+      await before;
+      await this.#forwardSome(source, route, waiting);
+      handedOver.resolve();
+      await this.#forwardSome(source, route, Infinity);
     } finally {
+      handedOver.resolve();
       this.#sources.delete(source);
       this.#overflowed += source.dropped;
     }
   }
 
-  async #forwardAll(source: MessageSource, route: (topic: string) => string | undefined): Promise<void> {
-    for (;;) {
+  async #forwardSome(
+    source: MessageSource,
+    route: (topic: string) => string | undefined,
+    count: number,
+  ): Promise<void> {
+    for (let i = 0; i < count; i++) {
       const message = await source.next();
       if (message === undefined || this.#isClosed) return;
       const topic = route(message.topic);
@@ -111,7 +146,8 @@ export class Forwarder {
       await this.#context.pace?.turn();
       const target = await this.#nextTarget();
       if (target === undefined) return;
-      this.#send({ message, topic }, target);
+      const packetId = packetIdOf(message);
+      this.#send({ message, topic, packetId, number: ++this.#taken, isRepeated: message.dup }, target);
     }
   }
 
@@ -131,19 +167,33 @@ export class Forwarder {
   #send(item: Item, target: Client): void {
     const { message, topic } = item;
     const options = this.#context.optionsFor(message, topic, target);
-    if (options === undefined) return acknowledge(message);
-    target.publish(topic, message.payload, options).then(
+    if (options === undefined) return this.#finish(item);
+    this.#publish(item, target, options).then(
       ({ ok, reasonCode }) => {
-        if (ok) this.#forwarded(message);
+        if (ok) this.#forwarded(item);
         else this.#refused(item, reasonCode);
       },
       (error) => this.#failed(item, target, error, options),
     );
   }
 
-  #forwarded(message: Message): void {
+  #publish(item: Item, target: Client, options: PublishOptions): Promise<PublishResult> {
+    const { message, topic, packetId, isRepeated } = item;
+    if (packetId === 0) return target.publish(topic, message.payload, options);
+    const { exchanges } = this.#context;
+    const goingOn = exchanges?.goOn(packetId, target);
+    if (goingOn !== undefined) return goingOn;
+    const onReceived = options.qos === 2 ? exchanges?.begin(packetId, message, target) : undefined;
+    return passOn(target, topic, message, options, { packetId, isRepeated, onReceived });
+  }
+
+  #forwarded(item: Item): void {
     this.#context.onForwarded();
-    acknowledge(message);
+    this.#finish(item);
+  }
+
+  #finish({ message, packetId }: Item): void {
+    if (this.#context.exchanges?.end(packetId) !== true) acknowledge(message);
   }
 
   #refused(item: Item, reasonCode: number): void {
@@ -161,6 +211,7 @@ export class Forwarder {
     if (error instanceof TypeError || error instanceof RangeError) return this.#drop(item, String(error));
     if (item.message.qos === 0) return this.#drop(item, undefined);
     if (code === ReasonCode.QuotaExceeded) return this.#retry(item);
+    item.isRepeated = code === undefined;
     // The server has lost the session: with QoS 2 nobody knows whether the message arrived, and a loss would be worse.
     this.#sendAgain(item, code === undefined ? target : undefined);
   }
@@ -173,6 +224,7 @@ export class Forwarder {
   }
 
   #retry(item: Item): void {
+    item.isRepeated = false;
     this.#context.clock.schedule(RETRY, () => this.#sendAgain(item, undefined));
   }
 
@@ -183,10 +235,18 @@ export class Forwarder {
     else this.#send(item, this.#target);
   }
 
-  #drop({ message }: Item, why: string | undefined): void {
-    this.#context.onDropped(message, why);
-    acknowledge(message);
+  #drop(item: Item, why: string | undefined): void {
+    this.#context.onDropped(item.message, why);
+    this.#finish(item);
   }
+}
+
+/**
+ * QoS 2 first: until its exchanges have gone on, a server that counts them takes nothing else; before MQTT 5.0 Mosquitto
+ * acknowledges what it does not take.
+ */
+function inOrder(one: Item, other: Item): number {
+  return Number(other.message.qos === 2) - Number(one.message.qos === 2) || one.number - other.number;
 }
 
 function acknowledge(message: Message): void {

@@ -15,6 +15,7 @@ import type { Broker } from "../broker.ts";
 import type { AccessRules } from "../hooks.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
 import type { OtherBroker } from "../origin.ts";
+import { Exchanges } from "./exchanges.ts";
 import { MessageSource } from "./message_source.ts";
 import type { BridgeSettings } from "./options.ts";
 import type { MappedTopic } from "./topics.ts";
@@ -72,6 +73,8 @@ export class LocalSide implements AsyncDisposable {
   readonly client: Client;
   /** Messages for the other broker; several as their QoS differs. */
   readonly sources: readonly MessageSource[];
+  /** Undefined where the other broker forgets its session with each connection. */
+  readonly exchanges: Exchanges | undefined;
   readonly #broker: Broker;
   readonly #policy: ListenerPolicy;
   readonly #gate: Gate;
@@ -83,8 +86,10 @@ export class LocalSide implements AsyncDisposable {
     policy: ListenerPolicy,
     gate: Gate,
     groups: readonly (readonly MappedTopic[])[],
+    lasts: boolean,
   ) {
     this.client = client;
+    this.exchanges = lasts ? new Exchanges(client) : undefined;
     this.#broker = broker;
     this.#policy = policy;
     this.#gate = gate;
@@ -117,7 +122,7 @@ export class LocalSide implements AsyncDisposable {
       connectTimeout: LONGEST_TIMEOUT,
       reconnect: { minimumDelay: 10, maximumDelay: 1_000, stableAfter: 0 },
     }, { open, clock });
-    const side = new LocalSide(client, broker, policy, gate, groupsOf(map.outgoing));
+    const side = new LocalSide(client, broker, policy, gate, groupsOf(map.outgoing), !settings.cleanSession);
     try {
       await Promise.all(side.sources.map((source) => source.subscription.ready));
       await side.#forgetOthers(localClientId);

@@ -163,9 +163,7 @@ export class RemoteSide {
       clientId: settings.remoteClientId,
       username: settings.remoteUsername,
       password: settings.remotePassword,
-      // What the other broker may still know of exchanges that an earlier client of ours had begun, nobody goes on with:
-      // they would take up its receive maximum, and their packet identifiers. What it keeps for us is worth that.
-      cleanStart: settings.cleanSession || (isVersion5 && settings.map.incoming.length === 0),
+      cleanStart: settings.cleanSession,
       sessionExpiryInterval: settings.cleanSession || !isVersion5 ? 0 : FOR_EVER,
       keepAlive: settings.keepAlive,
       topicAliasMaximum: isVersion5 ? settings.maxTopicAlias : 0,

@@ -1,0 +1,105 @@
+/**
+ * Exchanges of QoS 2 that go through a bridge from end to end.
+ *
+ * A message has the same packet identifier in this broker's session for the bridge and in the other broker's, and each
+ * step of the one waits for that of the other: PUBREC comes here when it has come from there, which this broker writes
+ * down; its PUBREL is then sent there, and the PUBCOMP that comes back ends both. So the session of this broker always
+ * knows where the exchange there stands, also for a bridge of another process, after a crash: it repeats PUBLISH or
+ * PUBREL, the bridge passes that on, and the other broker knows it again by its identifier.
+ *
+ * @module
+ */
+
+import type { Client, Message, PublishResult } from "../../client/common.ts";
+import { complete, relayFrom, release, takeOver } from "../../client/relay.ts";
+
+/** One message between PUBLISH here and PUBCOMP there. */
+interface Exchange {
+  readonly packetId: number;
+  readonly message: Message;
+  /** Who has sent it there. */
+  target: Client;
+  /** Whether PUBREC has come from there. */
+  isReceived: boolean;
+  /** Whether PUBREL has come from here. */
+  isReleased: boolean;
+}
+
+/** The exchanges of a session of this broker. */
+export class Exchanges {
+  readonly #source: Client;
+  readonly #open = new Map<number, Exchange>();
+  /** Begun by an earlier process; all that is left of them is their PUBREL. */
+  readonly #inherited = new Set<number>();
+  #target: Client | undefined;
+
+  /** `source`: the client of that session, which is connected, and has taken no message yet. */
+  constructor(source: Client) {
+    this.#source = source;
+    relayFrom(source, (packetId, isKnown) => this.#onRelease(packetId, isKnown));
+  }
+
+  /** Exchanges go on with this client, before it sends anything else; undefined: there is none. */
+  setTarget(target: Client | undefined): void {
+    this.#target = target;
+    for (const packetId of this.#inherited) this.#pass(packetId);
+  }
+
+  /**
+   * A message is about to be sent there, perhaps again. Returns what is to be called when PUBREC comes.
+   */
+  begin(packetId: number, message: Message, target: Client): () => void {
+    const known = this.#open.get(packetId);
+    const exchange = { packetId, message, target, isReceived: false, isReleased: known?.isReleased ?? false };
+    this.#open.set(packetId, exchange);
+    return () => this.#onReceived(exchange);
+  }
+
+  /** Sends PUBREL with another client, where that is what comes next of a message that was to be sent again. */
+  goOn(packetId: number, target: Client): Promise<PublishResult> | undefined {
+    const exchange = this.#open.get(packetId);
+    if (exchange === undefined || !exchange.isReceived || !exchange.isReleased) return undefined;
+    exchange.target = target;
+    return takeOver(target, packetId);
+  }
+
+  /** A message has arrived there, or was given up. Returns whether that ends an exchange, so that nothing is to be done. */
+  end(packetId: number): boolean {
+    const exchange = this.#open.get(packetId);
+    this.#open.delete(packetId);
+    if (exchange === undefined || !exchange.isReleased) return false;
+    complete(this.#source, packetId);
+    return true;
+  }
+
+  #onReceived(exchange: Exchange): void {
+    exchange.isReceived = true;
+    if (exchange.isReleased) release(exchange.target, exchange.packetId);
+    else exchange.message.acknowledge();
+  }
+
+  /** Whether PUBCOMP is to wait. */
+  #onRelease(packetId: number, isKnown: boolean): boolean {
+    const exchange = this.#open.get(packetId);
+    if (exchange === undefined) {
+      // It never went there, or is over there.
+      if (isKnown) return false;
+      if (!this.#inherited.has(packetId)) {
+        this.#inherited.add(packetId);
+        this.#pass(packetId);
+      }
+    } else if (!exchange.isReleased) {
+      exchange.isReleased = true;
+      if (exchange.isReceived) release(exchange.target, packetId);
+    }
+    return true;
+  }
+
+  #pass(packetId: number): void {
+    if (this.#target === undefined) return;
+    takeOver(this.#target, packetId).then(() => {
+      this.#inherited.delete(packetId);
+      complete(this.#source, packetId);
+    }, () => {}); // the client has ended: another one will go on
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * How a bridge passes messages on from the session of one client to the session of another: with the packet identifiers
+ * that they have there, so that exchanges which are open when the process dies go on with the next one.
+ *
+ * This is no part of the public API: nobody but a bridge has two sessions of which one stands in for the other's store.
+ *
+ * @module
+ */
+
+import { PUBCOMP, PUBREL } from "./acknowledgement_writer.ts";
+import { type Client, partsOf } from "./client.ts";
+import { type Message, receiptOf } from "./message.ts";
+import { Publication, type PublishOptions, type PublishResult, type RelayedExchange, SUCCESS } from "./publication.ts";
+import { publishProperties } from "./publish_properties.ts";
+import { NO_BYTES } from "./publish_writer.ts";
+import type { OnRelease } from "./receipts.ts";
+import type { Sender } from "./sender.ts";
+
+export type { OnRelease, RelayedExchange };
+
+/** The packet identifier that a message came with; 0 with QoS 0, and when it was acknowledged. */
+export function packetIdOf(message: Message): number {
+  return receiptOf(message)?.packetId ?? 0;
+}
+
+/**
+ * Publishes a message that came with QoS 1 or 2, under the packet identifier that it came with; it waits while the client
+ * has that in use for something else. Resolves and rejects as `client.publish()` does.
+ */
+export async function passOn(
+  client: Client,
+  topic: string,
+  { payload }: Message,
+  options: PublishOptions,
+  exchange: RelayedExchange,
+): Promise<PublishResult> {
+  assertOpen(client);
+  const { session } = partsOf(client);
+  const { settings: { protocolVersion, clock }, outbox, outboundTopics } = session;
+  outboundTopics.get(topic); // throws for what is no topic name
+  const { qos = 0, retain = false } = options;
+  const properties = publishProperties(options, protocolVersion);
+  const expiry = options.properties?.messageExpiryInterval;
+  const expiresAt = expiry === undefined ? Infinity : clock.now() + expiry * 1_000;
+  const content = { content: payload, start: 0, length: payload.length };
+  const publication = new Publication(topic, content, qos, retain, properties, expiresAt, exchange);
+  outbox.add(publication);
+  senderOf(client)?.drain();
+  return await publication.completed;
+}
+
+/**
+ * Has a client that receives leave to its owner when its exchanges of QoS 2 are complete: `onRelease` is called when
+ * PUBREL has come, and says whether PUBCOMP waits for {@linkcode complete}; `isKnown` is false if the exchange was begun
+ * by an earlier client of the session. Acknowledgements then do not wait for each other.
+ *
+ * Called when the client is connected, and before it has taken a message.
+ */
+export function relayFrom(client: Client, onRelease: OnRelease): void {
+  partsOf(client).session.receipts.onRelease = onRelease;
+}
+
+/** Sends the PUBCOMP that `onRelease` has kept back; without a connection, the next one asks again. */
+export function complete(client: Client, packetId: number): void {
+  senderOf(client)?.answer(PUBCOMP, packetId, 0);
+}
+
+/** Sends the PUBREL that `RelayedExchange.onReceived` has kept back, now or with the next connection. */
+export function release(client: Client, packetId: number): void {
+  const { flow } = partsOf(client).session.outbox;
+  const exchange = flow.get(packetId)?.exchange;
+  if (exchange === undefined || flow.pubrec(packetId, 0) !== "release") return;
+  exchange.onReceived = undefined;
+  senderOf(client)?.answer(PUBREL, packetId, 0);
+}
+
+/**
+ * Sends the PUBREL of an exchange that an earlier client of the session has begun. Resolves when the server has
+ * completed it, or does not know it. Without effect while the client has the identifier in use for something else.
+ */
+export async function takeOver(client: Client, packetId: number): Promise<PublishResult> {
+  assertOpen(client);
+  const { state } = client;
+  const { flow } = partsOf(client).session.outbox;
+  const takesQoS2 = state.kind !== "connected" || state.limits.maximumQoS === 2;
+  if (!takesQoS2 || !flow.isFree(packetId)) return SUCCESS;
+  const content = { content: NO_BYTES, start: 0, length: 0 };
+  const message = new Publication("", content, 2, false, NO_BYTES, Infinity);
+  flow.restore({ packetId, qos: 2, phase: "pubrel", message });
+  senderOf(client)?.answer(PUBREL, packetId, 1);
+  return await message.completed;
+}
+
+/**
+ * Has a client take packet identifiers for its own messages and requests that are far from those that it is to pass on:
+ * sessions count them up, and have few at a time.
+ */
+export function spareIdentifiers(client: Client): void {
+  partsOf(client).session.outbox.flow.countFrom(0x8000);
+}
+
+function senderOf(client: Client): Sender | undefined {
+  return partsOf(client).lifecycle.connection?.sender;
+}
+
+function assertOpen({ state: { kind } }: Client): void {
+  if (kind !== "closed" && kind !== "closing") return;
+  throw new DOMException(`Cannot pass on: client must be open, received one that is ${kind}`, "InvalidStateError");
+}
