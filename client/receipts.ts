@@ -12,7 +12,7 @@ import type { Persistence } from "./persistence.ts";
 export type Acknowledge = (packetId: number, qos: 1 | 2, reasonCode: number) => void;
 
 /** See `relayFrom()` in relay.ts: true if PUBCOMP is not to be sent now. */
-export type OnRelease = (packetId: number, isKnown: boolean) => boolean;
+export type OnRelease = (packetId: number) => boolean;
 
 /** The acknowledgement of one message: due when all who hold the message have released it. */
 export class Receipt {

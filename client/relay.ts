@@ -51,8 +51,8 @@ export async function passOn(
 
 /**
  * Has a client that receives leave to its owner when its exchanges of QoS 2 are complete: `onRelease` is called when
- * PUBREL has come, and says whether PUBCOMP waits for {@linkcode complete}; `isKnown` is false if the exchange was begun
- * by an earlier client of the session. Acknowledgements then do not wait for each other.
+ * PUBREL has come, and says whether PUBCOMP waits for {@linkcode complete}. Acknowledgements then do not wait for each
+ * other.
  *
  * Called when the client is connected, and before it has taken a message.
  */

@@ -211,7 +211,6 @@ export class Bridge implements AsyncDisposable {
       },
       onClient: (client) => {
         spareIdentifiers(client);
-        spareIdentifiers(local.client);
         // What was begun before goes on before anything else has its packet identifiers.
         outward.setTarget(client);
         const { map, protocolVersion } = this.#settings;

@@ -31,23 +31,23 @@ export class Exchanges {
   readonly #open = new Map<number, Exchange>();
   /** Begun by an earlier process; all that is left of them is their PUBREL. */
   readonly #inherited = new Set<number>();
-  #target: Client | undefined;
+  /** Whether there never was a target: what is unknown is inherited. */
+  #isNew = true;
 
   /** `source`: the client of that session, which is connected, and has taken no message yet. */
   constructor(source: Client) {
     this.#source = source;
-    relayFrom(source, (packetId, isKnown) => this.#onRelease(packetId, isKnown));
+    relayFrom(source, (packetId) => this.#onRelease(packetId));
   }
 
   /** Exchanges go on with this client, before it sends anything else; undefined: there is none. */
   setTarget(target: Client | undefined): void {
-    this.#target = target;
-    for (const packetId of this.#inherited) this.#pass(packetId);
+    if (target === undefined) return;
+    this.#isNew = false;
+    for (const packetId of this.#inherited) this.#inherit(packetId, target);
   }
 
-  /**
-   * A message is about to be sent there, perhaps again. Returns what is to be called when PUBREC comes.
-   */
+  /** A message is about to be sent there, perhaps again. Returns what is to be called when PUBREC comes. */
   begin(packetId: number, message: Message, target: Client): () => void {
     const known = this.#open.get(packetId);
     const exchange = { packetId, message, target, isReceived: false, isReleased: known?.isReleased ?? false };
@@ -79,25 +79,20 @@ export class Exchanges {
   }
 
   /** Whether PUBCOMP is to wait. */
-  #onRelease(packetId: number, isKnown: boolean): boolean {
+  #onRelease(packetId: number): boolean {
     const exchange = this.#open.get(packetId);
     if (exchange === undefined) {
-      // It never went there, or is over there.
-      if (isKnown) return false;
-      if (!this.#inherited.has(packetId)) {
-        this.#inherited.add(packetId);
-        this.#pass(packetId);
-      }
-    } else if (!exchange.isReleased) {
-      exchange.isReleased = true;
-      if (exchange.isReceived) release(exchange.target, packetId);
+      if (this.#isNew) this.#inherited.add(packetId);
+      // Else it never went there, or is over there.
+      return this.#inherited.has(packetId);
     }
+    if (exchange.isReceived && !exchange.isReleased) release(exchange.target, packetId);
+    exchange.isReleased = true;
     return true;
   }
 
-  #pass(packetId: number): void {
-    if (this.#target === undefined) return;
-    takeOver(this.#target, packetId).then(() => {
+  #inherit(packetId: number, target: Client): void {
+    takeOver(target, packetId).then(() => {
       this.#inherited.delete(packetId);
       complete(this.#source, packetId);
     }, () => {}); // the client has ended: another one will go on

@@ -9,6 +9,7 @@
 
 import { Client, type SubscribeOptions, type TransportOpener } from "../../client/common.ts";
 import type { Clock } from "../../engine/clock.ts";
+import { spareIdentifiers } from "../../client/relay.ts";
 import { memoryTransportPair } from "../../engine/memory_transport.ts";
 import { ReasonCode } from "../../codec/reason_codes.ts";
 import type { Broker } from "../broker.ts";
@@ -89,6 +90,7 @@ export class LocalSide implements AsyncDisposable {
     lasts: boolean,
   ) {
     this.client = client;
+    spareIdentifiers(client);
     this.exchanges = lasts ? new Exchanges(client) : undefined;
     this.#broker = broker;
     this.#policy = policy;

@@ -1,16 +1,8 @@
 /** To the other broker a bridge is a client like any other. */
 
 import { assert, assertEquals } from "@std/assert";
-import { SocketTransport } from "../../broker/deno/socket_transport.ts";
 import { bounded, startBroker } from "../support/broker.ts";
-import { RawClient } from "../support/raw_client.ts";
-import { bridgeTo } from "./support.ts";
-
-/** The other broker's end of the bridge's next connection. */
-async function accept(listener: Deno.TcpListener): Promise<RawClient> {
-  const conn = await listener.accept();
-  return await RawClient.open(new SocketTransport(conn, { protocol: "tcp", address: "bridge" }), 4);
-}
+import { accept, bridgeTo } from "./support.ts";
 
 Deno.test(
   "mqtt 3.1.1 broker: a bridge obeys the rules for clients: CONNECT first, identifiers, DUP after a break [MQTT-7.0.0-1]",

@@ -1,10 +1,9 @@
 /** QoS 2 over a bridge whose process is killed in the middle of it, again and again. */
 
 import { assertEquals } from "@std/assert";
-import { Broker, listen } from "../../broker/mod.ts";
 import { type Client, connect } from "../../client/mod.ts";
 import { startConfigured } from "../config/program.ts";
-import { bounded, until } from "../support/broker.ts";
+import { bounded, startBroker, until } from "../support/broker.ts";
 import { hasMosquitto, startMosquitto } from "../support/mosquitto.ts";
 import { Proxy } from "../support/proxy.ts";
 import { random } from "../support/random.ts";
@@ -92,27 +91,16 @@ class Stream implements AsyncDisposable {
   }
 }
 
-async function startOurs(): Promise<{ readonly port: number } & AsyncDisposable> {
-  const broker = new Broker({ maxQueuedMessages: 100_000 });
-  const listener = listen(broker, { hostname: "127.0.0.1", port: 0 });
-  return await Promise.resolve({
-    port: listener.address.port,
-    async [Symbol.asyncDispose]() {
-      await listener.close();
-      await broker.close();
-    },
-  });
-}
-
 const PEERS = [
   ["Mosquitto", "mqttv50", () => startMosquitto(["max_queued_messages 0"])],
   ["Mosquitto", "mqttv311", () => startMosquitto(["max_queued_messages 0"])],
-  ["our broker", "mqttv50", startOurs],
+  ["our broker", "mqttv50", () => startBroker({ maxQueuedMessages: 100_000 })],
 ] as const;
 
 for (const [peer, version, startPeer] of PEERS) {
   Deno.test({
-    name: `bridge: QoS 2 loses nothing, doubles nothing that goes out, and never stalls through kill -9, ${version} to ${peer}`,
+    name:
+      `bridge: QoS 2 loses nothing, doubles nothing that goes out, and never stalls through kill -9, ${version} to ${peer}`,
     ignore: peer === "Mosquitto" && !hasMosquitto,
     fn: () =>
       bounded(async () => {

@@ -6,10 +6,12 @@
 
 import { assert } from "@std/assert";
 import { startBridge } from "../../broker/deno/bridge.ts";
+import { SocketTransport } from "../../broker/deno/socket_transport.ts";
 import { silentLog } from "../../broker/log.ts";
 import { type BridgeOptions, type BridgeStatus, Broker, listen, type LogSink, ReasonCode } from "../../broker/mod.ts";
 import { type Clock, connect, type Message, type PublishOptions, type SubscribeOptions } from "../../client/mod.ts";
 import { until } from "../support/broker.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 /** Options of a bridge but for where it goes to. */
 type Options = Omit<BridgeOptions, "name" | "addresses"> & { readonly name?: string };
@@ -75,8 +77,14 @@ export function hastyBridgeTo(
   return startBridge(broker, bridgeOptions(port, options), { clock: HASTE, log });
 }
 
+/** The other broker's end of the bridge's next connection. */
+export async function accept(listener: Deno.TcpListener, version: 4 | 5 = 4): Promise<RawClient> {
+  const conn = await listener.accept();
+  return await RawClient.open(new SocketTransport(conn, { protocol: "tcp", address: "bridge" }), version);
+}
+
 /** A clock on which time passes ten times as fast. */
-const HASTE: Clock = {
+export const HASTE: Clock = {
   now: () => 10 * performance.now(),
   schedule(delay, task) {
     const timer = setTimeout(task, delay / 10);

@@ -67,6 +67,22 @@ Deno.test("an identifier that is reserved is no publication's", () => {
   assertEquals(flow.get(2), "a");
 });
 
+Deno.test("a packet identifier may be wanted if it is free, and others are counted on from where they were", () => {
+  const flow = new OutboundFlow<string>();
+  flow.countFrom(0x8000);
+  assertEquals([flow.begin("a", 1, 7), flow.begin("b", 2), flow.reserve()], [7, 0x8001, 0x8002]);
+  assertEquals([7, 8, 0x8001, 0x8002].map((packetId) => flow.isFree(packetId)), [false, true, false, false]);
+  flow.puback(7);
+  flow.release(0x8002);
+  assertEquals([flow.isFree(7), flow.isFree(0x8002)], [true, true]);
+});
+
+Deno.test("mqtt 5.0 broker client: what is taken over while connected does not raise quota [MQTT-4.9.0-2]", () => {
+  const flow = new OutboundFlow<string>(2);
+  flow.restore({ packetId: 7, qos: 2, phase: "pubrel", message: "a" });
+  assertEquals([flow.pubcomp(7), flow.quota], ["a", 2]);
+});
+
 Deno.test("mqtt 5.0 broker client: quota is taken by PUBLISH and given back by PUBACK and PUBCOMP [MQTT-4.9.0-1] [MQTT-4.9.0-2]", () => {
   const flow = new OutboundFlow<string>(3);
   assertEquals(flow.quota, 3);
