@@ -106,27 +106,27 @@ export class BrokerCore {
     strict: boolean,
     source: SessionAccess | undefined = from?.access,
   ): PublishOutcome {
-    if (publication.retain && !this.#retain(publication, source) && strict) return "quota-exceeded";
+    publication.source = source;
+    if (publication.retain && !this.#retain(publication) && strict) return "quota-exceeded";
     this.observe?.(publication);
     this.pressure.publisher = from;
     return this.router.publish(publication, from) ? "delivered" : "no-subscribers";
   }
 
   /** False: there is no room for it. */
-  #retain(publication: Publication, source: SessionAccess | undefined): boolean {
+  #retain(publication: Publication): boolean {
     if (publication.payloadEnd === publication.payloadStart) {
       const { name } = publication.topic;
       if (this.retained.delete(name)) this.journal?.removeRetained(name);
       return true;
     }
-    publication.source = source;
     if (!this.retained.set(publication)) {
       this.metrics.dropped.retainedFull++;
       this.audit.notice("retainedFull", () => `No room to retain the message on ${quoted(publication.topic.name)}`);
       return false;
     }
     // Those of the broker are made afresh by the next one.
-    if (!publication.topic.isSys) this.journal?.putRetained(publication.keep(), source);
+    if (!publication.topic.isSys) this.journal?.putRetained(publication.keep(), publication.source);
     return true;
   }
 

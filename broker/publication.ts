@@ -63,7 +63,7 @@ export class Publication {
   frameStart = -1;
   frameIdAt = 0;
   frameV5 = false;
-  /** What its publisher may do, for a retained message; undefined when nobody knows, or it was the broker. */
+  /** What its publisher may do, and speaks for; undefined when nobody knows, or it was the broker. */
   source: SessionAccess | undefined;
   /** Whether `bytes` belongs to this message alone and is never written again. */
   isOwned = false;
@@ -115,6 +115,7 @@ export class Publication {
     kept.payloadEnd = bytes.length;
     if (this.expiryAt >= 0) kept.expiryAt = this.expiryAt - this.propertiesStart;
     kept.expiresAt = this.expiresAt;
+    kept.source = this.source;
     kept.#kept = kept;
     this.#kept = kept;
     return kept;
@@ -161,6 +162,7 @@ export class Publication {
     copy.payloadEnd = this.payloadEnd + moved;
     copy.expiryAt = this.expiryAt < 0 ? -1 : this.expiryAt + moved;
     copy.expiresAt = this.expiresAt;
+    copy.source = this.source;
     copy.frameStart = this.frameStart < 0 ? -1 : this.frameStart + moved;
     copy.frameIdAt = this.frameIdAt + moved;
     copy.frameV5 = this.frameV5;

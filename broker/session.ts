@@ -395,8 +395,15 @@ export class Session {
       this.#journal?.finished(delivery);
       return;
     }
+    if (this.#cameFromThere(publication)) return this.#journal?.finished(delivery);
     if (qos === 0) return void link.sendQoS0(publication, retain, subscriptionIds);
     this.#begin(link, publication, qos, retain, subscriptionIds, share, delivery);
+  }
+
+  /** A bridge of ours may have learned only now which broker it brings messages to; all it gets has no local. */
+  #cameFromThere({ source }: Publication): boolean {
+    const { broker } = this.#access;
+    return broker !== undefined && this.owner !== undefined && source?.broker?.identity === broker.identity;
   }
 
   #begin(

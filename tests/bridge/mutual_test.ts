@@ -208,7 +208,10 @@ Deno.test("mqtt 5.0 bridge: two brokers with a bridge each find each other again
     await until(() => one.bridge.state !== "connected", "an end of the connection");
     await publishTo(one.port, "kept", "1", { qos: 1 });
     const again = stack.use(await new Side("two", two.port).start());
+    again.refuse("bridge of one");
     again.bridgeTo(one, ALL_BOTH_WAYS);
+    await again.broker.ready;
+    again.refuse(undefined);
     await linked(one, again);
     await again.heard.count(1);
     await exchange(one, again);
@@ -217,7 +220,7 @@ Deno.test("mqtt 5.0 bridge: two brokers with a bridge each find each other again
     assertEquals(heard(again), ["kept=1 q1", ...heardOnce()].sort());
   }));
 
-Deno.test("mqtt 5.0 bridge: until a broker that was started anew is known again, a message comes back once, and does not circle", () =>
+Deno.test("mqtt 5.0 bridge: what waits for a broker until it is known does not come back either", () =>
   bounded(async () => {
     await using stack = new AsyncDisposableStack();
     const [one, two] = await startPair(stack, ALL_BOTH_WAYS);
@@ -231,10 +234,8 @@ Deno.test("mqtt 5.0 bridge: until a broker that was started anew is known again,
     await one.heard.count(1);
     again.refuse(undefined);
     await linked(one, again);
-    await again.heard.count(2);
     await exchange(one, again);
-    assertEquals(heard(one), ["m=1 q1", ...heardOnce()].sort());
-    assertEquals(heard(again), ["m=1 q1", "m=1 q1", ...heardOnce()].sort());
+    for (const side of [one, again]) assertEquals(heard(side), ["m=1 q1", ...heardOnce()].sort());
   }));
 
 Deno.test("mqtt 5.0 bridge: two ways between two brokers that are different are both taken", () =>
