@@ -1,14 +1,6 @@
 /** Where listeners listen, and what happens when there are too many who want in. */
 
-import {
-  assert,
-  assertEquals,
-  assertGreater,
-  assertLess,
-  assertRejects,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertGreater, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { Broker, listen, type ListenOptions } from "../../broker/mod.ts";
 import { connect } from "../../client/mod.ts";
 import { bounded, until } from "../support/broker.ts";
