@@ -35,6 +35,7 @@ import type { Session } from "./session.ts";
 import { SessionAccess } from "./session_access.ts";
 import type { ConnectionEnd } from "./sessions.ts";
 import { subscribe, type SubscribeOutcome, type Subscriber, unsubscribe } from "./subscribe_handler.ts";
+import { dateOf } from "./system_clock.ts";
 import { Stint } from "./turns.ts";
 import type { WillMessage } from "./will.ts";
 
@@ -58,6 +59,8 @@ export interface ClientConnection {
   leave(end: ConnectionEnd): void;
 }
 
+/** Milliseconds after which the date is looked at again, as it may have been set. */
+const DATE_LOOK = 60_000;
 /** Milliseconds between two lines about a client that publishes too fast. */
 const QUIET = 60_000;
 
@@ -141,12 +144,14 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
 
   /** Ends the connection when what its client has shown holds no longer. */
   limitLife(expiresAt: number | undefined): void {
-    const { timers } = this.#core;
+    const { timers, clock } = this.#core;
     if (this.#life !== undefined) timers.cancel(this.#life);
     this.#life = undefined;
     if (expiresAt === undefined || expiresAt === Infinity) return;
-    this.#life = timers.schedule(expiresAt, () => {
+    const left = expiresAt - dateOf(clock);
+    this.#life = timers.schedule(clock.now() + Math.min(left, DATE_LOOK), () => {
       this.#life = undefined;
+      if (left > DATE_LOOK) return this.limitLife(expiresAt);
       logPassage(this.#core, `Client ${this.client.clientId} was authenticated until now, disconnecting.`);
       this.#connection.disconnect(ReasonCode.MaximumConnectTime);
     });

@@ -16,6 +16,7 @@ import { LimitError } from "./limits.ts";
 import { brokerIn, type OtherBroker, saying } from "./origin.ts";
 import { NEVER_EXPIRES } from "./session.ts";
 import type { SessionAccess } from "./session_access.ts";
+import { dateOf } from "./system_clock.ts";
 import { assertTopicLimits } from "./topic_cache.ts";
 import type { WillMessage } from "./will.ts";
 
@@ -194,7 +195,7 @@ export function assertMayOpen(core: BrokerCore, policy: ConnectionPolicy, client
 
 /** Throws {@linkcode MqttError} if what the client has shown holds no longer. */
 export function assertNotExpired(core: BrokerCore, { expiresAt = Infinity }: Acceptance): void {
-  if (expiresAt > core.clock.now()) return;
+  if (expiresAt > dateOf(core.clock)) return;
   throw new MqttError("Cannot connect: the credentials have expired", ReasonCode.NotAuthorized);
 }
 

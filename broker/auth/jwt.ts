@@ -7,7 +7,7 @@
 import { ReasonCode } from "../../codec/reason_codes.ts";
 import type { Clock } from "../../engine/clock.ts";
 import type { AuthStep, BrokerHooks, ConnectDecision, ConnectRequest } from "../hooks.ts";
-import { systemClock } from "../system_clock.ts";
+import { dateOf, systemClock } from "../system_clock.ts";
 import { Gate } from "./gate.ts";
 import { type KeySetUrl, RemoteKeys } from "./jwks.ts";
 import { type ClaimOptions, judgeClaims } from "./jwt_claims.ts";
@@ -133,7 +133,7 @@ class Verifier {
     if (!await isSigned(token, keys) && !await this.#isSignedByNew(token)) {
       return refusal("the token is not signed by a known key");
     }
-    const acceptance = judgeClaims(token.claims, this.#options, request, this.#clock.now());
+    const acceptance = judgeClaims(token.claims, this.#options, request, dateOf(this.#clock));
     return typeof acceptance === "string" ? refusal(acceptance) : { accepted: true, ...acceptance };
   }
 

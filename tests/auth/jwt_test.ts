@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { type ConnectDecision, type ConnectRequest, jwt, type JwtOptions } from "../../broker/mod.ts";
 import { importKeySet, isSignedBy } from "../../broker/auth/jwt_keys.ts";
 import { fromBase64Url } from "../../broker/auth/secrets.ts";
+import { systemClock } from "../../broker/system_clock.ts";
 import { ManualClock } from "../../engine/manual_clock.ts";
 import { until, withBroker } from "../support/broker.ts";
 import { publishPacket } from "../support/raw_packets.ts";
@@ -358,5 +359,27 @@ Deno.test("broker jwt: method JWT renews a token without a new connection, but f
     assertEquals(await client.barrier(), []);
     await client.send({ type: "auth", reasonCode: 0x19, properties: await authentication("bob", 3_000) });
     await client.expectDisconnect(0x87);
+  })();
+});
+
+/** Sets the machine's clock for this process by so many seconds, until it is disposed. */
+function setClock(seconds: number): Disposable {
+  const { now } = Date;
+  Date.now = () => now() + seconds * 1000;
+  return { [Symbol.dispose]: () => void (Date.now = now) };
+}
+
+Deno.test("broker tokens: the date that the machine finds out after the broker's start holds", async () => {
+  const tokens = await jwt({ keys: { secret: SECRET }, leeway: 0 });
+  await withBroker({ ...tokens, clock: systemClock }, async ({ connect, open }) => {
+    const days = 3 * 86_400;
+    const start = Math.floor(Date.now() / 1000);
+    using _ = setClock(days);
+    const expired = await open();
+    await expired.sendConnect({ password: await signWithSecret(SECRET, { sub: "ann", exp: start + 60 }) });
+    await expired.expectRefused(0x87);
+    const claims = { sub: "ann", nbf: start + days - 1, exp: start + days + 2 };
+    const client = await connect({ password: await signWithSecret(SECRET, claims) });
+    await client.expectDisconnect(0xa0);
   })();
 });
