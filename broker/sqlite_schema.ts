@@ -94,6 +94,10 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE subscription ADD COLUMN retained_pending INTEGER NOT NULL DEFAULT 0;
   CREATE TABLE removed_session (id INTEGER PRIMARY KEY) STRICT;
   `,
+  // How far the machine's clock was ahead of the one by which all times were written; no row for not at all.
+  `
+  CREATE TABLE ahead (id INTEGER PRIMARY KEY CHECK (id = 1), milliseconds REAL NOT NULL) STRICT;
+  `,
 ];
 
 /** The version that this code reads and writes. */

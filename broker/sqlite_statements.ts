@@ -18,6 +18,7 @@ const IS_THERE = "session NOT IN (SELECT id FROM removed_session)";
 const SQL = {
   begin: "BEGIN IMMEDIATE",
   commit: "COMMIT",
+  noteAhead: "INSERT OR REPLACE INTO ahead VALUES (1, ?)",
   putSession: "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?)",
   noteRemoval: "INSERT INTO removed_session SELECT id FROM session WHERE id = ?",
   removeSession: "DELETE FROM session WHERE id = ?",

@@ -18,6 +18,7 @@ import type {
   StoredWill,
   StoreWrite,
 } from "./store.ts";
+import { correctDates, StoredDates } from "./sqlite_dates.ts";
 import { explain } from "./sqlite_errors.ts";
 import {
   accessValue,
@@ -85,6 +86,7 @@ export class SqliteStore implements Store, Disposable {
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
   readonly #broom = new Broom();
+  readonly #dates = new StoredDates();
   // What comes in great numbers; the order of rows in different tables does not matter.
   readonly #messages: RowInserter;
   readonly #deliveries: RowInserter;
@@ -121,6 +123,7 @@ export class SqliteStore implements Store, Disposable {
       // With this, a file that cannot be written to is found now.
       db.exec("BEGIN IMMEDIATE; COMMIT");
       migrateSchema(db, version);
+      correctDates(db);
       return new SqliteStore(path, db);
     } catch (error) {
       db?.close();
@@ -132,6 +135,7 @@ export class SqliteStore implements Store, Disposable {
   commit(writes: readonly StoreWrite[]): void {
     this.#transact(() => {
       for (const write of writes) this.#apply(write);
+      this.#dates.note(this.#statements);
     });
   }
 
@@ -151,6 +155,7 @@ export class SqliteStore implements Store, Disposable {
       this.#statements.commit.run();
     } catch (error) {
       for (const rows of this.#inserters) rows.clear();
+      this.#dates.forget();
       // Some errors have taken the transaction back already.
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw explain(`Cannot write to store ${this.#path}`, error);

@@ -2,9 +2,11 @@
 
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
+import { SCHEMA_VERSION } from "../../broker/sqlite_schema.ts";
 import { explain } from "../../broker/sqlite_errors.ts";
 import { SqliteStore } from "../../broker/sqlite_store.ts";
 import type { StoreWrite } from "../../broker/store.ts";
+import { addDelivery, addMessage, message, putSession, will } from "../../broker/store_shelf.ts";
 import { runProcess } from "../support/process.ts";
 import { SqliteUnderTest } from "./stores.ts";
 
@@ -50,8 +52,9 @@ Deno.test("broker SQLite store: a store of a newer version is refused", async ()
   test.store.commit([session(1)]);
   test.close();
   tamper(test.path, "PRAGMA user_version = 1000");
-  assertStringIncludes(openError(test.path), "its version must be at most 2, received 1000, made by a newer broker");
-  tamper(test.path, "PRAGMA user_version = 2");
+  const reason = `its version must be at most ${SCHEMA_VERSION}, received 1000, made by a newer broker`;
+  assertStringIncludes(openError(test.path), reason);
+  tamper(test.path, `PRAGMA user_version = ${SCHEMA_VERSION}`);
   assertEquals([...test.store.sessions()].length, 1);
 });
 
@@ -200,4 +203,60 @@ Deno.test("broker SQLite store: it keeps little memory, and its log stays short"
   const log = await Deno.stat(`${test.path}-wal`);
   assert(log.size < 64 * 1024 * 1024, `the log has ${log.size} bytes`);
   assertEquals(test.store.queued(1, 40_000, 1)[0]?.delivery.position, 40_000);
+});
+
+/** Sets the machine's clock for this process by so many milliseconds, until it is disposed. */
+function setClock(milliseconds: number): Disposable {
+  const { now } = Date;
+  Date.now = () => now() + milliseconds;
+  return { [Symbol.dispose]: () => void (Date.now = now) };
+}
+
+/** All times in a store. */
+function timesIn({ store }: SqliteUnderTest): (number | undefined)[] {
+  return [
+    ...[...store.sessions()].map(({ endedAt }) => endedAt),
+    ...store.queued(1, 0, 10).map(({ message }) => message.expiresAt),
+    ...[...store.retained()].map(({ message }) => message.expiresAt),
+    ...[...store.wills()].map(({ dueAt }) => dueAt),
+  ].map((time) => time === undefined ? undefined : Math.round(time / 1_000));
+}
+
+Deno.test("broker SQLite store: times that were written before the machine knew the date are put right, once", async () => {
+  const days = 3 * 86_400_000;
+  await using test = new SqliteUnderTest();
+  test.store.commit([
+    putSession(1, { endedAt: 10_000_000 }),
+    putSession(2),
+    addMessage(3, 2, { expiresAt: 20_000_000 }),
+    addDelivery(1, 4, 3),
+    addDelivery(2, 5, 3),
+    { kind: "putRetained", retained: { message: message({ expiresAt: 30_000_000 }), publisher: undefined } },
+    { kind: "putWill", will: will(1, { dueAt: 40_000_000 }) },
+    { kind: "putWill", will: will(2) },
+  ]);
+  const times = [10_000, undefined, 20_000, 30_000, 40_000, undefined];
+  test.reopen();
+  assertEquals(timesIn(test), times);
+  {
+    using _ = setClock(days);
+    test.store.commit([putSession(6)]);
+  }
+  const [ended, , expires, retained, due] = times.map((time) => (time ?? 0) + days / 1_000);
+  for (let reopening = 0; reopening < 2; reopening++) {
+    test.reopen();
+    assertEquals(timesIn(test), [ended, undefined, undefined, expires, retained, due, undefined]);
+  }
+});
+
+Deno.test("broker SQLite store: what a commit that failed has noted about the date is noted again", async () => {
+  await using test = new SqliteUnderTest();
+  test.store.commit([putSession(1, { endedAt: 10_000_000 }), addMessage(2)]);
+  {
+    using _ = setClock(5_000_000);
+    assertThrows(() => test.store.commit([addMessage(2)]));
+    test.store.commit([addMessage(3)]);
+  }
+  test.reopen();
+  assertEquals(timesIn(test), [15_000]);
 });
