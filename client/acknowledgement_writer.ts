@@ -12,7 +12,7 @@ export const PUBACK = 0x40, PUBREC = 0x50, PUBREL = 0x62, PUBCOMP = 0x70;
 /** Appends one of them. A reason code of 0 is left out, as it has to be before MQTT 5.0. */
 export function writeAcknowledgement(output: Output, firstByte: number, packetId: number, reasonCode: number): void {
   const remaining = reasonCode === 0 ? 2 : 3;
-  const at = output.reserve(2 + remaining);
+  const at = output.reserveAnswer(2 + remaining);
   const { buffer } = output;
   buffer[at] = firstByte;
   buffer[at + 1] = remaining;

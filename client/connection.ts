@@ -17,6 +17,7 @@ import {
   asError,
   ConnectionLostError,
   disconnectedError,
+  floodError,
   lostError,
   protocolError,
   refusedError,
@@ -260,10 +261,11 @@ export class Connection implements OutputOwner {
     const { framer } = this.#frames;
     const { crowding } = this.#session;
     if (this.#state.kind !== "open") return;
-    const { keepAlive, sender } = this.#state.accepted;
-    keepAlive.received();
+    this.#state.accepted.keepAlive.received();
     do this.#handle(framer); while (this.#state.kind === "open" && !crowding.isCrowded && framer.next());
-    sender.drain();
+    if (this.#output.isFlooded) this.#fail(floodError());
+    // Not `sender`: with the end of the connection in the same chunk, nothing can be sent any more.
+    this.drain();
   }
 
   #handle(framer: Framer): void {

@@ -96,6 +96,14 @@ export function silentError(): ConnectionLostError {
   );
 }
 
+/** The server makes us answer, and does not read the answers. */
+export function floodError(): MqttError {
+  return new MqttError(
+    "Cannot go on with the connection: server must read the acknowledgements that it causes, received ever more to answer",
+    ReasonCode.QuotaExceeded,
+  );
+}
+
 /** The server has broken the protocol. */
 export function protocolError(why: string): MqttError {
   return new MqttError(`Cannot go on with the connection: ${why}`, ReasonCode.ProtocolError);

@@ -12,6 +12,11 @@ const LARGE_BUFFER = 65_536;
 const LARGEST_WRITE = 131_072;
 /** With more bytes than this waiting, callers are asked to wait. */
 const HIGH_WATER = 262_144;
+/**
+ * Bytes of answers that may come on top of that. A server that keeps to the packet identifiers there are, and waits for
+ * their acknowledgements, causes less.
+ */
+const MAXIMUM_ANSWERS = 1_048_576;
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -44,6 +49,8 @@ export class Output {
   #scheduled = false;
   #pending = 0;
   #backedUp = false;
+  /** Bytes of answers that were appended while it was backed up. */
+  #answers = 0;
   #drained: PromiseWithResolvers<boolean> | undefined;
   readonly #closed = Promise.withResolvers<void>();
   #state: OutputState = "open";
@@ -68,6 +75,11 @@ export class Output {
     return this.#backedUp;
   }
 
+  /** Whether the server causes answers without end and does not take them. */
+  get isFlooded(): boolean {
+    return this.#answers > MAXIMUM_ANSWERS;
+  }
+
   /** Settles when {@linkcode isBackedUp} is no longer true: with true, or with false if the connection has ended. */
   get drained(): Promise<boolean> {
     if (this.#state === "closed") return Promise.resolve(false);
@@ -85,6 +97,12 @@ export class Output {
     this.#pending += length;
     if (this.#pending > HIGH_WATER) this.#backedUp = true;
     return at;
+  }
+
+  /** The same for an answer to something that the server has sent. */
+  reserveAnswer(length: number): number {
+    if (this.#backedUp) this.#answers += length;
+    return this.reserve(length);
   }
 
   /** Appends a copy of `bytes`. */
@@ -197,6 +215,7 @@ export class Output {
 
   #relax(): void {
     this.#backedUp = false;
+    this.#answers = 0;
     this.#drained?.resolve(true);
     this.#drained = undefined;
     this.#owner.onDrained();

@@ -263,3 +263,23 @@ clientTest(
     }
   },
 );
+
+clientTest(
+  { "5.0": "" },
+  "what waits is not taken for sent when the server frees its place and disconnects at once",
+  async (script) => {
+    const { client, peer } = await script.connect({}, { properties: { receiveMaximum: 1 } });
+    const first = client.publish("a", "first", { qos: 1 });
+    const second = client.publish("a", "second", { qos: 2 });
+    const { packetId = 0 } = await peer.expect("publish");
+    await peer.send({ type: "puback", packetId, reasonCode: 0 }, { type: "disconnect", reasonCode: 0x8b });
+    assertEquals((await first).ok, true);
+    // The server has lost the session: of QoS 2, what was sent could not be sent again.
+    const { peer: next } = await script.reconnect(peer);
+    const again = await next.expect("publish", { payload: "second", dup: false });
+    await next.send({ type: "pubrec", packetId: again.packetId ?? 0, reasonCode: 0x10 });
+    await next.expect("pubrel");
+    await next.send({ type: "pubcomp", packetId: again.packetId ?? 0, reasonCode: 0 });
+    assertEquals((await second).ok, true);
+  },
+);

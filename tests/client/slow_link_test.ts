@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { TransportOpener } from "../../client/mod.ts";
+import { MqttError, type TransportOpener } from "../../client/mod.ts";
 import { clientTest, ignoreFailure, type Script, settle } from "./scripted.ts";
 
 /** A link whose writes wait, one by one, until they are let through. */
@@ -99,3 +99,23 @@ clientTest({ "5.0": "" }, "a server that takes nothing more of a large message i
   await client.closed;
   assertEquals(client.state.kind === "closed" && client.state.error?.message.includes("PINGREQ"), true);
 });
+
+clientTest(
+  { "3.1": "", "3.1.1": "", "5.0": "" },
+  "a server that causes answers without end, and reads none, is left",
+  async (script) => {
+    const { client, peer } = await script.connect({ reconnect: false });
+    const ended = new Promise<Error | undefined>((resolve) => {
+      client.addEventListener("disconnect", ({ error }) => resolve(error));
+    });
+    peer.pause();
+    // PUBREL; each has to be answered with PUBCOMP.
+    const flood = Uint8Array.from({ length: 65_536 }, (_, i) => [0x62, 2, 0, 1][i % 4] ?? 0);
+    for (let i = 0; i < 24; i++) await peer.sendBytes(flood);
+    await settle();
+    script.clock.advance(10_000); // for the transport to close
+    const error = await ended;
+    assertEquals(error instanceof MqttError && error.reasonCode, 0x97);
+    peer.resume();
+  },
+);
