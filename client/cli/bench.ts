@@ -9,7 +9,7 @@ import { abortable } from "../waiting.ts";
 import { Load, type LoadResult } from "./bench_load.ts";
 import type { Config } from "./config.ts";
 import { interruptions } from "./interruption.ts";
-import { open } from "./open.ts";
+import { endError, open } from "./open.ts";
 import { progressBar } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -22,10 +22,17 @@ export async function bench(config: Config, terminal: Terminal): Promise<void> {
   if (config.bench.count === undefined) config.bench.seconds ??= DEFAULT_SECONDS;
   config.topic ??= `bench/${crypto.randomUUID()}`;
   using interruption = interruptions(undefined);
+  try {
+    await run(config, terminal, interruption.signal);
+  } catch (error) {
+    if (!interruption.signal.aborted) throw endError(config, error);
+  }
+}
+
+async function run(config: Config, terminal: Terminal, signal: AbortSignal): Promise<void> {
   await using clients = new AsyncDisposableStack();
   const connect = async (name: string, index: number): Promise<Client> => {
     const id = config.id === undefined ? undefined : `${config.id}-${name}-${index}`;
-    const { signal } = interruption;
     const client = await open({ ...config, id }, terminal, { reconnect: false, receiveMaximum: 65_535, signal });
     return clients.use(client);
   };
@@ -33,8 +40,8 @@ export async function bench(config: Config, terminal: Terminal): Promise<void> {
   const subscribing = await Promise.all(Array.from({ length: subscribers }, (_, index) => connect("sub", index)));
   const publishing = await Promise.all(Array.from({ length: publishers }, (_, index) => connect("pub", index)));
   const load = new Load(config, publishing, subscribing);
-  await abortable(load.subscribed(), interruption.signal);
-  const result = await measured(load, terminal, interruption.signal);
+  await abortable(load.subscribed(), signal);
+  const result = await measured(load, terminal, signal);
   if (config.bench.json) terminal.write(`${JSON.stringify(summary(config, result), undefined, 2)}\n`);
   else terminal.write(report(config, result));
 }

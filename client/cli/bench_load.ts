@@ -73,7 +73,9 @@ export class Load {
   async run(signal: AbortSignal): Promise<LoadResult> {
     this.#startedAt = this.#lastReceivedAt = performance.now();
     const readers = Promise.all(this.#subscriptions.map((subscription) => this.#read(subscription)));
-    await Promise.all(this.#publishers.map((client) => this.#publish(client, signal)));
+    const publishing = Promise.all(this.#publishers.map((client) => this.#publish(client, signal)));
+    // A subscriber that is lost ends the measurement.
+    await Promise.race([publishing, readers.then(() => publishing)]);
     const publishedAt = performance.now();
     const expected = (this.#published - this.#failed) * this.#subscriptions.length;
     while (this.#received < expected && performance.now() - this.#lastReceivedAt < PATIENCE) await nextTurn();
@@ -107,7 +109,7 @@ export class Load {
     const clock = new DataView(payload.buffer);
     const open: Promise<void>[] = Array.from({ length: window }, () => Promise.resolve());
     const until = this.#startedAt + seconds * 1_000;
-    for (let i = 0; i < count && !signal.aborted; i++) {
+    for (let i = 0; i < count && !signal.aborted && client.state.kind !== "closed"; i++) {
       if (i % BATCH === 0 && performance.now() >= until) break;
       const place = i % window;
       if (qos > 0) await open[place];

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MqttError } from "../../codec/errors.ts";
 import { connectReturnCode, reasonCodeName } from "../../codec/reason_codes.ts";
 import type { TransportOptions } from "../transport_options.ts";
 import type { Transport } from "../../engine/transport.ts";
@@ -165,6 +166,11 @@ function refusal({ version, command }: Config, error: ServerError): CommandError
     lines.push("Error: A network protocol error occurred when communicating with the broker.");
   } else if (command === "pub") lines.push("Error: The connection was refused.");
   return new CommandError(lines.join("\n"), code, { cause: error });
+}
+
+/** What a command ends with when its client has ended by itself; any other error as it is. */
+export function endError(config: Config, error: unknown): unknown {
+  return error instanceof MqttError ? connectError(config, error) : error;
 }
 
 /** The connection has broken. */

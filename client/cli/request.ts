@@ -12,7 +12,7 @@ import type { Config } from "./config.ts";
 import { CommandError, ExitCode } from "./exit.ts";
 import { readMessage } from "./input.ts";
 import { interruptions } from "./interruption.ts";
-import { open } from "./open.ts";
+import { endError, open } from "./open.ts";
 import type { Terminal } from "./terminal.ts";
 import { Printer } from "./print.ts";
 import { closeClient, Publisher } from "./pub.ts";
@@ -28,7 +28,7 @@ export async function request(config: Config, terminal: Terminal): Promise<void>
   try {
     await exchange(client, config, terminal, payload, signal);
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal.aborted) throw endError(config, error);
     if (interruption.isTimeout) throw new CommandError("Timed out", ExitCode.TimedOut);
   } finally {
     await closeClient(client, config);

@@ -12,7 +12,7 @@ import type { Subscription } from "../subscription.ts";
 import type { Config } from "./config.ts";
 import { CommandError, ExitCode } from "./exit.ts";
 import { abortable } from "../waiting.ts";
-import { open } from "./open.ts";
+import { endError, open } from "./open.ts";
 import type { Terminal } from "./terminal.ts";
 import { Printer } from "./print.ts";
 import { closeClient } from "./pub.ts";
@@ -29,7 +29,7 @@ export async function sub(config: Config, terminal: Terminal): Promise<void> {
   try {
     await new Run(client, config, terminal).until(interruption.signal);
   } catch (error) {
-    if (!interruption.signal.aborted) throw error;
+    if (!interruption.signal.aborted) throw endError(config, error);
     reasonCode = config.version === 5 ? 4 : 0;
   } finally {
     await closeClient(client, config, reasonCode);

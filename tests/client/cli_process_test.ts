@@ -40,6 +40,40 @@ Deno.test("cli: sub ends when nobody reads what it prints", async () => {
   assertEquals([stdout, stderr], ["hello\n", "code 141\n"]);
 });
 
+/** Answers the first two packets of each of its first connections, ends them, and lets nobody in after that. */
+async function serve(listener: Deno.TcpListener, first: number): Promise<void> {
+  const CONNACK = [0x20, 3, 0, 0, 0], SUBACK = [0x90, 4, 0, 1, 0, 0], BAD_USER = [0x20, 3, 0, 0x86, 0];
+  const answer = async (connection: Deno.TcpConn, ...answers: number[][]) => {
+    for (const bytes of answers) {
+      await connection.read(new Uint8Array(1_024));
+      await connection.write(new Uint8Array(bytes));
+    }
+    connection.close();
+  };
+  for (let count = 1;; count++) {
+    const connection = await listener.accept();
+    answer(connection, ...(count <= first ? [CONNACK, SUBACK] : [BAD_USER])).catch(() => connection.close());
+  }
+}
+
+Deno.test("cli: a connection that ends for good ends a command with a word and a code", async () => {
+  const lost = { code: 7, stdout: "", stderr: "Error: The connection was lost.\n" };
+  for (
+    const [line, connections, expected] of [
+      ["sub -t a", 1, { code: 0x86, stdout: "", stderr: "Connection error: Bad User Name or Password\n" }],
+      ["request -t a -m x", 1, lost],
+      ["bench --publishers 1 --subscribers 1", 2, lost],
+    ] as const
+  ) {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const serving = serve(listener, connections).catch(() => {}); // until the listener is closed
+    const [command = "", ...args] = line.split(" ");
+    assertEquals(await run([command, "-V", "5", "-h", "127.0.0.1", "-p", `${listener.addr.port}`, ...args]), expected);
+    listener.close();
+    await serving;
+  }
+});
+
 Deno.test("cli: help and version go to standard output", async () => {
   const help = await run(["--help"]);
   assertEquals([help.code, help.stderr], [0, ""]);
