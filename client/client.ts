@@ -254,16 +254,7 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
    */
   respond(filter: string, handler: RequestHandler, options: RespondOptions = {}): Responder {
     this.#assertVersion5("respond");
-    return respond(
-      {
-        publish: (topic, payload, publishOptions) => this.publish(topic, payload, publishOptions),
-        subscribe: (topicFilter, subscribeOptions) => this.subscribe(topicFilter, subscribeOptions),
-        report: (error) => this.#report(error),
-      },
-      filter,
-      handler,
-      options,
-    );
+    return respond({ client: this, report: (error) => this.#report(error) }, filter, handler, options);
   }
 
   /**

@@ -17,7 +17,6 @@ import {
   asError,
   ConnectionLostError,
   disconnectedError,
-  floodError,
   lostError,
   protocolError,
   refusedError,
@@ -263,7 +262,9 @@ export class Connection implements OutputOwner {
     if (this.#state.kind !== "open") return;
     this.#state.accepted.keepAlive.received();
     do this.#handle(framer); while (this.#state.kind === "open" && !crowding.isCrowded && framer.next());
-    if (this.#output.isFlooded) this.#fail(floodError());
+    if (this.#output.isFlooded) {
+      this.#fail(protocolError("the server must read the acknowledgements that it causes", ReasonCode.QuotaExceeded));
+    }
     // Not `sender`: with the end of the connection in the same chunk, nothing can be sent any more.
     this.drain();
   }

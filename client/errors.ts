@@ -72,12 +72,7 @@ export function disconnectedError({ reasonCode, properties }: DisconnectPacket):
  * });
  * ```
  */
-export class ConnectionLostError extends MqttError {
-  /** Made by the client. */
-  constructor(message: string, reasonCode: number, options?: ErrorOptions) {
-    super(message, reasonCode, options);
-  }
-}
+export class ConnectionLostError extends MqttError {}
 
 /** The transport has ended or broken. */
 export function lostError(cause?: unknown): ConnectionLostError {
@@ -96,17 +91,9 @@ export function silentError(): ConnectionLostError {
   );
 }
 
-/** The server makes us answer, and does not read the answers. */
-export function floodError(): MqttError {
-  return new MqttError(
-    "Cannot go on with the connection: server must read the acknowledgements that it causes, received ever more to answer",
-    ReasonCode.QuotaExceeded,
-  );
-}
-
-/** The server has broken the protocol. */
-export function protocolError(why: string): MqttError {
-  return new MqttError(`Cannot go on with the connection: ${why}`, ReasonCode.ProtocolError);
+/** The server has broken the protocol, or a limit. */
+export function protocolError(why: string, reasonCode: number = ReasonCode.ProtocolError): MqttError {
+  return new MqttError(`Cannot go on with the connection: ${why}`, reasonCode);
 }
 
 /** The code that stands for the end of a connection; 0 without an error. */

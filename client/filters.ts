@@ -112,11 +112,6 @@ export class Filters {
   #lastIdentifier = 0;
   #version = 0;
 
-  /** How many filters there are. */
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** All filters in the order of their first subscription. */
   get entries(): IterableIterator<FilterEntry> {
     return this.#entries.values();
@@ -191,9 +186,8 @@ export class Filters {
   #create(filter: string, identifier: number): FilterEntry {
     const entry: FilterEntry = { filter, subscribers: [], identifier, state: "wanted", isHeld: false };
     this.#entries.set(filter, entry);
-    const entries = this.#byIdentifier.get(identifier);
-    if (entries === undefined) this.#byIdentifier.set(identifier, new Set([entry]));
-    else entries.add(entry);
+    const entries = this.#byIdentifier.get(identifier) ?? new Set();
+    this.#byIdentifier.set(identifier, entries.add(entry));
     if (!isTopicName(filter) || parseSharedFilter(filter) !== undefined) this.#patterns.add(entry);
     return entry;
   }

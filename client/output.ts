@@ -47,6 +47,7 @@ export class Output {
   #partStart = 0;
   #partEnd = 0;
   #scheduled = false;
+  /** Bytes that were appended and are not written, those of a write in flight included. */
   #pending = 0;
   #backedUp = false;
   /** Bytes of answers that were appended while it was backed up. */
@@ -63,11 +64,6 @@ export class Output {
     // Failures are seen at the write that meets them.
     this.#writer.closed.catch(() => {});
     this.#owner = owner;
-  }
-
-  /** Bytes that were appended and are not written, those of a write in flight included. */
-  get pending(): number {
-    return this.#pending;
   }
 
   /** Whether so much waits that callers should wait, too. */

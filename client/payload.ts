@@ -74,7 +74,7 @@ export async function readPayload(
   let size = 0;
   const sink = new WritableStream<Uint8Array>({
     write(chunk) {
-      if (!(chunk instanceof Uint8Array)) throw notBytes(chunk);
+      if (!(chunk instanceof Uint8Array)) throw noPayload(chunk, "chunks of a stream must be Uint8Array");
       size += chunk.length;
       if (size > maximum) throw tooLarge(size, maximum);
       chunks.push(chunk.slice());
@@ -90,14 +90,11 @@ export async function readPayload(
   return bytes;
 }
 
-function noPayload(value: unknown): TypeError {
-  return new TypeError(
-    `Cannot publish: payload must be a string, bytes, a Blob or a ReadableStream, received ${typeName(value)}`,
-  );
-}
-
-function notBytes(chunk: unknown): TypeError {
-  return new TypeError(`Cannot publish: chunks of a stream must be Uint8Array, received ${typeName(chunk)}`);
+function noPayload(
+  value: unknown,
+  rule = "payload must be a string, bytes, a Blob or a ReadableStream",
+): TypeError {
+  return new TypeError(`Cannot publish: ${rule}, received ${value === null ? "null" : typeof value}`);
 }
 
 function tooLarge(size: number, maximum: number): MqttError {
@@ -105,8 +102,4 @@ function tooLarge(size: number, maximum: number): MqttError {
     `Cannot publish: payload must have at most ${maximum} bytes, received ${size} or more`,
     ReasonCode.PacketTooLarge,
   );
-}
-
-function typeName(value: unknown): string {
-  return value === null ? "null" : typeof value;
 }

@@ -81,11 +81,6 @@ export class Receipts {
     for (const packetId of kept ?? []) this.#flow.restore(packetId);
   }
 
-  /** How many acknowledgements are owed. */
-  get size(): number {
-    return this.#queue.size + this.#unordered.size + this.#earlier.size;
-  }
-
   /** A new connection. `sessionPresent`: the server knows what it has sent before. */
   resume(sessionPresent: boolean, receiveMaximum: number, acknowledge: Acknowledge): void {
     if (!sessionPresent) {

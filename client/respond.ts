@@ -120,7 +120,8 @@ export class Responder implements AsyncDisposable {
 }
 
 /** What a responder needs of a client. */
-export interface RespondPort extends Pick<RequestPort, "publish" | "subscribe"> {
+export interface RespondPort {
+  readonly client: Pick<RequestPort, "publish" | "subscribe">;
   /** Tells of an error that nobody waits for. */
   report(error: Error): void;
 }
@@ -136,7 +137,7 @@ export function respond(
     throw new RangeError(`Cannot respond: concurrency must be 1 or more, received ${concurrency}`);
   }
   // What was retained before this responder came is no request to it.
-  const subscription = port.subscribe(filter, { qos, retainHandling: 2, signal });
+  const subscription = port.client.subscribe(filter, { qos, retainHandling: 2, signal });
   const work = async (): Promise<void> => {
     for (let next = await subscription.next(); !next.done; next = await subscription.next()) {
       await answer(port, handler, next.value, responseFilter);
@@ -152,7 +153,7 @@ async function answer(port: RespondPort, handler: RequestHandler, request: Messa
   if (responseTopic === undefined || !topicMatches(allowed, responseTopic)) return;
   const { payload, qos = request.qos, properties } = await replyTo(port, handler, request);
   try {
-    await port.publish(responseTopic, payload, { qos, properties: { ...properties, correlationData } });
+    await port.client.publish(responseTopic, payload, { qos, properties: { ...properties, correlationData } });
   } catch (error) {
     port.report(asError(error));
   }

@@ -170,10 +170,10 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
   }
 
   /** Ends the subscription, as `break` does in a loop. It does not wait for the server, see {@linkcode unsubscribe}. */
-  async return(): Promise<IteratorResult<Message, undefined>> {
+  return(): Promise<IteratorResult<Message, undefined>> {
     // The server's answer is not waited for, and cannot fail.
     void this.#end();
-    return await Promise.resolve({ done: true, value: undefined });
+    return this.#subscriber.inbox.next();
   }
 
   /** Ends the subscription and waits until the server has taken note, or until the connection ends. */

@@ -111,9 +111,9 @@ export class Subscriptions {
 function request(requests: Requests, entries: readonly FilterEntry[]): void {
   const groups = new Map<number, FilterEntry[]>();
   for (const entry of entries) {
-    const group = groups.get(entry.identifier);
-    if (group === undefined) groups.set(entry.identifier, [entry]);
-    else group.push(entry);
+    const group = groups.get(entry.identifier) ?? [];
+    group.push(entry);
+    groups.set(entry.identifier, group);
   }
   for (const group of groups.values()) requests.subscribe(group);
 }
