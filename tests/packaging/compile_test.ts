@@ -1,55 +1,51 @@
 /** The binaries: what is in them, and what is said when they cannot be made. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { fileURLToPath } from "node:url";
 import { brokerPermissions } from "../../broker/packaging/permissions.ts";
 import { bounded } from "../support/bounded.ts";
-import { runProcess } from "../support/process.ts";
+import { repository, runProcess } from "../support/process.ts";
 
-/** Files of the package and where each binary may have them from. */
-const ROOMS = {
-  "broker/mod.ts": /^(broker|client|codec|engine)\/[\w/]+\.ts$|^tests\/std\/cli\/parse_args\.ts$/,
-  "client/mod.ts": /^(client|codec|engine)\/[\w/]+\.ts$|^tests\/std\/cli\/parse_args\.ts$/,
-} as const;
+/** Modules of the package that each binary may hold, and some that are imported only when they are needed. */
+const ROOMS = [
+  {
+    program: "mqtt-broker",
+    expected: /^(broker|client|codec|engine)\/[\w/]+\.ts$|^tests\/std\/cli\/parse_args\.ts$/,
+    late: ["broker/bridge/bridge.ts", "broker/sqlite_store.ts", "broker/admin/page_assets.ts"],
+  },
+  {
+    program: "mqtt",
+    expected: /^(client|codec|engine)\/[\w/]+\.ts$|^tests\/std\/cli\/parse_args\.ts$/,
+    late: ["client/cli/main.ts"],
+  },
+] as const;
+const COMPILE = fileURLToPath(new URL("broker/deno/compile.ts", repository));
 
-for (const [entry, expected] of Object.entries(ROOMS)) {
-  Deno.test(`compile: the binary of ${entry} holds the package's own files and nothing else`, () =>
-    bounded(async () => {
-      const folder = await Deno.makeTempDir({ prefix: "binary-" });
-      try {
-        const output = `${folder}/binary`;
-        // Any program may stand for the runtime that the files are put into: it is not run.
-        const env = { DENORT_BIN: Deno.execPath() };
-        const args = ["compile", "--no-check", "--output", output, entry];
-        const { code, stdout, stderr } = await runProcess(Deno.execPath(), args, { env });
-        assertEquals(code, 0, stderr);
-        const files = filesOf(`${stdout}\n${stderr}`);
-        assert(files.length > 30, `too few files: ${files}`);
-        assert(files.includes(entry));
-        // They are imported when they are needed.
-        if (entry === "broker/mod.ts") {
-          assert(["bridge/bridge", "sqlite_store"].every((it) => files.includes(`broker/${it}.ts`)));
-        }
-        assertEquals(files.filter((file) => !expected.test(file)), []);
-        assert((await Deno.stat(output)).size > (await Deno.stat(Deno.execPath())).size);
-      } finally {
-        await Deno.remove(folder, { recursive: true });
-      }
-    }, 60_000));
-}
+Deno.test("compile: each binary holds the modules of the package and nothing else", () =>
+  inFolder(async (folder) => {
+    // Any program may stand for the runtime that the files are put into: it is not run.
+    const env = { DENORT_BIN: Deno.execPath() };
+    const { code, stdout, stderr } = await runProcess(Deno.execPath(), ["run", "-A", COMPILE, "--target", "x86_64"], {
+      env,
+      cwd: folder,
+    });
+    assertEquals(code, 0, stderr);
+    for (const { program, expected, late } of ROOMS) {
+      const modules = modulesOf(await Deno.readTextFile(`${folder}/dist/${program}.js`));
+      assert(modules.length > 30, `too few modules: ${modules}`);
+      for (const module of late) assert(modules.includes(module), `${module} is not in ${program}`);
+      assertEquals(modules.filter((module) => !expected.test(module)), []);
+      const output = await Deno.stat(`${folder}/dist/${program}-x86_64`);
+      assert(output.size > (await Deno.stat(Deno.execPath())).size);
+      assertMatch(stdout, new RegExp(`^dist/${program}-x86_64: .*--allow-net`, "m"));
+    }
+  }));
 
-/** The tree that Deno prints, as paths. */
-function filesOf(text: string): string[] {
-  const folders: string[] = [];
-  const files: string[] = [];
-  for (const line of text.split("\n")) {
-    const [, indentation, name] = /^((?:[│ ] )*)[├└]─[─┬] ?(\S+)/.exec(line) ?? [];
-    if (indentation === undefined || name === undefined) continue;
-    const depth = indentation.length / 2;
-    folders.length = depth;
-    if (name.endsWith(".ts")) files.push([...folders, name].join("/"));
-    else folders[depth] = name;
-  }
-  return files;
+/** What a bundle is made of, as its comments say. */
+function modulesOf(bundle: string): string[] {
+  return [...bundle.matchAll(/^\s*\/\/ (\S+\.ts)$/gm)].map(([, path = ""]) =>
+    path.replace(/^(\.\.\/)+\S*?(?=(broker|client|codec|engine|tests)\/)/, "")
+  );
 }
 
 Deno.test("compile: other folders may take the place of the broker's own", () => {
@@ -68,17 +64,39 @@ Deno.test("compile: a wrong target is refused with what it may be", () =>
     assertStringIncludes(stderr, "--target must be x86_64 or aarch64, received sparc");
   }));
 
-Deno.test("compile: where the runtime for binaries cannot be had, the task says what to do", () =>
-  bounded(async () => {
+Deno.test("compile: what cannot be downloaded is said, and what to do about it", () =>
+  inFolder(async (folder) => {
+    const cache = `${folder}/cache`;
+    await Deno.mkdir(cache);
     // A name that leads nowhere, so that nothing is downloaded where it could be.
-    const env = { HTTPS_PROXY: "http://127.0.0.1:9", DENORT_BIN: "", DENO_DIR: await Deno.makeTempDir() };
-    try {
-      const args = ["run", "-A", "broker/deno/compile.ts", "--target", "aarch64"];
-      const { code, stderr } = await runProcess(Deno.execPath(), args, { env });
+    const env = { HTTPS_PROXY: "http://127.0.0.1:9", DENORT_BIN: "", DENO_DIR: cache };
+    const compile = async () => {
+      const args = ["run", "-A", COMPILE, "--target", "aarch64"];
+      const { code, stderr } = await runProcess(Deno.execPath(), args, { env, cwd: folder });
       assertEquals(code, 1);
-      assertStringIncludes(stderr, "set DENORT_BIN to a copy of it for the target");
-    } finally {
-      await Deno.remove(env.DENO_DIR, { recursive: true });
-      await Deno.remove("dist", { recursive: true }).catch(() => {});
+      assertStringIncludes(stderr, "or set DENORT_BIN to a copy of the runtime for the target");
+      return stderr;
+    };
+    const first = await compile();
+    assertStringIncludes(first, "@esbuild");
+    // The same with esbuild.
+    const { stdout } = await runProcess(Deno.execPath(), ["info", "--json"]);
+    const { denoDir }: { readonly denoDir: string } = JSON.parse(stdout);
+    await Deno.mkdir(`${cache}/dl`, { recursive: true });
+    for await (const { name } of Deno.readDir(`${denoDir}/dl`)) {
+      if (name.startsWith("esbuild")) await Deno.symlink(`${denoDir}/dl/${name}`, `${cache}/dl/${name}`);
     }
-  }, 60_000));
+    assertStringIncludes(await compile(), "denort");
+  }));
+
+/** A test body with a folder that goes at its end. */
+function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  return bounded(async () => {
+    const folder = await Deno.makeTempDir({ prefix: "binary-" });
+    try {
+      await body(folder);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  }, 60_000);
+}
