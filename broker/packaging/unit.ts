@@ -9,6 +9,15 @@ import { FOLDERS } from "./permissions.ts";
 /** Name of the unit and of its folders. */
 export const SERVICE = "mqtt-broker";
 
+/**
+ * For a machine with little memory: V8 collects what is new by the megabyte, and the C library gives back what its
+ * compiler has used. Together 25 MB less; a busy broker on a large machine is faster without.
+ */
+export const ENVIRONMENT = {
+  DENO_V8_FLAGS: "--max-semi-space-size=1",
+  MALLOC_TRIM_THRESHOLD_: "131072",
+} as const;
+
 /** The users of the sample configuration. */
 export const USERS: string = `${FOLDERS.configuration}/users`;
 
@@ -82,6 +91,8 @@ RuntimeDirectory=${SERVICE}
 LogsDirectory=${SERVICE}
 CacheDirectory=${SERVICE}
 Environment=DENO_DIR=%C/${SERVICE}
+# Little memory; a busy broker on a large machine is faster without these.
+${Object.entries(ENVIRONMENT).map(([name, value]) => `Environment=${name}=${value}`).join("\n")}
 UMask=0077
 # Files that only root may read; they are in ${FOLDERS.credentials} then.
 LoadCredential=users:${USERS}

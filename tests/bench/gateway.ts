@@ -9,10 +9,11 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { fileURLToPath } from "node:url";
+import { ENVIRONMENT } from "../../broker/packaging/unit.ts";
 import { CertificateAuthority, SERVER } from "../support/certificates.ts";
 import { startMosquitto } from "../support/mosquitto.ts";
 import { freePort } from "../support/ports.ts";
-import { repository, RunningProcess } from "../support/process.ts";
+import { repository, RunningProcess, runProcess } from "../support/process.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { cpuSeconds, residentBytes } from "./proc.ts";
 
@@ -22,6 +23,10 @@ const PERIOD = 1_000;
 const PAYLOAD = 100;
 /** Seconds until compilers and caches have settled. */
 const WARM_UP = 10;
+
+/** As `deno task compile` and the unit of the service do it. */
+const BUNDLE = ["bundle", "--quiet", "--platform", "deno"];
+const RUN = ["run", "-A", "--no-config", "--no-code-cache"];
 
 interface Gateway {
   readonly name: string;
@@ -51,15 +56,13 @@ async function startOurs(uplink: number, authority: CertificateAuthority): Promi
   const port = freePort();
   const path = `${authority.folder}/ours.conf`;
   await Deno.writeTextFile(path, linesFor(port, uplink, authority).join("\n"));
-  const broker = fileURLToPath(new URL("broker/mod.ts", repository));
-  const process = new RunningProcess(Deno.execPath(), [
-    "run",
-    "-A",
-    "--v8-flags=--max-semi-space-size=1",
-    broker,
-    "-c",
-    path,
-  ]);
+  const program = `${authority.folder}/mqtt-broker.js`;
+  const source = fileURLToPath(new URL("broker/mod.ts", repository));
+  const { code, stderr } = await runProcess(Deno.execPath(), [...BUNDLE, "--output", program, source]);
+  if (code !== 0) throw new Error(`Cannot bundle the broker: ${stderr}`);
+  const process = new RunningProcess(Deno.execPath(), [...RUN, program, "-c", path], {
+    env: ENVIRONMENT,
+  });
   return { name: "ours", process, port };
 }
 
