@@ -18,6 +18,9 @@ import type { Sender } from "./sender.ts";
 
 export type { OnRelease, RelayedExchange };
 
+/** Seconds that a repeated message has at least, until it is sent. */
+const REPEATED = 60;
+
 /** The packet identifier that a message came with; 0 with QoS 0, and when it was acknowledged. */
 export function packetIdOf(message: Message): number {
   return receiptOf(message)?.packetId ?? 0;
@@ -40,8 +43,10 @@ export async function passOn(
   outboundTopics.get(topic); // throws for what is no topic name
   const { qos = 0, retain = false } = options;
   const properties = publishProperties(options, protocolVersion);
-  const expiry = options.properties?.messageExpiryInterval;
-  const expiresAt = expiry === undefined ? Infinity : clock.now() + expiry * 1_000;
+  const { messageExpiryInterval = Infinity } = options.properties ?? {};
+  // What was sent once does not expire, or its exchange would stay open there.
+  const seconds = exchange.isRepeated ? Math.max(messageExpiryInterval, REPEATED) : messageExpiryInterval;
+  const expiresAt = clock.now() + seconds * 1_000;
   const content = { content: payload, start: 0, length: payload.length };
   const publication = new Publication(topic, content, qos, retain, properties, expiresAt, exchange);
   outbox.add(publication);

@@ -49,27 +49,39 @@ export class Exchanges {
 
   /** A message is about to be sent there, perhaps again. Returns what is to be called when PUBREC comes. */
   begin(packetId: number, message: Message, target: Client): () => void {
-    const known = this.#open.get(packetId);
-    const exchange = { packetId, message, target, isReceived: false, isReleased: known?.isReleased ?? false };
+    const isReleased = this.#get(packetId, message)?.isReleased ?? false;
+    const exchange = { packetId, message, target, isReceived: false, isReleased };
     this.#open.set(packetId, exchange);
     return () => this.#onReceived(exchange);
   }
 
   /** Sends PUBREL with another client, where that is what comes next of a message that was to be sent again. */
-  goOn(packetId: number, target: Client): Promise<PublishResult> | undefined {
-    const exchange = this.#open.get(packetId);
+  goOn(packetId: number, message: Message, target: Client): Promise<PublishResult> | undefined {
+    const exchange = this.#get(packetId, message);
     if (exchange === undefined || !exchange.isReceived || !exchange.isReleased) return undefined;
     exchange.target = target;
     return takeOver(target, packetId);
   }
 
   /** A message has arrived there, or was given up. Returns whether that ends an exchange, so that nothing is to be done. */
-  end(packetId: number): boolean {
-    const exchange = this.#open.get(packetId);
+  end(packetId: number, message: Message): boolean {
+    const exchange = this.#get(packetId, message);
+    if (exchange === undefined) return false;
     this.#open.delete(packetId);
-    if (exchange === undefined || !exchange.isReleased) return false;
-    complete(this.#source, packetId);
-    return true;
+    if (exchange.isReleased) complete(this.#source, packetId);
+    return exchange.isReleased;
+  }
+
+  /** The session here is gone, with all that it knew: what was begun there goes to its end by itself. */
+  abandon(): void {
+    for (const exchange of this.#open.values()) this.#release(exchange);
+    this.#open.clear();
+    this.#inherited.clear();
+  }
+
+  #get(packetId: number, message: Message): Exchange | undefined {
+    const exchange = this.#open.get(packetId);
+    return exchange?.message === message ? exchange : undefined;
   }
 
   #onReceived(exchange: Exchange): void {
@@ -86,15 +98,18 @@ export class Exchanges {
       // Else it never went there, or is over there.
       return this.#inherited.has(packetId);
     }
-    if (exchange.isReceived && !exchange.isReleased) release(exchange.target, packetId);
-    exchange.isReleased = true;
+    this.#release(exchange);
     return true;
+  }
+
+  #release(exchange: Exchange): void {
+    if (exchange.isReceived && !exchange.isReleased) release(exchange.target, exchange.packetId);
+    exchange.isReleased = true;
   }
 
   #inherit(packetId: number, target: Client): void {
     takeOver(target, packetId).then(() => {
-      this.#inherited.delete(packetId);
-      complete(this.#source, packetId);
+      if (this.#inherited.delete(packetId)) complete(this.#source, packetId);
     }, () => {}); // the client has ended: another one will go on
   }
 }

@@ -181,7 +181,7 @@ export class Forwarder {
     const { message, topic, packetId, isRepeated } = item;
     if (packetId === 0) return target.publish(topic, message.payload, options);
     const { exchanges } = this.#context;
-    const goingOn = exchanges?.goOn(packetId, target);
+    const goingOn = exchanges?.goOn(packetId, message, target);
     if (goingOn !== undefined) return goingOn;
     const onReceived = options.qos === 2 ? exchanges?.begin(packetId, message, target) : undefined;
     return passOn(target, topic, message, options, { packetId, isRepeated, onReceived });
@@ -193,7 +193,7 @@ export class Forwarder {
   }
 
   #finish({ message, packetId }: Item): void {
-    if (this.#context.exchanges?.end(packetId) !== true) acknowledge(message);
+    if (this.#context.exchanges?.end(packetId, message) !== true) acknowledge(message);
   }
 
   #refused(item: Item, reasonCode: number): void {

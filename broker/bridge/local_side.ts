@@ -130,6 +130,7 @@ export class LocalSide implements AsyncDisposable {
       await side.#forgetOthers(localClientId);
       let isRenewed = false;
       client.addEventListener("connect", ({ sessionPresent }) => {
+        if (!sessionPresent) side.exchanges?.abandon();
         // Where the session was lost, the client has subscribed by itself, as it did the last time.
         if (sessionPresent || !isRenewed) side.#renew();
         isRenewed = true;

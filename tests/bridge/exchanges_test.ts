@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { startBridge } from "../../broker/deno/bridge.ts";
 import { silentLog } from "../../broker/log.ts";
 import type { Broker } from "../../broker/mod.ts";
+import { type Clock, systemClock } from "../../client/mod.ts";
 import { bounded, type RunningBroker, startBroker, until } from "../support/broker.ts";
 import type { RawClient } from "../support/raw_client.ts";
 import { accept, bridgeOptions, HASTE } from "./support.ts";
@@ -12,20 +13,25 @@ type Version = 4 | 5;
 /** What the other broker sees of a bridge. */
 interface Scene {
   readonly broker: Broker;
+  /** Lets so many milliseconds pass for the broker. */
+  pass(milliseconds: number): void;
   /** Starts a bridge; the session of an earlier one goes on. */
   start(): AsyncDisposable;
   /** Takes its next connection. */
   take(sessionPresent: boolean, receiveMaximum?: number): Promise<RawClient>;
 }
 
-function test(name: string, body: (scene: Scene, version: Version) => Promise<void>): void {
-  for (const version of [4, 5] as const) {
+function test(name: string, body: (scene: Scene) => Promise<void>, versions: readonly Version[] = [4, 5]): void {
+  for (const version of versions) {
     Deno.test(`mqtt ${version === 4 ? "3.1.1" : "5.0"} bridge: ${name}`, () =>
       bounded(async () => {
-        await using ours = await startBroker();
+        let passed = 0;
+        const clock: Clock = { ...systemClock, now: () => systemClock.now() + passed };
+        await using ours = await startBroker({ clock });
+        const pass = (milliseconds: number) => void (passed += milliseconds);
         using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
         await using clients = new AsyncDisposableStack();
-        await body(sceneOf(ours, listener, clients, version), version);
+        await body({ ...sceneOf(ours, listener, clients, version), pass });
       }));
   }
 }
@@ -35,7 +41,7 @@ function sceneOf(
   listener: Deno.TcpListener,
   clients: AsyncDisposableStack,
   version: Version,
-): Scene {
+): Omit<Scene, "pass"> {
   const options = bridgeOptions(listener.addr.port, {
     protocolVersion: version,
     tryPrivate: false,
@@ -142,8 +148,7 @@ test("a server that has lost the session gets what it had not answered anew", as
   await untilDone(broker);
 });
 
-test("a message that is to be tried again holds up no exchange behind it", async (scene, version) => {
-  if (version < 5) return; // nothing can be refused
+test("a message that is to be tried again holds up no exchange behind it", async (scene) => {
   const { broker } = scene;
   await using _bridge = scene.start();
   const there = await scene.take(false, 2);
@@ -155,6 +160,37 @@ test("a message that is to be tried again holds up no exchange behind it", async
   await finish(there, 2);
   await finish(there, 3);
   assertEquals(await expectPublish(there, "refused", false), 1);
+  await finish(there, 1);
+  await untilDone(broker);
+}, [5]);
+
+test("the exchange of a message goes on that has expired meanwhile", async (scene) => {
+  const { broker } = scene;
+  {
+    await using _bridge = scene.start();
+    const there = await scene.take(false);
+    broker.publish({ topic: "out/x", payload: "late", qos: 2, properties: { messageExpiryInterval: 1 } });
+    assertEquals(await expectPublish(there, "late", false), 1);
+  }
+  scene.pass(5_000);
+  await using _bridge = scene.start();
+  const there = await scene.take(true);
+  assertEquals(await expectPublish(there, "late", true), 1);
+  await finish(there, 1);
+  await untilDone(broker);
+}, [5]);
+
+test("exchanges of a session that is gone come to their end, and their identifiers are free", async (scene) => {
+  const { broker } = scene;
+  await using _bridge = scene.start();
+  const there = await scene.take(false);
+  publish(broker, "old");
+  assertEquals(await expectPublish(there, "old", false), 1);
+  broker.endSession("local.gateway");
+  await until(() => broker.inspection.session("local.gateway")?.subscriptions === 1, "another session");
+  publish(broker, "new");
+  await finish(there, 1);
+  assertEquals(await expectPublish(there, "new", false), 1);
   await finish(there, 1);
   await untilDone(broker);
 });
