@@ -206,6 +206,7 @@ export class Bridge implements AsyncDisposable {
   #ownerOf(running: Running): RemoteOwner {
     const { local, outward, inward } = running;
     return {
+      mayGoOn: () => !local.isNew,
       onAttempt: (address) => {
         this.#report.attempt(address);
       },
@@ -226,6 +227,7 @@ export class Bridge implements AsyncDisposable {
         }
       },
       onConnected: (client) => {
+        local.isNew = false;
         this.#report.connected(client);
         if (this.#settings.attemptUnsubscribe) this.#unsubscribe(client);
         local.connect(this.#otherBroker(client));

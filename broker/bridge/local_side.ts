@@ -76,6 +76,8 @@ export class LocalSide implements AsyncDisposable {
   readonly sources: readonly MessageSource[];
   /** Undefined where the other broker forgets its session with each connection. */
   readonly exchanges: Exchanges | undefined;
+  /** Whether its session has begun with this client, which has not been connected to the other broker yet. */
+  isNew: boolean;
   readonly #broker: Broker;
   readonly #policy: ListenerPolicy;
   readonly #gate: Gate;
@@ -90,6 +92,7 @@ export class LocalSide implements AsyncDisposable {
     lasts: boolean,
   ) {
     this.client = client;
+    this.isNew = client.state.kind === "connected" && !client.state.sessionPresent;
     spareIdentifiers(client);
     this.exchanges = lasts ? new Exchanges(client) : undefined;
     this.#broker = broker;

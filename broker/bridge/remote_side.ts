@@ -33,6 +33,8 @@ export interface RemoteOwner {
   onDisconnected(error: Error | undefined): void;
   /** An attempt is under way at this address. */
   onAttempt(address: string): void;
+  /** Whether the session here can still know of exchanges that the other broker may know of. */
+  mayGoOn(): boolean;
   /** There is no client until another one comes. */
   onClientEnded(): void;
 }
@@ -163,7 +165,10 @@ export class RemoteSide {
       clientId: settings.remoteClientId,
       username: settings.remoteUsername,
       password: settings.remotePassword,
-      cleanStart: settings.cleanSession,
+      // Exchanges that nobody can go on with would take up the other broker's receive maximum, and their packet
+      // identifiers. What it keeps for us is worth that.
+      cleanStart: settings.cleanSession ||
+        (isVersion5 && settings.map.incoming.length === 0 && !this.#owner.mayGoOn()),
       sessionExpiryInterval: settings.cleanSession || !isVersion5 ? 0 : FOR_EVER,
       keepAlive: settings.keepAlive,
       topicAliasMaximum: isVersion5 ? settings.maxTopicAlias : 0,
