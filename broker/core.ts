@@ -22,6 +22,7 @@ import { type BrokerOptions, type ResolvedOptions, resolveOptions } from "./opti
 import { BufferPool, FlushQueue } from "./output.ts";
 import { Publication, publicationOf, PublishForm } from "./publication.ts";
 import { RetainedStore } from "./retained.ts";
+import { RetainedExpiry } from "./retained_expiry.ts";
 import { Router } from "./router.ts";
 import type { Session } from "./session.ts";
 import { AccessWatch, type SessionAccess } from "./session_access.ts";
@@ -45,6 +46,7 @@ export class BrokerCore {
   readonly memory: MemoryGuard;
   readonly accessWatch = new AccessWatch(() => this.router.forgetRoutes());
   readonly retained: RetainedStore;
+  readonly retainedExpiry: RetainedExpiry;
   /** Undefined without a store: then nothing outlives the broker. */
   readonly journal: Journal | undefined;
   readonly wills: DelayedWills;
@@ -77,6 +79,7 @@ export class BrokerCore {
     this.timers = new Timers(this.clock);
     this.topics = new TopicCache(options);
     this.retained = new RetainedStore(options);
+    this.retainedExpiry = new RetainedExpiry(this.retained, this.clock, this.timers, (topic) => this.#forget(topic));
     this.router = new Router(options, this.effort);
     this.memory = new MemoryGuard(options, this.clock, this.timers);
     if (options.store !== undefined) this.journal = new Journal(options.store, this.log, this.metrics);
@@ -116,8 +119,7 @@ export class BrokerCore {
   /** False: there is no room for it. */
   #retain(publication: Publication): boolean {
     if (publication.payloadEnd === publication.payloadStart) {
-      const { name } = publication.topic;
-      if (this.retained.delete(name)) this.journal?.removeRetained(name);
+      this.#forget(publication.topic.name);
       return true;
     }
     if (!this.retained.set(publication)) {
@@ -127,7 +129,12 @@ export class BrokerCore {
     }
     // Those of the broker are made afresh by the next one.
     if (!publication.topic.isSys) this.journal?.putRetained(publication.keep(), publication.source);
+    if (publication.expiresAt < Infinity) this.retainedExpiry.note();
     return true;
+  }
+
+  #forget(topic: string): void {
+    if (this.retained.delete(topic)) this.journal?.removeRetained(topic);
   }
 
   /** From now on, this is what the session may do. */

@@ -110,6 +110,7 @@ function restoreRetained(
     const publication = publicationOfStored(message);
     if (publisher !== undefined) publication.source = accesses.of(publisher);
     core.retained.set(publication);
+    if (publication.expiresAt < Infinity) core.retainedExpiry.note();
   }
 }
 

@@ -120,7 +120,7 @@ export class RetainedStore {
     this.#limits = limits;
   }
 
-  /** Messages that are kept, expired ones included until they are met. */
+  /** Messages that are kept; expired ones stay for a minute or two. */
   get size(): number {
     return this.#messages.size;
   }
@@ -177,6 +177,11 @@ export class RetainedStore {
   get(topicName: string, clock: Clock): RetainedEntry | undefined {
     const message = this.#messages.get(topicName);
     return message === undefined || message.hasExpired(clock) ? undefined : message;
+  }
+
+  /** All messages, expired ones included, one at a time; they may change meanwhile. */
+  values(): Iterator<RetainedEntry> {
+    return this.#messages.values();
   }
 
   /** All messages whose topics match a filter, or all there are, one at a time; expired ones are left out. */

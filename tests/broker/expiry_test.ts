@@ -1,6 +1,7 @@
 /** What ends by time: messages, sessions, wills. The clock is moved by hand. */
 
 import { assertEquals } from "@std/assert";
+import { MemoryStore } from "../../broker/memory_store.ts";
 import { until, withBroker } from "../support/broker.ts";
 import { toText } from "../support/raw_packets.ts";
 
@@ -236,3 +237,23 @@ Deno.test(
     assertEquals(broker.counts().dropped.expired, 1);
   }),
 );
+
+Deno.test("broker expiry: retained messages that nobody asks for give their places back, in memory and in the store", async () => {
+  const store = new MemoryStore();
+  await withBroker({ store, maxRetainedMessages: 3_000 }, async ({ connect, broker, clock }) => {
+    const properties = { messageExpiryInterval: 10 };
+    for (let at = 0; at < 2_500; at++) broker.publish({ topic: `a/${at}`, payload: "x", retain: true, properties });
+    broker.publish({ topic: "b", payload: "x", retain: true, properties: { messageExpiryInterval: 600 } });
+    broker.publish({ topic: "c", payload: "x", retain: true });
+    clock.advance(120_000);
+    assertEquals(broker.counts().retained, 2);
+    await until(() => [...store.retained()].length === 2, "the commit");
+    // They are looked for as long as there is something to expire, and no longer.
+    assertEquals(broker.counts().timers, 1);
+    clock.advance(600_000);
+    assertEquals([broker.counts().retained, broker.counts().timers], [1, 0]);
+    const client = await connect();
+    await client.subscribe("#");
+    assertEquals((await client.publications()).map(({ topic }) => topic), ["c"]);
+  })();
+});
