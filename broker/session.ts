@@ -218,8 +218,10 @@ export class Session {
     this.#audit.notice(reason, () => `Outgoing messages are being dropped for client ${quoted(clientId)}: ${reason}`);
   }
 
-  /** Lets the oldest messages give way, if that is the policy. False: there is no room. */
+  /** Lets what has expired give way, and the oldest messages if that is the policy. False: there is no room. */
   #makeRoomFor(publication: Publication): boolean {
+    this.#dropExpired();
+    if (this.#queue.hasRoomFor(publication)) return true;
     if (this.#policy.queueOverflow !== "drop-oldest" || publication.size > this.#policy.maxQueuedBytes) return false;
     while (!this.#queue.hasRoomFor(publication)) {
       const oldest = this.#queue.takeOldest();

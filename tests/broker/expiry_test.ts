@@ -257,3 +257,27 @@ Deno.test("broker expiry: retained messages that nobody asks for give their plac
     assertEquals((await client.publications()).map(({ topic }) => topic), ["c"]);
   })();
 });
+
+for (const [where, store] of [["in memory", undefined], ["in a store", new MemoryStore()]] as const) {
+  Deno.test(
+    `broker expiry: a queue ${where} that is full of what has expired has room for what comes`,
+    withBroker({ maxQueuedMessages: 600, store }, async ({ connect, broker, clock }) => {
+      const away = await connect(lasting("away", 1_000));
+      await away.subscribe("a", { qos: 1 });
+      await away.disconnect();
+      const properties = { messageExpiryInterval: 10 };
+      for (let at = 0; at < 1_500; at++) {
+        if (at === 600 || at === 1_000) clock.advance(11_000);
+        broker.publish({ topic: "a", payload: String(at), qos: 1, properties });
+      }
+      assertEquals([broker.counts().dropped.expired, broker.counts().dropped.queueFull], [1_000, 0]);
+      const back = await connect({ ...lasting("away", 1_000), autoAck: true });
+      const messages = await back.expectMany("publish", 500);
+      assertEquals(
+        messages.map(({ payload }) => toText(payload)),
+        Array.from({ length: 500 }, (_, at) => `${1_000 + at}`),
+      );
+      assertEquals(await back.barrier(), []);
+    }),
+  );
+}
