@@ -231,7 +231,7 @@ export interface ConnectInit {
   store?: ClientStore;
   /** Ends the wait of `connect()`. It has no effect on a client that is connected. */
   signal?: AbortSignal;
-  /** How TLS is spoken with the server. Browsers have no say in that. */
+  /** How TLS is spoken with the server; with `mqtts` and `wss` only. Browsers have no say in that. */
   tls?: TlsInit;
   /** Headers for the request that opens a WebSocket, e.g. `authorization`. Browsers cannot send them. */
   headers?: Record<string, string>;

@@ -60,7 +60,7 @@ export interface SubscribeOptions {
   maximumBytes?: number;
   /** What happens to a message of QoS 0 for which there is no room. Default `drop-oldest`. */
   overflow?: InboxOverflow;
-  /** Ends the subscription; the iterator throws the signal's reason. */
+  /** Ends the subscription; the iterator throws the signal's reason, behind the messages that it has. */
   signal?: AbortSignal;
 }
 

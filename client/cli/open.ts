@@ -127,7 +127,9 @@ function willOf({ will: { topic, payload, qos, retain }, properties }: Config): 
   return { topic, payload, qos, retain, properties: properties.will };
 }
 
-async function tlsOf(config: Config): Promise<TlsInit> {
+async function tlsOf(config: Config): Promise<TlsInit | undefined> {
+  const scheme = schemeOf(config);
+  if (config.unixPath !== undefined || scheme !== "mqtts" && scheme !== "wss") return undefined;
   const { cafile, capath, cert, key, alpn, insecure } = config;
   const tls: TlsInit = { insecure };
   if (cafile !== undefined) tls.ca = await readText(cafile);

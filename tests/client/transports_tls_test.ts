@@ -1,7 +1,8 @@
 /** MQTT over TLS, beside Mosquitto. @module */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { connect, type ConnectInit } from "../../client/mod.ts";
+import { connect, type ConnectInit, openTransport } from "../../client/mod.ts";
+import { openNodeTransport } from "../../client/node_transports.ts";
 import { bounded } from "../support/broker.ts";
 import { hasMosquitto, hasProgram, type Mosquitto, startMosquitto, Subscriber } from "../support/mosquitto.ts";
 import { freePort } from "../support/ports.ts";
@@ -146,4 +147,13 @@ Deno.test("client: over TLS a server that is none is an error", () =>
 Deno.test("client: certificate and key come together", async () => {
   const error = await assertRejects(() => connect("mqtts://127.0.0.1:1", { tls: { cert: "text" } }), TypeError);
   assertMatch(error.message, /tls\.cert and tls\.key must come together/);
+});
+
+Deno.test("client: options of TLS do not go with a scheme that has none", async () => {
+  for (const url of ["mqtt://127.0.0.1:1", "tcp://127.0.0.1:1", "ws://127.0.0.1:1", "mqtt+unix:///mqtt.sock"]) {
+    for (const open of [openTransport, openNodeTransport]) {
+      const error = await assertRejects(() => connect(url, { tls: { ca: "text" }, transport: open }), TypeError);
+      assertMatch(error.message, /tls( and headers)? must (go with mqtts or wss|be left out)/);
+    }
+  }
 });
