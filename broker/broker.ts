@@ -312,6 +312,7 @@ export class Broker implements AsyncDisposable {
     await Promise.all(ended);
     this.#core.journal?.close();
     this.#core.timers.close();
+    this.#core.sessions.close();
     this.#core.accessWatch.close();
     this.#core.audit.summarize();
   }

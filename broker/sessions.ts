@@ -66,6 +66,8 @@ export class Sessions {
   readonly #wills: DelayedWills;
   readonly #sessions = new TextMap<Session>();
   readonly #holders = new Map<Session, Holder>();
+  /** What goes on with the subscriptions of sessions that have ended. */
+  readonly #going = new Set<() => void>();
 
   constructor(environment: SessionsEnvironment) {
     this.#environment = environment;
@@ -230,6 +232,16 @@ export class Sessions {
 
   #unsubscribe(session: Session): void {
     if (!this.#router.unsubscribeSome(session, SUBSCRIPTIONS_IN_A_ROW)) return;
-    systemClock.schedule(1, () => this.#unsubscribe(session));
+    const cancel = systemClock.schedule(1, () => {
+      this.#going.delete(cancel);
+      this.#unsubscribe(session);
+    });
+    this.#going.add(cancel);
+  }
+
+  /** The broker ends, and nothing goes on: what is left goes with it. */
+  close(): void {
+    for (const cancel of this.#going) cancel();
+    this.#going.clear();
   }
 }

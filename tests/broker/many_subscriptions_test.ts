@@ -26,3 +26,12 @@ Deno.test("broker: the subscriptions of a session that has ended go a part at a 
     await until(() => count() === 1, "an end of the subscriptions");
     assertEquals(broker.counts().trieNodes, 1);
   }));
+
+Deno.test("broker: closing it leaves no timer for the subscriptions of sessions that end with it", () =>
+  bounded(async () => {
+    await using running = await startBroker({ sysInterval: 0 });
+    await using client = await RawClient.connect(running.port, { clientId: "c" });
+    await client.subscribe(Array.from({ length: COUNT }, (_, at) => `a/${at}`));
+    await running.broker.close();
+    await client.expectDisconnect(0x8b);
+  }));
