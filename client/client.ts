@@ -31,7 +31,7 @@ import { abortable, settledWithin } from "./waiting.ts";
 const DEFAULT_CLOSE_TIMEOUT = 10_000;
 
 /** What is behind a client; for relay.ts alone. */
-export let partsOf: (client: Client) => { readonly session: Session; readonly lifecycle: Lifecycle };
+export let lifecycleOf: (client: Client) => Lifecycle;
 
 /**
  * An MQTT client: one session with a server, kept over as many connections as it takes. Made by `connect()`.
@@ -375,7 +375,7 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   }
 
   static {
-    partsOf = (client) => ({ session: client.#session, lifecycle: client.#lifecycle });
+    lifecycleOf = (client) => client.#lifecycle;
   }
 }
 

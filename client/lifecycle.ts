@@ -39,7 +39,7 @@ interface Failure {
 /** Connects, waits for the end, waits, and connects again. */
 export class Lifecycle {
   readonly #settings: Settings;
-  readonly #session: Session;
+  readonly session: Session;
   readonly #owner: LifecycleOwner;
   readonly #retry: Retry;
   readonly #stop = new AbortController();
@@ -54,7 +54,7 @@ export class Lifecycle {
   /** Nothing happens before {@linkcode run}. */
   constructor(settings: Settings, session: Session, owner: LifecycleOwner) {
     this.#settings = settings;
-    this.#session = session;
+    this.session = session;
     this.#owner = owner;
     this.#retry = new Retry(settings);
     // Whoever gives up waiting for the first connection is not told how it ends.
@@ -184,7 +184,7 @@ export class Lifecycle {
       signal.throwIfAborted();
       const settings = await this.#refresh(last, signal);
       onServer(settings.server);
-      const opened = connection = new Connection(await openTransport(settings, signal), settings, this.#session);
+      const opened = connection = new Connection(await openTransport(settings, signal), settings, this.session);
       // At once: between here and who waits for this, promises of others run, who may want to end it.
       const connack = await opened.connect(() => this.#connection = opened);
       return { connection, connack };

@@ -11,8 +11,15 @@ import type { Persistence } from "./persistence.ts";
 /** Sends PUBACK (QoS 1) or PUBREC (QoS 2). */
 export type Acknowledge = (packetId: number, qos: 1 | 2, reasonCode: number) => void;
 
-/** See `relayFrom()` in relay.ts: true if PUBCOMP is not to be sent now. */
-export type OnRelease = (packetId: number) => boolean;
+/** See `relayFrom()` in relay.ts: stands in for the queue, where acknowledgements leave as they are due. */
+export interface Relay {
+  push(receipt: Receipt): void;
+  /** Whether it was in here. */
+  delete(receipt: Receipt): boolean;
+  drain(): Receipt[];
+  /** PUBREL has come. True if PUBCOMP is not to be sent now. */
+  onRelease(packetId: number): boolean;
+}
 
 /** The acknowledgement of one message: due when all who hold the message have released it. */
 export class Receipt {
@@ -62,16 +69,11 @@ export class Receipts {
   readonly #kept: Persistence["received"] | undefined;
   /** Of this connection, in the order of receipt. */
   readonly #queue = new Fifo<Receipt>();
-  /** The same while there is `onRelease`, in no order. */
-  readonly #unordered = new Set<Receipt>();
   /** Of earlier connections, by packet identifier: the server will send these messages again. */
   readonly #earlier = new Map<number, Receipt>();
   #acknowledge: Acknowledge | undefined;
-  /**
-   * Called when PUBREL has come. With it, acknowledgements leave as they are due, as the other end of these exchanges
-   * may need them in another order. Set before the first message is taken.
-   */
-  onRelease: OnRelease | undefined;
+  /** Set before the first message is taken. */
+  relay: Relay | undefined;
 
   /** `mayRefuse`: acknowledgements have reason codes, as from MQTT 5.0 on. `kept`: what a store has of QoS 2. */
   constructor(receiveMaximum: number, mayRefuse: boolean, kept?: Persistence["received"]) {
@@ -95,8 +97,7 @@ export class Receipts {
   /** The connection has ended: nothing can be acknowledged on it. */
   suspend(): void {
     this.#acknowledge = undefined;
-    for (const receipt of [...this.#queue.drain(), ...this.#unordered]) this.#earlier.set(receipt.packetId, receipt);
-    this.#unordered.clear();
+    for (const receipt of (this.relay ?? this.#queue).drain()) this.#earlier.set(receipt.packetId, receipt);
   }
 
   /**
@@ -109,8 +110,7 @@ export class Receipts {
     // The server has given up what this identifier stood for.
     if (this.#earlier.size > 0) this.#earlier.delete(packetId);
     const receipt = known ?? new Receipt(packetId, qos, this);
-    if (this.onRelease === undefined) this.#queue.push(receipt);
-    else this.#unordered.add(receipt);
+    (this.relay ?? this.#queue).push(receipt);
     if (known === undefined && isNew) return receipt;
     if (known === undefined) receipt.release();
     else if (receipt.isDue) this.due(receipt);
@@ -139,7 +139,7 @@ export class Receipts {
   due(receipt: Receipt): void {
     const acknowledge = this.#acknowledge;
     if (acknowledge === undefined) return;
-    if (this.#unordered.delete(receipt)) return this.#send(receipt, acknowledge);
+    if (this.relay?.delete(receipt)) this.#send(receipt, acknowledge);
     for (let first = this.#queue.first; first !== undefined && first.isDue; first = this.#queue.first) {
       this.#queue.shift();
       this.#send(first, acknowledge);

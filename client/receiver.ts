@@ -112,7 +112,7 @@ export class Receiver {
   /** PUBREL came. */
   pubrel(packetId: number): void {
     const isKnown = this.#receipts.release(packetId);
-    if (this.#receipts.onRelease?.(packetId)) return;
+    if (this.#receipts.relay?.onRelease(packetId)) return;
     const code = isKnown || this.#version < 5 ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
     writeAcknowledgement(this.#output, PUBCOMP, packetId, code);
   }

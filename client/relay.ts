@@ -8,18 +8,42 @@
  */
 
 import { PUBCOMP, PUBREL } from "./acknowledgement_writer.ts";
-import { type Client, partsOf } from "./client.ts";
+import { type Client, lifecycleOf } from "./client.ts";
 import { type Message, receiptOf } from "./message.ts";
 import { Publication, type PublishOptions, type PublishResult, type RelayedExchange, SUCCESS } from "./publication.ts";
 import { publishProperties } from "./publish_properties.ts";
 import { NO_BYTES } from "./publish_writer.ts";
-import type { OnRelease } from "./receipts.ts";
+import type { Receipt, Relay } from "./receipts.ts";
 import type { Sender } from "./sender.ts";
 
-export type { OnRelease, RelayedExchange };
+export type { RelayedExchange };
 
 /** Seconds that a repeated message has at least, until it is sent. */
 const REPEATED = 60;
+
+/** What a client owes where the other end of its exchanges may be through with them in another order. */
+class Unordered implements Relay {
+  readonly onRelease: (packetId: number) => boolean;
+  readonly #owed = new Set<Receipt>();
+
+  constructor(onRelease: (packetId: number) => boolean) {
+    this.onRelease = onRelease;
+  }
+
+  push(receipt: Receipt): void {
+    this.#owed.add(receipt);
+  }
+
+  delete(receipt: Receipt): boolean {
+    return this.#owed.delete(receipt);
+  }
+
+  drain(): Receipt[] {
+    const owed = [...this.#owed];
+    this.#owed.clear();
+    return owed;
+  }
+}
 
 /** The packet identifier that a message came with; 0 with QoS 0, and when it was acknowledged. */
 export function packetIdOf(message: Message): number {
@@ -38,7 +62,7 @@ export async function passOn(
   exchange: RelayedExchange,
 ): Promise<PublishResult> {
   assertOpen(client);
-  const { session } = partsOf(client);
+  const { session } = lifecycleOf(client);
   const { settings: { protocolVersion, clock }, outbox, outboundTopics } = session;
   outboundTopics.get(topic); // throws for what is no topic name
   const { qos = 0, retain = false } = options;
@@ -61,8 +85,8 @@ export async function passOn(
  *
  * Called when the client is connected, and before it has taken a message.
  */
-export function relayFrom(client: Client, onRelease: OnRelease): void {
-  partsOf(client).session.receipts.onRelease = onRelease;
+export function relayFrom(client: Client, onRelease: Relay["onRelease"]): void {
+  lifecycleOf(client).session.receipts.relay = new Unordered(onRelease);
 }
 
 /** Sends the PUBCOMP that `onRelease` has kept back; without a connection, the next one asks again. */
@@ -72,7 +96,7 @@ export function complete(client: Client, packetId: number): void {
 
 /** Sends the PUBREL that `RelayedExchange.onReceived` has kept back, now or with the next connection. */
 export function release(client: Client, packetId: number): void {
-  const { flow } = partsOf(client).session.outbox;
+  const { flow } = lifecycleOf(client).session.outbox;
   const exchange = flow.get(packetId)?.exchange;
   if (exchange === undefined || flow.pubrec(packetId, 0) !== "release") return;
   exchange.onReceived = undefined;
@@ -86,7 +110,7 @@ export function release(client: Client, packetId: number): void {
 export async function takeOver(client: Client, packetId: number): Promise<PublishResult> {
   assertOpen(client);
   const { state } = client;
-  const { flow } = partsOf(client).session.outbox;
+  const { flow } = lifecycleOf(client).session.outbox;
   const takesQoS2 = state.kind !== "connected" || state.limits.maximumQoS === 2;
   if (!takesQoS2 || !flow.isFree(packetId)) return SUCCESS;
   const content = { content: NO_BYTES, start: 0, length: 0 };
@@ -101,11 +125,11 @@ export async function takeOver(client: Client, packetId: number): Promise<Publis
  * sessions count them up, and have few at a time.
  */
 export function spareIdentifiers(client: Client): void {
-  partsOf(client).session.outbox.flow.countFrom(0x8000);
+  lifecycleOf(client).session.outbox.flow.countFrom(0x8000);
 }
 
 function senderOf(client: Client): Sender | undefined {
-  return partsOf(client).lifecycle.connection?.sender;
+  return lifecycleOf(client).connection?.sender;
 }
 
 function assertOpen({ state: { kind } }: Client): void {
