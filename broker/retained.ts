@@ -22,6 +22,8 @@ export interface RetainedLimits {
   readonly checkRetainSource: boolean;
 }
 
+/** The number of a message that is not retained yet. */
+const NEW = 0;
 /** The number of a message that is not retained any more: none that was asked for. */
 const GONE = Infinity;
 
@@ -50,7 +52,7 @@ class RetainedMessage implements Resident, RetainedEntry {
   /** Undefined for never: a number would cost memory of its own. */
   expiresAt: number | undefined;
   /** Which of all retained messages it was, in the order of their coming. */
-  order = 0;
+  order = NEW;
   source: SessionAccess | undefined;
 
   constructor(name: string) {
@@ -107,6 +109,10 @@ class RetainedMessage implements Resident, RetainedEntry {
   }
 }
 
+function newMessage(name: string): RetainedMessage {
+  return new RetainedMessage(name);
+}
+
 /** All retained messages by topic name. */
 export class RetainedStore {
   readonly #messages = new TopicTrie<RetainedMessage>();
@@ -134,13 +140,15 @@ export class RetainedStore {
   set(publication: Publication): boolean {
     const { name } = publication.topic;
     const size = publication.topicLength + publication.size;
-    const previous = this.#messages.get(name);
-    const bytes = this.#bytes + size - weightOf(previous);
-    if (bytes > this.#limits.maxRetainedBytes) return false;
-    if (previous === undefined && this.size >= this.#limits.maxRetainedMessages) return false;
+    const { maxRetainedMessages, maxRetainedBytes } = this.#limits;
+    const message = this.#messages.getOrInsertComputed(name, newMessage);
+    const isNew = message.order === NEW;
+    const bytes = this.#bytes + size - (isNew ? 0 : weightOf(message));
+    if (bytes > maxRetainedBytes || (isNew && this.size > maxRetainedMessages)) {
+      if (isNew) this.#messages.delete(name);
+      return false;
+    }
     this.#bytes = bytes;
-    const message = previous ?? new RetainedMessage(name);
-    if (previous === undefined) this.#messages.set(name, message);
     this.#makeRoom(message, size);
     message.take(publication);
     message.order = ++this.#kept;
@@ -248,6 +256,6 @@ export class RetainedSearch {
   }
 }
 
-function weightOf(message: RetainedMessage | undefined): number {
-  return message === undefined ? 0 : message.topicLength + message.weight;
+function weightOf(message: RetainedMessage): number {
+  return message.topicLength + message.weight;
 }

@@ -63,6 +63,20 @@ export class TextMap<V> {
     return this;
   }
 
+  /** The value of a key; if there is none, what `compute` makes of the key, which is set. */
+  getOrInsertComputed(key: string, compute: (key: string) => V): V {
+    if (key.length > LONGEST_HASHED) {
+      if (!this.has(key)) this.set(key, compute(key));
+      return this.get(key) as V;
+    }
+    const place = placed(key);
+    const known = this.#short.get(place);
+    if (known !== undefined || this.#short.has(place)) return known as V;
+    const value = compute(key);
+    this.#short.set(place, value);
+    return value;
+  }
+
   #setLong(piece: string, rest: string, value: V): void {
     this.#long ??= new Map();
     let pieces = this.#long.get(piece);

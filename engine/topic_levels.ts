@@ -18,11 +18,10 @@ export function levelEnd(text: string, start: number): number {
 const MAXIMUM_WASTE = 256;
 
 /**
- * One level, to be kept. A substring may refer to the string that it was cut from: that is good as long as the two live
- * together or are both short, and bad when a short level would keep a key of 64 KB that is long gone.
+ * A level that was cut from `key`, to be kept. A substring may refer to the string that it was cut from: that is good as
+ * long as the two live together or are both short, and bad when a short level would keep a key of 64 KB that is long gone.
  */
-export function levelOf(key: string, start: number, end: number): string {
-  const level = key.slice(start, end);
+export function lasting(level: string, key: string): string {
   if (key.length - level.length <= MAXIMUM_WASTE) return level;
   // Joined and cut again, it refers to the joined copy.
   return ` ${level}`.slice(1);

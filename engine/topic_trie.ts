@@ -4,7 +4,7 @@
  * @module
  */
 
-import { levelEnd, levelOf, levelsMatch } from "./topic_levels.ts";
+import { levelEnd, levelsMatch } from "./topic_levels.ts";
 import { TrieNode } from "./topic_trie_node.ts";
 
 const DOLLAR = "$";
@@ -68,36 +68,45 @@ export class TopicTrie<V> {
 
   /** Stores a value and returns the one that it replaces. */
   set(key: string, value: V): V | undefined {
+    const node = this.#place(key);
+    const previous = node.value;
+    node.value = value;
+    return previous;
+  }
+
+  /** The value of exactly this key; if there is none, what `compute` makes of the key, which is stored. */
+  getOrInsertComputed(key: string, compute: (key: string) => V): V {
+    const size = this.#size;
+    const node = this.#place(key);
+    if (this.#size > size) node.value = compute(key);
+    return node.value as V; // a node with a key has one
+  }
+
+  /** The node that holds a key. If no node did, one does now, without a value. */
+  #place(key: string): TrieNode<V> {
     let node = this.#root;
     let start = 0;
     do {
       const end = levelEnd(key, start);
-      const level = key.slice(start, end);
-      const child = node.child(level);
-      if (child === undefined) {
-        const leaf = new TrieNode<V>(levelOf(key, start, end));
-        node.add(leaf);
+      const child = node.enter(key.slice(start, end), key);
+      if (child.isEmpty) {
         this.#nodes++;
-        return this.#put(leaf, key, end, value);
+        return this.#hold(child, key, end);
       }
-      if (child.key === key) return this.#put(child, key, child.keyEnd, value);
+      if (child.key === key) return child;
       if (child.isFolded) this.#unfold(child);
       node = child;
       start = end + 1;
     } while (start <= key.length);
-    return this.#put(node, key, key.length, value);
+    return this.#hold(node, key, key.length);
   }
 
-  #put(node: TrieNode<V>, key: string, keyEnd: number, value: V): V | undefined {
-    if (node.key !== undefined) {
-      const previous = node.value;
-      node.value = value;
-      return previous;
-    }
-    node.hold(key, keyEnd, value);
+  #hold(node: TrieNode<V>, key: string, keyEnd: number): TrieNode<V> {
+    if (node.key !== undefined) return node;
+    node.hold(key, keyEnd, undefined);
     this.#size++;
     this.#version++;
-    return undefined;
+    return node;
   }
 
   #unfold(node: TrieNode<V>): void {

@@ -5,7 +5,7 @@
  */
 
 import { TextMap } from "./text_map.ts";
-import { levelEnd, levelOf } from "./topic_levels.ts";
+import { lasting, levelEnd } from "./topic_levels.ts";
 
 /**
  * One level. Most nodes of a large trie have no child or one, so that a map is made for the second one only, and
@@ -60,7 +60,7 @@ export class TrieNode<V> {
     if (key === undefined) return;
     const start = this.keyEnd + 1;
     const end = levelEnd(key, start);
-    const child = new TrieNode<V>(levelOf(key, start, end));
+    const child = new TrieNode<V>(lasting(key.slice(start, end), key));
     child.hold(key, end, this.drop());
     this.add(child);
   }
@@ -80,6 +80,11 @@ export class TrieNode<V> {
     this.plus = undefined;
     this.hash = undefined;
     if (leaf.key !== undefined) this.hold(leaf.key, keyEnd, leaf.value);
+  }
+
+  /** Whether it was just made: what has neither a key nor a child is taken away. */
+  get isEmpty(): boolean {
+    return this.key === undefined && this.isLeaf();
   }
 
   /** Whether there is no child. */
@@ -109,6 +114,18 @@ export class TrieNode<V> {
     if (level === "+") return this.plus;
     if (level === "#") return this.hash;
     return this.literal(level);
+  }
+
+  /** The child for a level of `key`; if there is none, one is made, without a key. */
+  enter(level: string, key: string): TrieNode<V> {
+    if (level === "+") return this.plus ??= new TrieNode(level);
+    if (level === "#") return this.hash ??= new TrieNode(level);
+    const literals = this.#literals;
+    if (literals instanceof TextMap) return literals.getOrInsertComputed(lasting(level, key), newNode<V>);
+    if (literals?.level === level) return literals;
+    const child = new TrieNode<V>(lasting(level, key));
+    this.#addLiteral(child);
+    return child;
   }
 
   /** Adds a child that is not there yet. */
@@ -158,4 +175,8 @@ export class TrieNode<V> {
     if (this.plus !== undefined) nodes.push(this.plus);
     if (this.hash !== undefined) nodes.push(this.hash);
   }
+}
+
+function newNode<V>(level: string): TrieNode<V> {
+  return new TrieNode(level);
 }

@@ -60,3 +60,15 @@ Deno.test("thousands of long keys that differ in the end only are no slower than
   for (let i = 0; i < 5_000; i += 50) trie.match(`${longKey(i)}/a`, () => found++);
   assertEquals(found, 100);
 });
+
+Deno.test("getOrInsertComputed makes a value for a key that has none, and only then", () => {
+  const map = new TextMap<number | undefined>();
+  const keys = ["a", "17", "\0a", "x".repeat(40_000), `${"x".repeat(40_000)}y`];
+  for (const [index, key] of keys.entries()) {
+    assertEquals(map.getOrInsertComputed(key, ({ length }) => length + index), key.length + index);
+  }
+  for (const [index, key] of keys.entries()) assertEquals(map.getOrInsertComputed(key, () => -1), key.length + index);
+  map.set("a", undefined);
+  assertEquals(map.getOrInsertComputed("a", () => -1), undefined);
+  assertEquals(map.size, keys.length);
+});

@@ -131,6 +131,29 @@ Deno.test("undefined is a value like any other", () => {
   assertEquals([trie.size, matched(trie, "a/b")], [1, []]);
 });
 
+Deno.test("getOrInsertComputed makes a value for a key that has none, and only then", () => {
+  const trie = new TopicTrie<string | undefined>();
+  const asked: string[] = [];
+  const compute = (key: string) => {
+    asked.push(key);
+    return key === "u" ? undefined : `made for ${key}`;
+  };
+  trie.set("a/b/c", "there");
+  assertEquals(["a/b/c", "a/b", "a/+", "a/b", "u", "u", "#"].map((key) => trie.getOrInsertComputed(key, compute)), [
+    "there",
+    "made for a/b",
+    "made for a/+",
+    "made for a/b",
+    undefined,
+    undefined,
+    "made for #",
+  ]);
+  assertEquals(asked, ["a/b", "a/+", "u", "#"]);
+  assertEquals(trie.size, 5);
+  for (const key of ["a/b/c", "a/b", "a/+", "u", "#"]) trie.delete(key);
+  assertEquals(trie.nodes, 0);
+});
+
 Deno.test("keys that are part of others do not stand for them", () => {
   const trie = trieOf("a/b/c", "a/b/cd/e");
   for (const key of ["a", "a/b", "a/b/", "a/b/c/", "a/b/cd", "a/b/cd/e/f", "b", ""]) {
