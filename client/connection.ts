@@ -263,7 +263,7 @@ export class Connection implements OutputOwner {
     this.#state.accepted.keepAlive.received();
     do this.#handle(framer); while (this.#state.kind === "open" && !crowding.isCrowded && framer.next());
     if (this.#output.isFlooded) {
-      this.#fail(protocolError("the server must read the acknowledgements that it causes", ReasonCode.QuotaExceeded));
+      this.#fail(protocolError("the server must read acknowledgements", ReasonCode.QuotaExceeded));
     }
     // Not `sender`: with the end of the connection in the same chunk, nothing can be sent any more.
     this.drain();

@@ -72,6 +72,10 @@ export class Outbox {
     return this.#messages >= this.#limits.messages || this.#bytes >= this.#limits.bytes;
   }
 
+  get #oldest(): Publication | undefined {
+    return this.waitingQoS0.first ?? this.waiting.first;
+  }
+
   /** Takes a publication in, or settles it at once by the overflow policy. */
   add(publication: Publication): void {
     if (this.#isFull && !this.#makeRoom(publication)) return;
@@ -128,12 +132,12 @@ export class Outbox {
       return true;
     }
     if (overflow === "drop-oldest") {
-      const oldest = this.waitingQoS0.first ?? this.waiting.first;
-      if (oldest !== undefined) {
+      // A large one may take the place of many small ones.
+      for (let oldest = this.#oldest; oldest !== undefined && this.#isFull; oldest = this.#oldest) {
         this.#queueOf(oldest).remove(oldest);
         oldest.settle(DROPPED);
-        return true;
       }
+      if (!this.#isFull) return true;
     }
     if (overflow === "drop-newest" || overflow === "drop-oldest") publication.settle(DROPPED);
     else publication.fail(fullError(this.#limits));

@@ -45,13 +45,11 @@ export class Publisher {
     const expiry = options.properties?.messageExpiryInterval;
     const properties = publishProperties(options, this.#settings.protocolVersion);
     const sender = this.#lifecycle.connection?.sender;
-    if (qos === 0) {
-      if (sender !== undefined && sender.takesQoS0) {
-        return abortable(sender.publishQoS0(topic, payload, retain, properties, expiry ?? -1), signal);
-      }
-      if (sender === undefined && !this.#settings.queue.qos0) return Promise.resolve(NOT_SENT);
+    if (qos === 0 && sender?.takesQoS0) {
+      return abortable(sender.publishQoS0(topic, payload, retain, properties, expiry ?? -1), signal);
     }
     this.#session.outboundTopics.get(topic); // throws for what is no topic name
+    if (qos === 0 && sender === undefined && !this.#settings.queue.qos0) return Promise.resolve(NOT_SENT);
     const expiresAt = expiry === undefined ? Infinity : this.#settings.clock.now() + expiry * 1_000;
     const publication = new Publication(topic, this.#payloads.keep(payload), qos, retain, properties, expiresAt);
     this.#session.outbox.add(publication);

@@ -283,3 +283,23 @@ clientTest(
     assertEquals((await second).ok, true);
   },
 );
+
+clientTest({ "5.0": "" }, "drop-oldest: large messages push out as many small ones as it takes", async (script) => {
+  const client = await offline(script, { queue: { bytes: 10_000, overflow: "drop-oldest" } });
+  const publish = (payload: string, count: number) =>
+    Array.from({ length: count }, () => client.publish("a", payload, { qos: 1 }));
+  const small = publish("x", 1_000);
+  const large = publish("x".repeat(4_000), 20);
+  assert(client.pending.bytes <= 14_001, `${client.pending.bytes} bytes`);
+  assertEquals((await Promise.all(small)).some(({ ok }) => ok), false);
+  assertEquals((await Promise.all(large.slice(0, 17))).some(({ ok }) => ok), false);
+  large.slice(17).forEach(ignoreFailure);
+  await client.close({ force: true });
+});
+
+clientTest({ "5.0": "" }, "what is no topic name is misuse, also of a message that would not wait", async (script) => {
+  const client = await offline(script, { queue: { qos0: false } });
+  assertEquals((await client.publish("a", "")).ok, false);
+  const error = await assertRejects(() => client.publish("a/#", ""), MqttError);
+  assertEquals(error.reasonCode, 0x90);
+});
