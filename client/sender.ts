@@ -187,8 +187,9 @@ export class Sender {
     publication.fail(obstacle);
     const { flow } = this.#outbox;
     if (qos === 1) return void flow.puback(packetId);
-    flow.pubrec(packetId, obstacle.reasonCode);
-    this.#openQoS2--;
+    // The server may hold the identifier, and would take another message with it for this one.
+    flow.pubrec(packetId, ReasonCode.Success);
+    this.#writePubrel(packetId, ReasonCode.Success);
   }
 
   /** Sends for the first time; false if it is settled instead. */

@@ -303,3 +303,24 @@ clientTest({ "5.0": "" }, "what is no topic name is misuse, also of a message th
   const error = await assertRejects(() => client.publish("a/#", ""), MqttError);
   assertEquals(error.reasonCode, 0x90);
 });
+
+clientTest(
+  { "5.0": "" },
+  "QoS 2 that a server takes no more after a reconnect is given up, and its identifier given back to the server",
+  async (script) => {
+    const { client, peer } = await script.connect();
+    const publishing = client.publish("a", "x".repeat(100), { qos: 2 });
+    const rejected = assertRejects(() => publishing, MqttError, "packet must have at most 50 bytes");
+    const { packetId = 0 } = await peer.expect("publish");
+    const { peer: next } = await script.reconnect(peer, {
+      sessionPresent: true,
+      properties: { maximumPacketSize: 50 },
+    });
+    await rejected;
+    await next.expect("pubrel", { packetId });
+    await next.send({ type: "pubcomp", packetId, reasonCode: 0 });
+    const closed = client.close();
+    await next.expect("disconnect");
+    await closed;
+  },
+);
