@@ -137,6 +137,11 @@ for (const [peer, version, startPeer] of PEERS) {
           const before = outward.published;
           for (const stream of streams) stream.publish(PER_LIFE);
           await (kill % 2 === 0 ? outward : inward).count(before + Math.floor(next() * PER_LIFE));
+          // The line breaks as well, and it may be that the next connection has just begun.
+          if (next() < 0.3) {
+            proxy.cut();
+            await new Promise((resolve) => setTimeout(resolve, 1_100 * next()));
+          }
           await process.stop("SIGKILL");
           process = ours.restart();
           await process.waitForLine(RUNNING);
