@@ -1,17 +1,19 @@
 /**
- * Our client beside MQTT.js on Node, against our broker: each publishes, then receives, on a core of its own.
+ * Our client, on Deno and on Node, beside MQTT.js on Node, against our broker: each publishes, then receives, on a core
+ * of its own.
  *
  * @module
  */
 
 import { fileURLToPath } from "node:url";
+import { bundle } from "../client/bundle.ts";
 import { startBroker } from "./brokers.ts";
 import { type ClientJob, PROGRESS_TOPIC, TOPIC } from "./clients/driver.mjs";
 import type { Metrics, Target } from "./load/job.ts";
 import { BROKER_CORE, LOAD_CORE, spawnPinned } from "./pinned.ts";
 import { median } from "./stats.ts";
 
-const CLIENTS = ["ours", "MQTT.js"] as const;
+const CLIENTS = ["ours", "ours on Node", "MQTT.js"] as const;
 type ClientName = typeof CLIENTS[number];
 
 const JOBS: readonly { readonly title: string; readonly job: Omit<ClientJob, "url"> }[] = [
@@ -29,10 +31,10 @@ export async function clientTable(rounds: number, progress: (line: string) => vo
     "| client | target | ours | MQTT.js on Node | ratio | core: ours | MQTT.js | memory: ours | MQTT.js | verdict |",
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
   ];
-  const folder = await installMqttJs();
+  const folder = await installForNode();
   try {
     for (const { title, job } of JOBS) {
-      const runs: Record<ClientName, Metrics[]> = { "ours": [], "MQTT.js": [] };
+      const runs: Record<ClientName, Metrics[]> = { "ours": [], "ours on Node": [], "MQTT.js": [] };
       for (let round = 1; round <= rounds; round++) {
         for (const name of CLIENTS) {
           const metrics = await runClient(name, job, folder);
@@ -40,7 +42,7 @@ export async function clientTable(rounds: number, progress: (line: string) => vo
           progress(`${title} ${name} ${round}/${rounds}: ${JSON.stringify(metrics)}`);
         }
       }
-      lines.push(line(title, runs));
+      lines.push(line(title, "ours", runs), line(`${title}, on Node as well`, "ours on Node", runs));
     }
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -48,16 +50,16 @@ export async function clientTable(rounds: number, progress: (line: string) => vo
   return lines.join("\n");
 }
 
-function line(title: string, runs: Record<ClientName, Metrics[]>): string {
+function line(title: string, ours: ClientName, runs: Record<ClientName, Metrics[]>): string {
   const of = (name: ClientName, metric: string) => median(runs[name].map((metrics) => metrics[metric] ?? NaN));
   const rate = (name: ClientName) => `${Math.round(of(name, "rate")).toLocaleString("en")}/s`;
   const memory = (name: ClientName) => `${Math.round(of(name, "rss") / 1e6)} MB`;
   const core = (name: ClientName) => `${Math.round(100 * of(name, "load"))} %`;
-  const ratio = of("ours", "rate") / of("MQTT.js", "rate");
-  const met = ratio >= GOAL && of("ours", "rss") < of("MQTT.js", "rss");
+  const ratio = of(ours, "rate") / of("MQTT.js", "rate");
+  const met = ratio >= GOAL && of(ours, "rss") < of("MQTT.js", "rss");
   const verdict = met ? "met" : "**short**";
-  const cells = [title, `≥ ${GOAL} ×, less memory`, rate("ours"), rate("MQTT.js"), ratio.toFixed(2)];
-  return `| ${[...cells, core("ours"), core("MQTT.js"), memory("ours"), memory("MQTT.js"), verdict].join(" | ")} |`;
+  const cells = [title, `≥ ${GOAL} ×, less memory`, rate(ours), rate("MQTT.js"), ratio.toFixed(2)];
+  return `| ${[...cells, core(ours), core("MQTT.js"), memory(ours), memory("MQTT.js"), verdict].join(" | ")} |`;
 }
 
 async function runClient(name: ClientName, job: Omit<ClientJob, "url">, folder: string): Promise<Metrics> {
@@ -65,9 +67,7 @@ async function runClient(name: ClientName, job: Omit<ClientJob, "url">, folder: 
   const feeder = job.role === "subscribe" ? startFeeder(broker.target) : undefined;
   try {
     const argument = JSON.stringify({ ...job, url: `mqtt://127.0.0.1:${broker.target.port}` });
-    const command = name === "ours"
-      ? [Deno.execPath(), "run", "-A", fileURLToPath(new URL("./clients/ours.ts", import.meta.url)), argument]
-      : ["node", `${folder}/mqttjs.mjs`, argument];
+    const command = [...commandOf(name, folder), argument];
     const client = spawnPinned(LOAD_CORE, command);
     const limit = setTimeout(() => void client.stop(), LIMIT);
     try {
@@ -81,6 +81,12 @@ async function runClient(name: ClientName, job: Omit<ClientJob, "url">, folder: 
   }
 }
 
+function commandOf(name: ClientName, folder: string): string[] {
+  if (name === "MQTT.js") return ["node", `${folder}/mqttjs.mjs`];
+  if (name === "ours on Node") return ["node", `${folder}/ours.mjs`];
+  return [Deno.execPath(), "run", "-A", fileURLToPath(new URL("./clients/ours_on_deno.ts", import.meta.url))];
+}
+
 /** The publisher shares the broker's core, so that the client has its own; both are cheaper than any client. */
 function startFeeder(target: Target): ReturnType<typeof spawnPinned> {
   const job = { kind: "feed", topic: TOPIC, progressTopic: PROGRESS_TOPIC, payload: 64, seconds: LIMIT / 1000 };
@@ -90,8 +96,8 @@ function startFeeder(target: Target): ReturnType<typeof spawnPinned> {
   return feeder;
 }
 
-/** A folder in which Node finds MQTT.js, and the script that drives it. */
-async function installMqttJs(): Promise<string> {
+/** A folder in which Node finds MQTT.js, our client, and the scripts that drive them. */
+async function installForNode(): Promise<string> {
   const config = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
   const version = config.imports.mqtt.split("@").at(-1);
   const folder = await Deno.makeTempDir({ prefix: "bench-mqttjs-" });
@@ -102,6 +108,8 @@ async function installMqttJs(): Promise<string> {
   for (const file of ["driver.mjs", "mqttjs.mjs"]) {
     await Deno.copyFile(new URL(`./clients/${file}`, import.meta.url), `${folder}/${file}`);
   }
+  const ours = await bundle("tests/bench/clients/ours_on_node.ts", { platform: "deno" });
+  await Deno.writeTextFile(`${folder}/ours.mjs`, ours);
   const install = new Deno.Command(Deno.execPath(), {
     args: ["install", "--node-modules-dir=auto"],
     cwd: folder,

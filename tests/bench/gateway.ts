@@ -8,12 +8,12 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { fileURLToPath } from "node:url";
 import { ENVIRONMENT } from "../../broker/packaging/unit.ts";
+import { bundle } from "../client/bundle.ts";
 import { CertificateAuthority, SERVER } from "../support/certificates.ts";
 import { startMosquitto } from "../support/mosquitto.ts";
 import { freePort } from "../support/ports.ts";
-import { repository, RunningProcess, runProcess } from "../support/process.ts";
+import { RunningProcess } from "../support/process.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { cpuSeconds, residentBytes } from "./proc.ts";
 
@@ -25,7 +25,6 @@ const PAYLOAD = 100;
 const WARM_UP = 10;
 
 /** As `deno task compile` and the unit of the service do it. */
-const BUNDLE = ["bundle", "--quiet", "--platform", "deno"];
 const RUN = ["run", "-A", "--no-config", "--no-code-cache"];
 
 interface Gateway {
@@ -57,9 +56,7 @@ async function startOurs(uplink: number, authority: CertificateAuthority): Promi
   const path = `${authority.folder}/ours.conf`;
   await Deno.writeTextFile(path, linesFor(port, uplink, authority).join("\n"));
   const program = `${authority.folder}/mqtt-broker.js`;
-  const source = fileURLToPath(new URL("broker/mod.ts", repository));
-  const { code, stderr } = await runProcess(Deno.execPath(), [...BUNDLE, "--output", program, source]);
-  if (code !== 0) throw new Error(`Cannot bundle the broker: ${stderr}`);
+  await Deno.writeTextFile(program, await bundle("broker/mod.ts", { platform: "deno" }));
   const process = new RunningProcess(Deno.execPath(), [...RUN, program, "-c", path], {
     env: ENVIRONMENT,
   });

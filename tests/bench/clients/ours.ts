@@ -1,13 +1,14 @@
 /**
- * Our client under the driver.
+ * Our client under the driver, by the `connect` of the runtime.
  *
  * @module
  */
 
-import { connect } from "../../../client/mod.ts";
+import type { Client, ConnectInit } from "../../../client/common.ts";
 import { drive, jobOf } from "./driver.mjs";
 
-if (import.meta.main) {
+/** Runs the job that the command line holds. */
+export async function driveOurs(connect: (url: string, init: ConnectInit) => Promise<Client>): Promise<void> {
   const job = jobOf();
   const client = await connect(job.url, { protocolVersion: 4 }); // as MQTT.js does by default
   await drive({
