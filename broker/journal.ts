@@ -28,10 +28,12 @@ const Delay = {
   Retry: 500,
 } as const;
 /**
- * Milliseconds for what is probably over soon, by how long the last commit took: commits that nobody would need if they
- * came a little later get a twentieth of the time at most. The acknowledgements of an uplink come in 5 to 50 ms.
+ * Milliseconds for what is probably over soon, by how long the last commit took. A commit for one message that nobody
+ * would need if it came a little later gets a twentieth of the time at most, as the acknowledgements of an uplink come
+ * in 5 to 50 ms; one for many messages is worth it sooner, as their publishers may have nothing else to send. When it
+ * has ended, all that came meanwhile has still to be handled.
  */
-const PATIENCE = { least: 2, most: 20, share: 20 };
+const PATIENCE = { least: 2, most: 20, shareOfOne: 20, shareOfMany: 2 };
 /** Milliseconds in which a commit that is waited for gathers others, as long as each turn brings some. */
 const GATHERING = 1;
 /** With this many changes, or bytes of messages, a commit comes at once. */
@@ -84,7 +86,8 @@ export class Journal {
   #expected = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #delay: number = Delay.Lazy;
-  #patience: number = PATIENCE.least;
+  /** Milliseconds that the last commit took. */
+  #taken = 0;
   /** The end of the changes when the timer was set. */
   #timedEnd = 0;
   #resuming = false;
@@ -112,6 +115,13 @@ export class Journal {
 
   get #end(): number {
     return this.#base + this.#writes.length;
+  }
+
+  get #patience(): number {
+    const { least, most, shareOfOne, shareOfMany } = PATIENCE;
+    // A message has two changes, itself and its delivery.
+    const messages = Math.max(this.#live / 2, 1);
+    return Math.min(Math.max(shareOfOne * this.#taken / messages, shareOfMany * this.#taken, least), most);
   }
 
   /** A number that is not used in the store. */
@@ -241,7 +251,7 @@ export class Journal {
     }
     const taken = performance.now() - begun;
     if (writes.length > 0) this.#metrics.commits.add(taken);
-    this.#patience = Math.min(Math.max(PATIENCE.share * taken, PATIENCE.least), PATIENCE.most);
+    this.#taken = taken;
     const recovered = this.#state === "failing";
     if (recovered) this.#state = "working";
     this.#settle();
