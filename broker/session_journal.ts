@@ -146,7 +146,10 @@ export class SessionJournal implements QueueReader {
     }
     if (place.updated !== undefined && journal.pending(place.updated) !== undefined) journal.cancel(place.updated);
     const { position, message } = place;
-    journal.remove({ kind: "removeDelivery", session: this.#id, position, message });
+    const removal = { kind: "removeDelivery", session: this.#id, position, message } as const;
+    // What is tried again after a failure can only be removed behind it.
+    if (place.added === undefined || journal.isSettled(place.added)) journal.remove(removal);
+    else journal.write(removal);
   }
 
   /** Reads deliveries that wait. */
