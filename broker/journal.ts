@@ -52,6 +52,13 @@ export interface Held {
   fail(error: Error): void;
 }
 
+interface Wait {
+  /** The end of the changes that are waited for. */
+  readonly until: number;
+  /** The round in which it began; more to wait for does not make it a new one. */
+  readonly round: number;
+}
+
 /** All changes of one broker. Changes are numbered; numbers rise for ever. */
 export class Journal {
   /** Called when a commit works again after one has failed. */
@@ -80,8 +87,10 @@ export class Journal {
   /** Places of changes that later ones of the same key replace: retained messages by topic, sessions and wills by id. */
   readonly #latestOfTopic = new TextMap<number>();
   readonly #latestOfId = new Map<number, number>();
-  /** Who waits, with the end of the changes that each waits for, which rises. */
-  readonly #held = new Map<Held, number>();
+  /** Who waits, in the order of what they wait for. */
+  readonly #held = new Map<Held, Wait>();
+  /** How often the timer has come. */
+  #round = 0;
   /** How many waited for the last commit. */
   #expected = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -213,12 +222,12 @@ export class Journal {
   hold(held: Held): void {
     const end = this.#end;
     if (this.#first === end) return;
-    const until = this.#held.get(held);
-    if (until === end) return;
-    // The map stays in the order of what they wait for.
-    if (until !== undefined) this.#held.delete(held);
+    const wait = this.#held.get(held);
+    if (wait?.until === end) return;
+    // The map stays in its order.
+    if (wait !== undefined) this.#held.delete(held);
     else if (!held.hold()) return;
-    this.#held.set(held, end);
+    this.#held.set(held, { until: end, round: wait?.round ?? this.#round });
     if (this.#fixed <= this.#first) this.#schedule(this.#patience);
     else this.#hurry();
   }
@@ -312,7 +321,7 @@ export class Journal {
   }
 
   #resumeHeld(): void {
-    for (const [held, until] of this.#held) {
+    for (const [held, { until }] of this.#held) {
       if (until > this.#first) return;
       this.#held.delete(held);
       held.resume();
@@ -360,8 +369,15 @@ export class Journal {
     // What has been waited for all the time is over: those who came later wait their own time.
     if (this.#state === "failing" && this.#removals.length > MAX_WRITES) return this.#makeRoom();
     const isOver = this.#state === "working" && this.#held.size > 0 && this.#first >= this.#timedEnd;
-    if (isOver) this.#schedule(this.#patience);
+    if (isOver && !this.#isLongAwaited) this.#schedule(this.#patience);
     else this.commit();
+    this.#round++;
+  }
+
+  /** Whether somebody waits since the round before, because there was ever more to wait for. */
+  get #isLongAwaited(): boolean {
+    for (const { round } of this.#held.values()) if (round < this.#round) return true;
+    return false;
   }
 
   /**
