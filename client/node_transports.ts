@@ -7,7 +7,7 @@
 import type { Transport } from "../engine/transport.ts";
 import { openNodeTcp } from "./node_tcp.ts";
 import { openNodeTls } from "./node_tls.ts";
-import { assertNoTls } from "./tls_options.ts";
+import { assertAbsent } from "./scheme_options.ts";
 import type { TransportOptions } from "./transport_options.ts";
 import { openUnix } from "./unix.ts";
 import { openWebSocket } from "./websocket.ts";
@@ -33,7 +33,7 @@ export async function openNodeTransport(url: URL, options: TransportOptions): Pr
   switch (url.protocol) {
     case "mqtt:":
     case "tcp:":
-      assertNoTls(url, options);
+      assertAbsent(url, options, "tls");
       return await openNodeTcp(url, options);
     case "mqtts:":
     case "ssl:":
@@ -41,9 +41,10 @@ export async function openNodeTransport(url: URL, options: TransportOptions): Pr
       return await openNodeTls(url, options);
     case "ws:":
     case "wss:":
+      assertAbsent(url, options, "localAddress");
       return await openNodeWebSocket(url, options);
     case "mqtt+unix:":
-      assertNoTls(url, options);
+      assertAbsent(url, options, "tls", "localAddress");
       return await openUnix(url, options);
     default:
       throw new TypeError(

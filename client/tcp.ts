@@ -5,6 +5,7 @@
  */
 
 import type { Channel, Transport } from "../engine/transport.ts";
+import type { TransportOptions } from "./transport_options.ts";
 
 /** Port of MQTT without TLS. */
 const DEFAULT_PORT = 1883;
@@ -23,13 +24,12 @@ const LINGER = 1_000;
  * await using client = await connect("mqtt://127.0.0.1:1883", { transport: openTcp });
  * ```
  */
-export async function openTcp(
-  url: URL,
-  options: { readonly signal: AbortSignal },
-): Promise<Transport & { readonly channel: Channel }> {
+export async function openTcp(url: URL, options: TransportOptions): Promise<Transport> {
   if (url.protocol !== "mqtt:" && url.protocol !== "tcp:") {
     throw new TypeError(`Cannot connect: scheme of the URL must be mqtt or tcp, received ${url.protocol}`);
   }
+  // Deno's own sockets cannot.
+  if (options.localAddress !== undefined) return await (await import("./node_tcp.ts")).openNodeTcp(url, options);
   const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const port = url.port === "" ? DEFAULT_PORT : Number(url.port);
   const connection = await Deno.connect({ hostname, port, signal: options.signal });

@@ -9,6 +9,7 @@
 
 import { Duplex } from "node:stream";
 import { connect } from "node:tls";
+import { channelOf } from "../engine/channel.ts";
 import type { Channel, Transport } from "../engine/transport.ts";
 import { type Flow, openSocket } from "./node_socket.ts";
 import { openTcp } from "./tcp.ts";
@@ -16,12 +17,12 @@ import { connectionOptions, tlsAddress } from "./tls_options.ts";
 import type { TransportOptions } from "./transport_options.ts";
 
 /** Opens a connection with TLS to the host and port of `url`, by default to port 8883. */
-export async function openTls(url: URL, { signal, tls = {} }: TransportOptions): Promise<Transport> {
+export async function openTls(url: URL, { signal, tls = {}, localAddress }: TransportOptions): Promise<Transport> {
   const { host, port } = tlsAddress(url);
   const options = connectionOptions(tls);
   const gate = new Gate();
-  const { channel } = await openTcp(new URL(`tcp://${url.hostname}:${port}`), { signal });
-  const encrypted = duplexOf(channel, gate);
+  const tcp = await openTcp(new URL(`tcp://${url.hostname}:${port}`), { signal, localAddress });
+  const encrypted = duplexOf(channelOf(tcp), gate);
   const socket = connect({ host, ...options, socket: encrypted });
   // What goes wrong below is told above; without a listener it would end the process.
   encrypted.on("error", (error) => socket.destroy(error));

@@ -6,7 +6,7 @@
 
 import type { ConnectionOptions } from "node:tls";
 import { hostOf, portOf } from "./server_address.ts";
-import type { TlsInit, TransportOptions } from "./transport_options.ts";
+import type { TlsInit } from "./transport_options.ts";
 
 /** Port of MQTT over TLS. */
 const DEFAULT_PORT = 8883;
@@ -30,10 +30,4 @@ export function connectionOptions(tls: Readonly<TlsInit>): ConnectionOptions {
   if (serverName !== undefined) options.servername = serverName;
   if (alpnProtocols !== undefined) options.ALPNProtocols = [...alpnProtocols];
   return options;
-}
-
-/** Throws `TypeError` for TLS options where the scheme stands for none: what they protect would go in the open. */
-export function assertNoTls({ protocol }: URL, { tls }: TransportOptions): void {
-  if (tls === undefined) return;
-  throw new TypeError(`Cannot connect: tls must go with mqtts or wss, received it with ${protocol.slice(0, -1)}`);
 }

@@ -59,6 +59,10 @@ export interface TransportOptions {
   readonly signal: AbortSignal;
   /** How TLS is spoken. Default: with a server that the platform trusts. */
   readonly tls?: Readonly<TlsInit>;
+  /**
+   * The address of this machine to connect from, with TCP and TLS. Default: what the system chooses by its routes.
+   */
+  readonly localAddress?: string;
   /** Headers for the request that opens a WebSocket, e.g. `authorization`. Browsers cannot send them. */
   readonly headers?: Readonly<Record<string, string>>;
 }

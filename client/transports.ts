@@ -6,7 +6,7 @@
 
 import type { Transport } from "../engine/transport.ts";
 import { openTcp } from "./tcp.ts";
-import { assertNoTls } from "./tls_options.ts";
+import { assertAbsent } from "./scheme_options.ts";
 import type { TransportOptions } from "./transport_options.ts";
 
 /**
@@ -29,19 +29,20 @@ export async function openTransport(url: URL, options: TransportOptions): Promis
   switch (url.protocol) {
     case "mqtt:":
     case "tcp:":
-      assertNoTls(url, options);
+      assertAbsent(url, options, "tls");
       return await openTcp(url, options);
     case "mqtts:":
     case "ssl:":
     case "tls:":
       return await (await import("./tls.ts")).openTls(url, options);
     case "ws:":
-      assertNoTls(url, options);
+      assertAbsent(url, options, "tls");
       // falls through
     case "wss:":
+      assertAbsent(url, options, "localAddress");
       return await (await import("./deno_websocket.ts")).openDenoWebSocket(url, options);
     case "mqtt+unix:":
-      assertNoTls(url, options);
+      assertAbsent(url, options, "tls", "localAddress");
       return await (await import("./unix.ts")).openUnix(url, options);
     default:
       throw new TypeError(

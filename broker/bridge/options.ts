@@ -82,6 +82,8 @@ export interface BridgeOptions {
   readonly maxTopicAlias?: number;
   /** How TLS is spoken. */
   readonly tls?: TlsInit;
+  /** The IP address of this machine to connect from. Default: what the system chooses by its routes. */
+  readonly localAddress?: string;
   /** Messages that wait here for the other broker. Default 100,000. */
   readonly maxQueuedMessages?: number;
   /** Bytes of payload and properties that wait. Default 64 MiB. */
@@ -99,10 +101,10 @@ export interface BridgeSettings extends
   Required<
     Omit<
       BridgeOptions,
-      "remoteUsername" | "remotePassword" | "localUsername" | "tls" | "maxQueuedAge" | "restartTimeout"
+      "remoteUsername" | "remotePassword" | "localUsername" | "tls" | "localAddress" | "maxQueuedAge" | "restartTimeout"
     >
   >,
-  Pick<BridgeOptions, "remoteUsername" | "remotePassword" | "localUsername" | "tls" | "maxQueuedAge"> {
+  Pick<BridgeOptions, "remoteUsername" | "remotePassword" | "localUsername" | "tls" | "localAddress" | "maxQueuedAge"> {
   readonly restartTimeout: { readonly base: number; readonly cap: number };
   readonly map: TopicMap;
 }
@@ -164,6 +166,7 @@ export function resolveBridge(options: BridgeOptions, hostname: () => string): B
       );
     }
   }
+  assertLocalAddress(given);
   const remoteClientId = given.remoteClientId ?? `${hostname()}.${given.name}`;
   return {
     ...DEFAULTS,
@@ -191,6 +194,15 @@ export function assertBridges(bridges: readonly BridgeOptions[]): void {
       taken[option].add(value);
     }
   }
+}
+
+function assertLocalAddress(options: BridgeOptions): void {
+  const { localAddress, addresses } = options;
+  if (localAddress === undefined) return;
+  const isAddress = /^(\d+\.){3}\d+$/.test(localAddress) || /^[\da-f.]*:[\da-f.:]*$/i.test(localAddress);
+  if (!isAddress) throw fault(options, "localAddress", "be an IP address", localAddress);
+  const other = addresses.find((address) => !/^mqtts?:$/.test(new URL(address).protocol));
+  if (other !== undefined) throw fault(options, "addresses", "be those of TCP or TLS with localAddress", other);
 }
 
 function restartTimeoutOf(options: BridgeOptions): { base: number; cap: number } {

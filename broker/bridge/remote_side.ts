@@ -10,7 +10,9 @@ import {
   ConnectionLostError,
   ReasonCode,
   ServerError,
+  type Transport,
   type TransportOpener,
+  type TransportOptions,
   type WillInit,
 } from "../../client/common.ts";
 import type { Clock } from "../../engine/clock.ts";
@@ -185,7 +187,7 @@ export class RemoteSide {
       queue: { qos0: false },
       transport: (_url, options) => {
         this.#owner.onAttempt(this.address);
-        return this.#platform.open(new URL(this.#route.address), options);
+        return this.#open(this.#route.address, options);
       },
       clock: this.#platform.clock,
       signal: this.#stop.signal,
@@ -218,11 +220,15 @@ export class RemoteSide {
     });
   }
 
+  #open(address: string, options: TransportOptions): Promise<Transport> {
+    return this.#platform.open(new URL(address), { ...options, localAddress: this.#settings.localAddress });
+  }
+
   async #canReach(address: string): Promise<boolean> {
     const { tls } = this.#settings;
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(PREFERRED_RETRY)]);
     try {
-      const transport = await this.#platform.open(new URL(address), { signal, tls });
+      const transport = await this.#open(address, { signal, tls });
       await transport.readable.cancel();
       return true;
     } catch {

@@ -39,7 +39,10 @@ export function finishBridge(
   }
   const topics = lines.all("topic").map(topicOf);
   if (topics.length === 0) draft.warn(place, `connection ${name} has no topic: nothing goes over it`);
-  warnOfIdle(draft, lines);
+  const idle = lines.line("local_password");
+  if (idle !== undefined) {
+    draft.warn(idle, "local_password does nothing here: a bridge is part of the broker, which asks it for none");
+  }
   const options: BridgeOptions = { name, addresses, topics, ...optionsOf(lines) };
   blame(place, () => assertBridges([...before.map((other) => other.options), options]));
   return { place, options, tls };
@@ -117,6 +120,7 @@ function optionsOf(lines: Lines): Omit<BridgeOptions, "name" | "addresses" | "to
     maxQueuedAge: lines.value("bridge_max_queued_age", { parse: ageOf }),
     queueOverflow: lines.word("bridge_queue_policy", OVERFLOWS),
     rate: lines.number("bridge_rate"),
+    localAddress: lines.text("bridge_bind_address"),
   };
 }
 
@@ -185,19 +189,6 @@ function tlsOf(draft: Draft, lines: Lines): BridgeTlsConfiguration | undefined {
   if (version?.value === "tlsv1.1") draft.warn(version, "bridge_tls_version is tlsv1.2 at least: tlsv1.1 is broken");
   const insecure = lines.flag("bridge_insecure") ?? false;
   return { caFile, caPath, certFile, keyFile, insecure, alpn: lines.text("bridge_alpn") };
-}
-
-/** Options that have nothing to do here. */
-const IDLE: Readonly<Record<string, string>> = {
-  bridge_bind_address: "the system chooses the address by its routes (ip route)",
-  local_password: "a bridge is part of the broker, which asks it for none",
-};
-
-function warnOfIdle(draft: Draft, lines: Lines): void {
-  for (const [name, why] of Object.entries(IDLE)) {
-    const line = lines.line(name);
-    if (line !== undefined) draft.warn(line, `${name} does nothing here: ${why}`);
-  }
 }
 
 /** What the bridge would say of its options, said of the line. */

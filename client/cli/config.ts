@@ -46,6 +46,8 @@ export interface Config {
   port: number | undefined;
   /** Path and query of a WebSocket URL. */
   path: string;
+  /** The address to connect from. */
+  localAddress: string | undefined;
   unixPath: string | undefined;
   username: string | undefined;
   password: string | undefined;
@@ -110,6 +112,7 @@ export function defaultConfig(command: Command): Config {
     host: undefined,
     port: undefined,
     path: "",
+    localAddress: undefined,
     unixPath: undefined,
     username: undefined,
     password: undefined,

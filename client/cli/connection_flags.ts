@@ -22,7 +22,6 @@ const VERSIONS: Readonly<Record<string, Config["version"]>> = {
 
 /** What Mosquitto's tools know and Deno cannot do: refused, because to leave it out would be to do something else. */
 const UNSUPPORTED = [
-  "-A",
   "--ciphers",
   "--keyform",
   "--proxy",
@@ -47,6 +46,9 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
     "all at once: mqtt(s)://[user[:password]@]host[:port]/topic, or ws(s)://host[:port]/path with -t",
     applyUrl,
   ),
+  valued("-A", "ADDRESS|bind address", ALL, "connect from this address of the machine", (config, value) => {
+    config.localAddress = value;
+  }),
   valued("--unix", "PATH|socket path", ALL, "connect to a Unix socket", (config, value) => {
     config.unixPath = value;
   }),

@@ -7,10 +7,9 @@
 import { MqttError } from "../../codec/errors.ts";
 import { connectReturnCode, reasonCodeName } from "../../codec/reason_codes.ts";
 import type { TransportOptions } from "../transport_options.ts";
-import type { Transport } from "../../engine/transport.ts";
 import { Client } from "../client.ts";
 import { ConnectionLostError, ServerError } from "../errors.ts";
-import type { ConnectInit, WillInit } from "../options.ts";
+import type { ConnectInit, TransportOpener, WillInit } from "../options.ts";
 import type { ReconnectInit } from "../reconnect.ts";
 import { systemClock } from "../system_clock.ts";
 import type { TlsInit } from "../transport_options.ts";
@@ -98,21 +97,19 @@ async function connectInitOf(config: Config, terminal: Terminal, init: OpenInit)
     reconnect: init.reconnect,
     signal: init.signal,
     tls: await tlsOf(config),
-    transport: config.debug ? watched(config, clientId ?? "", terminal) : openTransport,
+    transport: transportOf(config, clientId ?? "", terminal),
   };
 }
 
-function watched(
-  { version }: Config,
-  clientId: string,
-  terminal: Terminal,
-): (url: URL, options: TransportOptions) => Promise<Transport> {
+function transportOf({ version, localAddress, debug }: Config, clientId: string, terminal: Terminal): TransportOpener {
+  const open = (url: URL, options: TransportOptions) => openTransport(url, { ...options, localAddress });
+  if (!debug) return open;
   const print = (line: string) => {
     terminal.write(`${line}\n`);
     terminal.flush();
   };
   const log = new PacketLog(version, clientId, print);
-  return async (url, options) => log.watch(await openTransport(url, options));
+  return async (url, options) => log.watch(await open(url, options));
 }
 
 /** Without one the server makes one up, which it cannot in MQTT 3.1. */

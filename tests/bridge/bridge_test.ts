@@ -73,6 +73,26 @@ Deno.test("bridge: chains and stars, each message once everywhere", () =>
     }
   }));
 
+Deno.test(
+  "bridge: connects from the address that it is given",
+  { ignore: Deno.build.os !== "linux" },
+  () =>
+    bounded(async () => {
+      await using one = await startBroker();
+      const addresses: string[] = [];
+      await using two = await startBroker({ authenticate: ({ peer }) => (addresses.push(peer.address), true) });
+      await using bridge = bridgeTo(one.broker, two.port, {
+        localAddress: "127.0.0.3",
+        topics: [{ pattern: "a", qos: 1 }],
+      });
+      await settled(bridge);
+      assert(addresses.every((address) => address.startsWith("127.0.0.3:")), addresses.join());
+      await using listener = await listenTo(two.port, "a");
+      await publishTo(one.port, "a", "b", { qos: 1 });
+      await listener.count(1);
+    }),
+);
+
 Deno.test("bridge: another address when the first one fails, and back when it is there again", () =>
   bounded(async () => {
     await using ours = await startBroker();

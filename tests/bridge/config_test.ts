@@ -156,9 +156,10 @@ Deno.test("bridge config: what cannot be is said at its line", () => {
     assertEquals(problems(`${SECTION}${lines}\n`), [`main.conf:${at}: ${problem}`]);
   }
   assertEquals(warnings(SECTION), ["main.conf:1: connection up has no topic: nothing goes over it"]);
+  assertMatch(warnings(`${SECTION}topic a\nlocal_password x\n`)[0] ?? "", /^main.conf:4: local_password does nothing/);
   assertMatch(
-    warnings(`${SECTION}topic a\nbridge_bind_address 10.0.0.1\n`)[0] ?? "",
-    /^main.conf:4: .* the system chooses/,
+    problems(`${SECTION}topic a\nbridge_bind_address eth0\n`)[0] ?? "",
+    /localAddress must be an IP address, received eth0$/,
   );
 });
 

@@ -57,6 +57,7 @@ const gathered = (name: string, count: number, lines: string[], stdin?: string):
 export const CASES: readonly Case[] = [
   gathered("pub -m", 1, ["pub -t P/a -m hello -q 1"]),
   gathered("pub -m at QoS 2", 1, ["pub -t P/a -m hello -q 2"]),
+  gathered("pub -A", 1, ["pub -A 127.0.0.1 -t P/a -m hello -q 1"]),
   gathered("pub with MQTT 3.1", 1, ["pub -V 31 -t P/a -m hello -q 2"]),
   gathered("pub with MQTT 5", 1, ["pub -V mqttv5 -t P/a -m hello -q 2"]),
   gathered("pub --topic --message --qos", 1, ["pub --topic P/a --message hello --qos 1"]),
