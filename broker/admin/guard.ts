@@ -22,23 +22,29 @@ export interface GuardOptions {
 
 /** Stands before all requests. */
 export class Guard {
-  readonly #token: Uint8Array | undefined;
+  #token: Uint8Array | undefined;
   readonly #hosts: ReadonlySet<string>;
   readonly #failed = new FailedTokens();
 
   constructor({ token, hosts = [] }: GuardOptions) {
-    if (token !== undefined && (token.length < SHORTEST_TOKEN || /[^\x21-\x7e]/.test(token))) {
-      throw new RangeError(
-        `Cannot use the token: it must be ${SHORTEST_TOKEN} or more visible ASCII characters, received ${token.length} characters`,
-      );
-    }
-    this.#token = token === undefined ? undefined : new TextEncoder().encode(token);
+    this.#token = token === undefined ? undefined : secretOf(token);
     this.#hosts = new Set(["localhost", ...hosts.map((host) => host.toLowerCase())]);
   }
 
   /** Whether a token is asked for. */
   get hasToken(): boolean {
     return this.#token !== undefined;
+  }
+
+  /** Takes another token; returns whether it is not the same one. */
+  replaceToken(token: string): boolean {
+    const secret = secretOf(token);
+    if (this.#token === undefined) {
+      throw new TypeError("Cannot take a token: there must have been one from the start");
+    }
+    const isOther = !equalSecrets(secret, this.#token);
+    this.#token = secret;
+    return isOther;
   }
 
   /**
@@ -84,6 +90,13 @@ export class Guard {
   #isToken(given: string): boolean {
     return this.#token !== undefined && equalSecrets(new TextEncoder().encode(given), this.#token);
   }
+}
+
+function secretOf(token: string): Uint8Array {
+  if (token.length >= SHORTEST_TOKEN && !/[^\x21-\x7e]/.test(token)) return new TextEncoder().encode(token);
+  throw new RangeError(
+    `Cannot use the token: it must be ${SHORTEST_TOKEN} or more visible ASCII characters, received ${token.length} characters`,
+  );
 }
 
 interface Host {

@@ -28,7 +28,12 @@ const MOST_REQUESTS = 64;
 export interface AdminHandler extends Disposable {
   /** For `Deno.serve` and other servers that speak in `Request` and `Response`; never rejects. */
   readonly handle: (request: Request, info?: AdminRequestInfo) => Promise<Response>;
-  /** Ends the streams and measures no more. Called when the broker closes. */
+  /**
+   * Takes another token from now on; returns whether it is not the same one. Then streams and tickets of those who have
+   * shown the other one end. Throws `RangeError` for one that is too short, `TypeError` when there was none so far.
+   */
+  replaceToken(token: string): boolean;
+  /** Ends the streams and measures no more; what is asked from now on, but `/healthz`, gets 503. Called when the broker closes. */
   close(): void;
 }
 
@@ -58,6 +63,7 @@ export function createAdminHandler(options: AdminOptions): AdminHandler {
   };
   return {
     handle: (request, info) => admin.handle(request, info),
+    replaceToken: (token) => admin.replaceToken(token),
     close,
     [Symbol.dispose]: close,
   };
@@ -72,6 +78,7 @@ class Admin {
   readonly #events: EventStream;
   readonly #routes: Routes;
   #requests = 0;
+  #isOpen = true;
 
   constructor(options: AdminOptions) {
     this.#options = options;
@@ -84,7 +91,15 @@ class Admin {
     this.#routes = routesOf({ options, recorder, events: this.#events, tickets: this.#tickets });
   }
 
+  replaceToken(token: string): boolean {
+    if (!this.#guard.replaceToken(token)) return false;
+    this.#tickets.clear();
+    this.#events.close();
+    return true;
+  }
+
   close(): void {
+    this.#isOpen = false;
     this.#loopDelay.close();
     this.#sampler.close();
     this.#events.close();
@@ -118,6 +133,7 @@ class Admin {
     // Those who ask whether the broker is well know neither names nor tokens.
     if (pathname === "/healthz") return only(request, () => jsonResponse({ status: "ok" }));
     if (pathname === "/readyz") return only(request, () => this.#readiness());
+    if (!this.#isOpen) throw new ApiFailure("unavailable", "The broker closes");
     this.#guard.assertHost(request);
     const asset = this.#options.page === false ? undefined : PAGE_ASSETS.get(pathname);
     if (asset !== undefined) return only(request, () => assetResponse(asset, request));
@@ -132,7 +148,7 @@ class Admin {
   #readiness(): Response {
     const { broker, listeners } = this.#options;
     const isStoreWritable = broker.inspection.isStoreWritable ?? true;
-    const isListening = listeners === undefined || listeners().length > 0;
+    const isListening = this.#isOpen && (listeners === undefined || listeners().length > 0);
     const ready = isListening && isStoreWritable;
     const health: Health = { status: ready ? "ok" : "unavailable", listeners: isListening, store: isStoreWritable };
     return jsonResponse(health, ready ? 200 : 503);
@@ -155,7 +171,7 @@ class Admin {
     if (ticket === undefined) this.#guard.assertToken(request, info?.remoteAddr.hostname ?? "");
     else if (!this.#tickets.redeem(ticket)) throw new ApiFailure("unauthorized", "The ticket must be a fresh one");
     if (mqtt === undefined) throw notFound();
-    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    if (request.method !== "GET" || request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
       throw new ApiFailure("upgrade_required", "This is MQTT over WebSocket", { Upgrade: "websocket" });
     }
     return await mqtt.handler(request, info);

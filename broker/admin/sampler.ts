@@ -20,6 +20,8 @@ const MOST_SAMPLES = 300;
 /** What is counted, at one moment. */
 interface Counted {
   readonly at: number;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly ticks: number;
   readonly metrics: MetricsState;
   readonly dropped: number;
 }
@@ -73,11 +75,11 @@ export class Sampler {
 
   #counted(): Counted {
     const dropped = Object.values(this.#broker.counts().dropped).reduce((sum, count) => sum + count, 0);
-    return { at: Date.now(), metrics: this.#broker.inspection.metrics(), dropped };
+    return { at: Date.now(), ticks: performance.now(), metrics: this.#broker.inspection.metrics(), dropped };
   }
 
   #sample(from: Counted, to: Counted, loopDelay: number): Sample {
-    const seconds = Math.max(1, to.at - from.at) / 1000;
+    const seconds = Math.max(1, to.ticks - from.ticks) / 1000;
     const rate = (before: number, now: number) => (now - before) / seconds;
     const { received, sent, commits, connectsAccepted } = to.metrics;
     const { metrics } = from;

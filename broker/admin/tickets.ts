@@ -30,6 +30,11 @@ export class Tickets {
     return { ticket, expiresIn: LIFETIME };
   }
 
+  /** Takes all of them back. */
+  clear(): void {
+    this.#out.clear();
+  }
+
   /** Whether it is good; then it is so no more. */
   redeem(ticket: string, now: number = performance.now()): boolean {
     const until = this.#out.get(ticket) ?? 0;

@@ -15,6 +15,8 @@ import { path, text, type ValueKind } from "./values.ts";
 export interface AdminDraft {
   address?: AdminAddress;
   tokenFile?: string;
+  certFile?: string;
+  keyFile?: string;
   hosts?: readonly string[];
 }
 
@@ -28,6 +30,8 @@ export interface AdminAddress {
 export const ADMIN_OPTIONS: readonly Option[] = [
   general("admin_listener", portAndAddress(), ({ admin }, value) => admin.address = value),
   general("admin_token_file", path, ({ admin }, value) => admin.tokenFile = value),
+  general("admin_certfile", path, ({ admin }, value) => admin.certFile = value),
+  general("admin_keyfile", path, ({ admin }, value) => admin.keyFile = value),
   {
     ...general("admin_host", text, ({ admin }, value) => admin.hosts = [...admin.hosts ?? [], value]),
     once: false,
@@ -36,10 +40,10 @@ export const ADMIN_OPTIONS: readonly Option[] = [
 
 /** The admin listener of a configuration; undefined for none. Throws {@linkcode ConfigurationError}. */
 export function adminOf(draft: Draft, file: string): AdminConfiguration | undefined {
-  const { address, tokenFile, hosts = [] } = draft.general.admin;
+  const { address, tokenFile, certFile, keyFile, hosts = [] } = draft.general.admin;
   const placeOf = (name: string): Place => draft.seen.get(name) ?? { file, line: 0 };
   if (address === undefined) {
-    for (const name of ["admin_token_file", "admin_host"]) {
+    for (const name of ["admin_token_file", "admin_certfile", "admin_keyfile", "admin_host"]) {
       const place = draft.seen.get(name);
       if (place !== undefined) draft.warn(place, `${name} does nothing without admin_listener`);
     }
@@ -51,7 +55,12 @@ export function adminOf(draft: Draft, file: string): AdminConfiguration | undefi
       `admin_listener must stand with admin_token_file, as ${address.hostname} is not loopback, received none`,
     );
   }
-  return { ...address, tokenFile, hosts };
+  const tls = certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined;
+  if (tls === undefined && (certFile ?? keyFile) !== undefined) {
+    const [given, missing] = keyFile === undefined ? ["certfile", "keyfile"] : ["keyfile", "certfile"];
+    throw ConfigurationError.at(placeOf(`admin_${given}`), `admin_${given} must stand with admin_${missing}`);
+  }
+  return { ...address, tokenFile, tls, hosts };
 }
 
 function portAndAddress(): ValueKind<AdminAddress> {

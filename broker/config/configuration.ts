@@ -43,6 +43,8 @@ export interface AdminConfiguration {
   readonly port: number;
   /** A file with the token that requests must show; undefined: none is asked for. */
   readonly tokenFile: string | undefined;
+  /** How it encrypts; undefined: not at all. */
+  readonly tls: Pick<TlsConfiguration, "certFile" | "keyFile"> | undefined;
   /** Names of this server besides `localhost` and IP addresses. */
   readonly hosts: readonly string[];
 }

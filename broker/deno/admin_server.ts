@@ -8,6 +8,7 @@
  */
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server as HttpsServer } from "node:https";
 import type { Socket } from "node:net";
 import process from "node:process";
 import { Duplex } from "node:stream";
@@ -19,13 +20,17 @@ import { acceptWebSocket } from "../websocket_handshake.ts";
 import { webSocketTransport } from "../websocket_transport.ts";
 import type { AdminListener, AdminListenOptions } from "./listen_admin.ts";
 import { tcpAddress } from "./socket_transport.ts";
+import { loadTlsContext } from "./tls_context.ts";
+import type { CertificateFiles } from "./tls_options.ts";
 
 /** Connections at one time, streams and WebSockets included. */
 const MOST_CONNECTIONS = 128;
 /** Bytes of a head: a topic of 65,535 bytes in percent-encoding fits. */
 const LARGEST_HEAD = 262_144;
 /** Milliseconds for a head, for a whole request, and between two of them. */
-const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 };
+const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000, handshakeTimeout: 10_000 };
+/** Milliseconds until the other end has taken some more of an answer; one who does not would stay for ever. */
+const MOST_WAIT = 30_000;
 /** Bytes of a body that nobody wants, beyond which the connection ends. */
 const MOST_DROPPED = 4_194_304;
 /** Milliseconds between two looks at who takes too long. */
@@ -36,7 +41,9 @@ export class AdminServer implements AdminListener {
   readonly #broker: Broker;
   readonly #handler: AdminHandler;
   readonly #policy: ListenerPolicy;
-  readonly #server: Server;
+  readonly #server: Server | HttpsServer;
+  readonly #tls: CertificateFiles | undefined;
+  readonly #mostWait: number;
   /** Those that the handler has let through to MQTT. */
   readonly #accepted = new WeakSet<Request>();
   /** Those that became WebSockets: the server does not end them, but waits for them. */
@@ -45,16 +52,17 @@ export class AdminServer implements AdminListener {
   #address = { hostname: "", port: 0 };
   #closed: Promise<void> | undefined;
 
-  constructor(broker: Broker, options: AdminListenOptions) {
+  constructor(broker: Broker, options: AdminListenOptions, mostWait: number = MOST_WAIT) {
     this.#broker = broker;
     this.#policy = options.token === undefined ? options.policy ?? {} : ADMIN_POLICY;
+    this.#tls = options.tls;
+    this.#mostWait = mostWait;
     this.#handler = createAdminHandler({
       ...options,
       broker,
       mqtt: { user: options.token === undefined ? "user" : "admin", handler: (request) => this.#accept(request) },
     });
-    const { createServer } = process.getBuiltinModule("node:http");
-    this.#server = createServer({ ...TIMEOUTS, maxHeaderSize: LARGEST_HEAD, connectionsCheckingInterval: LOOK });
+    this.#server = serverOf(this.#tls);
     this.#server.maxConnections = MOST_CONNECTIONS;
     // Neither of them rejects.
     this.#server.on("request", (message, response) => void this.#answer(message, response));
@@ -85,6 +93,14 @@ export class AdminServer implements AdminListener {
     }
   }
 
+  reload(token?: string): void {
+    const encryption = this.#tls === undefined ? undefined : encryptionOf(this.#tls);
+    const isOther = token !== undefined && this.#handler.replaceToken(token);
+    if (encryption !== undefined && "setSecureContext" in this.#server) this.#server.setSecureContext(encryption);
+    // They have shown the one that holds no more.
+    if (isOther) { for (const socket of this.#upgraded) socket.destroy(); }
+  }
+
   close(): Promise<void> {
     return this.#closed ??= this.#close();
   }
@@ -112,12 +128,16 @@ export class AdminServer implements AdminListener {
     try {
       const request = requestOf(message);
       const answer = request === undefined ? malformed() : await this.#handle(request, message);
+      // Its headers ask for a WebSocket, but not in the way that makes one of the connection.
+      if (request !== undefined && this.#accepted.has(request)) {
+        return await send(malformed(), response, this.#mostWait);
+      }
       // One that nobody has read. The other end listens when it has said all it had to say.
       if (request?.bodyUsed === false) await request.body?.cancel();
-      await send(answer, response);
+      await send(answer, response, this.#mostWait);
     } catch {
-      // The other end has gone.
-      message.destroy();
+      // The other end has gone, or does not take what it asked for.
+      message.socket.destroy();
     }
   }
 
@@ -153,7 +173,8 @@ export class AdminServer implements AdminListener {
     if (head.length > 0) socket.unshift(head);
     // These are the streams of the Web, under types of their own.
     const { readable, writable } = Duplex.toWeb(socket) as { readable: ReadableStream; writable: WritableStream };
-    const transport = { readable, writable, peer: { protocol: "tcp", address } } as const;
+    const protocol = this.#tls === undefined ? "tcp" : "tls";
+    const transport = { readable, writable, peer: { protocol, address } } as const;
     const onViolation = (reason: string) => {
       this.#broker.refuse(`Client ${address} broke the rules of WebSockets: ${reason}, closing.`);
     };
@@ -177,12 +198,36 @@ const ADMIN_POLICY: ListenerPolicy = {
   },
 };
 
+function serverOf(tls: CertificateFiles | undefined): Server | HttpsServer {
+  const options = {
+    ...TIMEOUTS,
+    maxHeaderSize: LARGEST_HEAD,
+    connectionsCheckingInterval: LOOK,
+    shouldUpgradeCallback: mayUpgrade,
+  };
+  if (tls === undefined) return process.getBuiltinModule("node:http").createServer(options);
+  return process.getBuiltinModule("node:https").createServer({ ...options, ...encryptionOf(tls) });
+}
+
+/** All others are answered as if they had not asked: Java's client offers HTTP/2 in this way with every request. */
+function mayUpgrade({ method, url = "", headers }: IncomingMessage): boolean {
+  return method === "GET" && url.startsWith("/mqtt") && headers.upgrade?.toLowerCase() === "websocket";
+}
+
+/** Throws an `Error` that names the file which cannot be used. */
+function encryptionOf(files: CertificateFiles) {
+  loadTlsContext(files);
+  const { certFile, keyFile } = files;
+  return { cert: Deno.readTextFileSync(certFile), key: Deno.readTextFileSync(keyFile), minVersion: "TLSv1.2" } as const;
+}
+
 /** Undefined for a request that cannot be one. */
 function requestOf(message: IncomingMessage): Request | undefined {
   const { method = "GET", url = "", rawHeaders } = message;
-  if (!url.startsWith("/") || !message.headers.host) return undefined;
+  if (!url.startsWith("/")) return undefined;
   try {
-    const headers = new Headers();
+    // Balancers ask in HTTP/1.0, without a host: then it is not ours, and only health is told.
+    const headers = new Headers(message.headers.host === undefined ? { host: "" } : {});
     for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.append(rawHeaders[i] ?? "", rawHeaders[i + 1] ?? "");
     const body = method === "GET" || method === "HEAD" ? undefined : bodyOf(message);
     // The host is looked at in the headers; here, it could be anything.
@@ -227,20 +272,34 @@ function handshakeOf({ method = "", url = "", headers }: IncomingMessage) {
   return { method, target: url, headers: new Map(entries) };
 }
 
-/** Writes a response, as fast as it is taken. Rejects when the other end has gone. */
-async function send(answer: Response, response: ServerResponse): Promise<void> {
+/** Writes a response, as fast as it is taken. Rejects when the other end has gone, or takes nothing for too long. */
+async function send(answer: Response, response: ServerResponse, mostWait: number): Promise<void> {
   response.writeHead(answer.status, Object.fromEntries(answer.headers));
-  if (answer.body === null) return void response.end();
-  const reader = answer.body.getReader();
-  const gone = new Promise<void>((resolve) => response.once("close", () => resolve()));
-  void gone.then(() => reader.cancel().catch(() => {}));
+  const reader = answer.body?.getReader();
+  response.once("close", () => void reader?.cancel().catch(() => {}));
   // Those who stream want to be heard before they say the first word.
-  response.flushHeaders();
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    if (response.write(next.value)) continue;
-    await Promise.race([gone, new Promise<void>((resolve) => response.once("drain", () => resolve()))]);
+  if (reader !== undefined) response.flushHeaders();
+  for (let next = await reader?.read(); next?.done === false; next = await reader?.read()) {
+    if (!response.write(next.value)) await taken("drain", response, mostWait);
   }
+  const finished = taken("finish", response, mostWait);
   response.end();
+  await finished;
+}
+
+/** Resolves when the other end has taken what was written. */
+async function taken(event: "drain" | "finish", response: ServerResponse, mostWait: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const fail = () => reject(new Error("Cannot answer: the other end must take what was written"));
+  if (response.destroyed) fail();
+  const timer = setTimeout(fail, mostWait);
+  response.once(event, resolve).once("close", fail);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    response.off(event, resolve).off("close", fail);
+  }
 }
 
 /** The same for a connection that wanted to become another one. */

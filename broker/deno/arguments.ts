@@ -8,6 +8,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { AdminAddress } from "../config/admin_options.ts";
 import type { Durability } from "../sqlite_store.ts";
 import type { LogFormat } from "./log_format.ts";
+import type { CertificateFiles } from "./tls_options.ts";
 
 /** What the command line asks for. */
 export type Command =
@@ -33,6 +34,7 @@ export interface RunArguments {
   /** Where the broker can be looked into; undefined: the configuration file says. */
   readonly admin: AdminAddress | undefined;
   readonly adminTokenFile: string | undefined;
+  readonly adminTls: CertificateFiles | undefined;
 }
 
 /** A command line that means nothing. */
@@ -53,6 +55,8 @@ const FLAGS = [
   "max-queued",
   "admin",
   "admin-token-file",
+  "admin-cert",
+  "admin-key",
   "help",
   "version",
 ];
@@ -71,6 +75,8 @@ export function parseArguments(args: string[]): Command {
       "max-queued",
       "admin",
       "admin-token-file",
+      "admin-cert",
+      "admin-key",
     ],
     boolean: ["verbose", "daemon", "test-config", "help", "version"],
     collect: ["port"],
@@ -108,8 +114,17 @@ export function parseArguments(args: string[]): Command {
         : wholeNumber("--max-queued", flags["max-queued"], 1, 1_000_000),
       admin: flags.admin === undefined ? undefined : adminAddress(flags.admin),
       adminTokenFile: notEmpty("--admin-token-file", flags["admin-token-file"], "a path"),
+      adminTls: adminTls(flags["admin-cert"], flags["admin-key"]),
     },
   };
+}
+
+function adminTls(cert: string | undefined, key: string | undefined): CertificateFiles | undefined {
+  const certFile = notEmpty("--admin-cert", cert, "a path");
+  const keyFile = notEmpty("--admin-key", key, "a path");
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
+  throw new UsageError("Cannot start: --admin-cert and --admin-key must stand together");
 }
 
 /** `9001`, `0.0.0.0:9001` or `[::1]:9001`. */

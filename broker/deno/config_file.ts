@@ -28,11 +28,13 @@ export function configurationOf(args: RunArguments): Configuration {
 }
 
 /** The command line goes before the file. */
-function adminOf({ admin, adminTokenFile }: RunArguments, configuration: Configuration): Configuration["admin"] {
+function adminOf(args: RunArguments, configuration: Configuration): Configuration["admin"] {
+  const { admin, adminTokenFile, adminTls } = args;
   const address = admin ?? configuration.admin;
   if (address === undefined) return undefined;
-  const { tokenFile, hosts = [] } = configuration.admin ?? {};
-  return { hostname: address.hostname, port: address.port, tokenFile: adminTokenFile ?? tokenFile, hosts };
+  const { tokenFile, tls, hosts = [] } = configuration.admin ?? {};
+  const { hostname, port } = address;
+  return { hostname, port, tokenFile: adminTokenFile ?? tokenFile, tls: adminTls ?? tls, hosts };
 }
 
 /** Without a file the broker's own limits hold, and `--host` says where to listen. */

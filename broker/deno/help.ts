@@ -29,6 +29,8 @@ Options:
                           address that others can reach needs a token)
       --admin-token-file FILE
                           whoever asks there must show the token in this file
+      --admin-cert FILE   encrypt it with this certificate (PEM), and the key in --admin-key FILE
+      --admin-key FILE    the private key of the certificate (PEM)
   -h, --help              show this text
       --version           show the version
 
@@ -39,6 +41,7 @@ Beside the options of Mosquitto, a configuration file may have limits of this br
 max_connection_rate and max_subscriptions; broker/limits.md has all of them.
 
 SIGINT and SIGTERM end the broker with status 0. SIGHUP reads the configuration file again: users, access rules,
-certificates, listeners, log settings and limits; clients that are still allowed stay. SIGUSR1 moves what is committed
-from the log beside the store's file into that file. SIGUSR2 logs what the broker holds, and its subscriptions.
+certificates, listeners, the admin token, log settings and limits; clients that are still allowed stay. SIGUSR1 moves
+what is committed from the log beside the store's file into that file. SIGUSR2 logs what the broker holds, and its
+subscriptions.
 `;

@@ -8,6 +8,7 @@ import type { AdminOptions } from "../admin/options.ts";
 import type { Broker } from "../broker.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
 import { isLoopback } from "../loopback.ts";
+import type { CertificateFiles } from "./tls_options.ts";
 
 /** Where and how the admin listener listens. */
 export interface AdminListenOptions extends Omit<AdminOptions, "broker" | "mqtt"> {
@@ -15,6 +16,8 @@ export interface AdminListenOptions extends Omit<AdminOptions, "broker" | "mqtt"
   readonly hostname?: string;
   /** 0 to 65,535; 0 takes any free port. */
   readonly port: number;
+  /** Encrypts: HTTPS, with TLS 1.2 or 1.3. Default: not encrypted; then a token crosses the network readable by all. */
+  readonly tls?: CertificateFiles;
   /**
    * What holds for MQTT clients at `/mqtt` when there is no `token`; with one, who shows it may do everything. Default:
    * the broker's own options.
@@ -26,13 +29,21 @@ export interface AdminListenOptions extends Omit<AdminOptions, "broker" | "mqtt"
 export interface AdminListener extends AsyncDisposable {
   /** Where it listens. */
   readonly address: { readonly hostname: string; readonly port: number };
+  /**
+   * Reads the files of `tls` again, for the connections that come from now on, and takes `token` in place of the one so
+   * far; streams and WebSockets of those who have shown the old one end. Throws an `Error` that names the file which
+   * cannot be used, `RangeError` for a token that is too short, `TypeError` when there was none so far: then all stays
+   * as it is.
+   */
+  reload(token?: string): void;
   /** Stops listening and ends all its connections. */
   close(): Promise<void>;
 }
 
 /**
  * Opens the admin listener of a broker, until it or the broker is closed. Rejects with what listening throws, e.g.
- * `Deno.errors.AddrInUse`, and with `RangeError` for a token that is too short or is missing where strangers can come.
+ * `Deno.errors.AddrInUse`, with an `Error` that names the file for a certificate that cannot be used, and with
+ * `RangeError` for a token that is too short or is missing where strangers can come.
  *
  * @example
  * ```ts

@@ -13,7 +13,7 @@ import type { ProgramLog } from "./log.ts";
 import { bridgesOf } from "./bridge_files.ts";
 import { collectGarbage, memoryUsed } from "./memory.ts";
 import { writePidFile } from "./privileges.ts";
-import { openAdmin } from "./program_admin.ts";
+import { openAdmin, type ProgramAdmin } from "./program_admin.ts";
 import { ProgramListeners } from "./program_listeners.ts";
 import { reload } from "./reload.ts";
 import { SecurityFiles } from "./security.ts";
@@ -24,6 +24,8 @@ export interface RunningProgram {
   readonly store: SqliteStore | undefined;
   readonly listeners: ProgramListeners;
   readonly security: SecurityFiles;
+  /** Undefined for none, and until it is open. */
+  readonly admin: ProgramAdmin | undefined;
   /** What it was started with. */
   readonly started: Configuration;
   /** Options that no configuration file has a say in. */
@@ -69,7 +71,11 @@ export async function startProgram(
     throw error;
   });
   let reloaded = Promise.resolve();
+  let admin: ProgramAdmin | undefined;
   const program: RunningProgram = {
+    get admin() {
+      return admin;
+    },
     broker,
     store,
     listeners,
@@ -80,7 +86,7 @@ export async function startProgram(
     reload: () => reloaded = reloaded.then(() => reload(program, args, log)),
     close: () => all.disposeAsync(),
   };
-  if (configuration.admin !== undefined) opened.use(await openAdmin(program, configuration.admin, log));
+  if (configuration.admin !== undefined) admin = opened.use(await openAdmin(program, configuration.admin, log));
   const all = opened.move();
   return program;
 }

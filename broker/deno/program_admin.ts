@@ -7,16 +7,26 @@
 import type { ReloadResult } from "../admin/api.ts";
 import type { LogBuffer } from "../admin/log_buffer.ts";
 import type { AdminConfiguration } from "../config/configuration.ts";
-import { type AdminListener, listenAdmin } from "./listen_admin.ts";
+import { listenAdmin } from "./listen_admin.ts";
 import type { ProgramLog } from "./log.ts";
 import type { RunningProgram } from "./program.ts";
+
+/** The admin listener of a program. */
+export interface ProgramAdmin extends AsyncDisposable {
+  /**
+   * Reads token and certificate again, if the settings are those that it was opened with. Throws an error that says what
+   * cannot be used; then all stays as it is.
+   */
+  reload(now: AdminConfiguration | undefined): void;
+}
 
 /** Opens the admin listener. Rejects with an error that says what is in the way. */
 export async function openAdmin(
   program: RunningProgram,
-  { hostname, port, tokenFile, hosts }: AdminConfiguration,
+  configuration: AdminConfiguration,
   log: ProgramLog,
-): Promise<AdminListener> {
+): Promise<ProgramAdmin> {
+  const { hostname, port, tokenFile, tls, hosts } = configuration;
   const { LogBuffer } = await import("../admin/log_buffer.ts");
   const lines = new LogBuffer();
   log.observe = (level, line) => lines.write(level, line);
@@ -25,7 +35,8 @@ export async function openAdmin(
     const admin = await listenAdmin(broker, {
       hostname,
       port,
-      token: tokenFile === undefined ? undefined : readToken(tokenFile),
+      token: tokenIn(tokenFile),
+      tls,
       hosts,
       policy: listeners.policies[0],
       log: lines,
@@ -36,14 +47,20 @@ export async function openAdmin(
     });
     const { address } = admin;
     log.write("information", `Opening admin listen socket on ${address.hostname} port ${address.port}.`);
-    return admin;
+    return {
+      reload(now) {
+        if (JSON.stringify(now) === JSON.stringify(configuration)) admin.reload(tokenIn(tokenFile));
+      },
+      [Symbol.asyncDispose]: () => admin.close(),
+    };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`Cannot listen on ${hostname} port ${port} for admin: ${reason}`, { cause: error });
   }
 }
 
-function readToken(path: string): string {
+function tokenIn(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
   try {
     return Deno.readTextFileSync(path).trim();
   } catch (error) {

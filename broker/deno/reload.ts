@@ -16,7 +16,7 @@ import { assertCertificatesUsable } from "./program_listeners.ts";
 import type { MayStay } from "./security.ts";
 
 /**
- * Takes up users, access rules, certificates, log settings and limits, all before the next packet is handled, and then
+ * Takes up users, access rules, certificates, the admin token, log settings and limits, all before the next packet is handled, and then
  * opens new listeners. Connections of clients that may not be here any longer are ended, the others stay. If anything is
  * wrong, the log says so and the old configuration holds. Never rejects.
  */
@@ -28,6 +28,8 @@ export async function reload(program: RunningProgram, args: RunArguments, log: P
     const takeUp = await program.security.read(configuration.listeners);
     assertCertificatesUsable(configuration);
     const bridges = bridgesOf(configuration.bridges);
+    // As it reads its own files, and is the last that could find something wrong.
+    program.admin?.reload(configuration.admin);
     apply(program, configuration, bridges, log, takeUp);
     await program.listeners.open(program.broker, configuration, ({ message }) => log.write("error", message));
     log.write("notice", "Config reloaded.");

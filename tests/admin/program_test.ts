@@ -15,7 +15,7 @@ const OPENED = /Opening admin listen socket on (\S+) port (\d+)\./;
 Deno.test("admin program: the configuration file says where, with which token, and for which names", () => {
   assertEquals(parse("").admin, undefined);
   const local = parse("admin_listener 9001\n").admin;
-  assertEquals(local, { hostname: "127.0.0.1", port: 9001, tokenFile: undefined, hosts: [] });
+  assertEquals(local, { hostname: "127.0.0.1", port: 9001, tokenFile: undefined, tls: undefined, hosts: [] });
   const wide = parse(
     "admin_host a.example\nadmin_listener 9001 0.0.0.0\nadmin_token_file /etc/token\nlistener 1883\nadmin_host b.example\n",
   ).admin;
@@ -23,6 +23,7 @@ Deno.test("admin program: the configuration file says where, with which token, a
     hostname: "0.0.0.0",
     port: 9001,
     tokenFile: "/etc/token",
+    tls: undefined,
     hosts: ["a.example", "b.example"],
   });
   const { admin, warnings } = parse("admin_token_file /etc/token\n");

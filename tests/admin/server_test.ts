@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Broker, listenAdmin, type LogLevel } from "../../broker/mod.ts";
 import { connect } from "../../client/mod.ts";
+import { AdminServer } from "../../broker/deno/admin_server.ts";
 import { bounded, until } from "../support/broker.ts";
 
 const TOKEN = "0123456789abcdef";
@@ -188,7 +189,7 @@ Deno.test("admin server: without a token, MQTT clients are users like all others
     assertMatch(await upgrade("Sec-WebSocket-Version: 13\r\n"), /^HTTP\/1\.1 400 .*subprotocol must be mqtt/s);
     assertMatch(await upgrade("Sec-WebSocket-Version: 7\r\nSec-WebSocket-Protocol: mqtt\r\n"), /^HTTP\/1\.1 426 /);
     assertMatch(
-      await exchange(port, "GET /x HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"),
+      await exchange(port, "GET /x HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\nConnection: Upgrade, close\r\n\r\n"),
       /^HTTP\/1\.1 404 /,
     );
     const plain = await fetch(`http://127.0.0.1:${port}/mqtt`);
@@ -196,3 +197,73 @@ Deno.test("admin server: without a token, MQTT clients are users like all others
     await plain.body?.cancel();
     assertEquals(lines.filter((line) => line.includes("failed")), []);
   }));
+
+Deno.test("admin server: who asks for another protocol where there is none is answered as all others", () =>
+  bounded(async () => {
+    await using broker = new Broker({ sysInterval: 0 });
+    await using admin = await listenAdmin(broker, { port: 0 });
+    const { port } = admin.address;
+    const body = '{"clientId":"a"}';
+    const ask = (method: string, path: string, upgrade: string, more = "") =>
+      `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: ${upgrade}\r\n${more}\r\n`;
+    const json = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+    for (const upgrade of ["h2c", "websocket"]) {
+      using events = await Deno.connect({ hostname: "127.0.0.1", port });
+      await events.write(new TextEncoder().encode(ask("GET", "/api/v1/events", upgrade)));
+      assertMatch(await firstBytes(events), /^HTTP\/1\.1 200 OK\r\n/, "a stream begins, and is not gathered");
+      using post = await Deno.connect({ hostname: "127.0.0.1", port });
+      // The body comes later than the head.
+      await post.write(new TextEncoder().encode(ask("POST", "/api/v1/client/disconnect", upgrade, json)));
+      await fetch(`http://127.0.0.1:${port}/healthz`).then((response) => response.body?.cancel());
+      await post.write(new TextEncoder().encode(body));
+      assertMatch(await firstBytes(post), /^HTTP\/1\.1 404 Not Found\r\n/);
+    }
+    // No WebSocket comes of these.
+    using half = await Deno.connect({ hostname: "127.0.0.1", port });
+    await half.write(new TextEncoder().encode("GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n"));
+    assertMatch(await firstBytes(half), /^HTTP\/1\.1 400 /);
+    using posted = await Deno.connect({ hostname: "127.0.0.1", port });
+    await posted.write(new TextEncoder().encode(ask("POST", "/mqtt", "websocket")));
+    assertMatch(await firstBytes(posted), /^HTTP\/1\.1 426 /);
+  }));
+
+Deno.test("admin server: health is told to balancers, which ask in HTTP/1.0 and name no host; nothing else is", () =>
+  bounded(async () => {
+    await using broker = new Broker({ sysInterval: 0 });
+    await using admin = await listenAdmin(broker, { port: 0 });
+    const { port } = admin.address;
+    assertMatch(await exchange(port, "GET /healthz HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 200 .*"ok"/s);
+    assertMatch(await exchange(port, "GET /readyz HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 200 .*"ok"/s);
+    for (const path of ["/metrics", "/api/v1/info", "/", "/mqtt"]) {
+      assertMatch(await exchange(port, `GET ${path} HTTP/1.0\r\n\r\n`), /^HTTP\/1\.1 403 /);
+    }
+  }));
+
+Deno.test("admin server: who does not read what was asked for is not kept", () =>
+  bounded(async () => {
+    await using broker = new Broker({ sysInterval: 0 });
+    await using admin = new AdminServer(broker, { port: 0 }, 300);
+    await admin.listen("127.0.0.1", 0);
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port: admin.address.port });
+    const request = "GET /app.js HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    await conn.write(new TextEncoder().encode(request.repeat(200)));
+    using watcher = await Deno.connect({ hostname: "127.0.0.1", port: admin.address.port });
+    await watcher.write(new TextEncoder().encode("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    // The other end does not read, either, but tells once it has closed.
+    await assertRejects(async () => {
+      for (;;) {
+        await conn.write(new TextEncoder().encode("\r\n"));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    });
+    conn.close();
+    assertMatch(await firstBytes(watcher), /^HTTP\/1\.1 200 OK/);
+    const fine = await fetch(`http://127.0.0.1:${admin.address.port}/healthz`);
+    assertEquals(fine.status, 200);
+    await fine.body?.cancel();
+  }));
+
+async function firstBytes(conn: Deno.Conn): Promise<string> {
+  const bytes = new Uint8Array(4_096);
+  return new TextDecoder().decode(bytes.subarray(0, await conn.read(bytes) ?? 0));
+}

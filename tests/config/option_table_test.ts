@@ -22,7 +22,9 @@ Deno.test({
     // What the manual of 2.0.11 does not have: old names, names of other versions, those that are only accepted, and ours.
     const extra = new Set([
       "addresses",
+      "admin_certfile",
       "admin_host",
+      "admin_keyfile",
       "admin_listener",
       "admin_token_file",
       "bridge_max_topic_alias",

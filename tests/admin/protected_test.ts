@@ -1,0 +1,154 @@
+/** The admin listener with TLS, and with a token or a certificate that changes while it listens. */
+
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { Broker, listenAdmin } from "../../broker/mod.ts";
+import { parseArguments, UsageError } from "../../broker/deno/arguments.ts";
+import { connect } from "../../client/mod.ts";
+import { parse } from "../config/sources.ts";
+import { startConfigured } from "../config/program.ts";
+import { bounded, until } from "../support/broker.ts";
+import { CertificateAuthority, hasOpenssl, SERVER } from "../support/certificates.ts";
+
+const TOKEN = "0123456789abcdef";
+const OTHER = "fedcba9876543210";
+const WATCHDOG = 40_000;
+
+/** Asks as one who trusts an authority; undefined if there is no connection. */
+async function statusOf(url: string, ca: string, token: string): Promise<number | undefined> {
+  using client = Deno.createHttpClient({ caCerts: [ca] });
+  const headers = { authorization: `Bearer ${token}` };
+  const response = await fetch(url, { client, headers }).catch(() => undefined);
+  await response?.body?.cancel();
+  return response?.status;
+}
+
+Deno.test({
+  name: "admin listener: it encrypts, MQTT over WebSocket too, and takes up another certificate while it listens",
+  ignore: !hasOpenssl,
+  fn: () =>
+    bounded(async () => {
+      await using authority = await CertificateAuthority.create();
+      await using other = await CertificateAuthority.create("Other CA");
+      const tls = await authority.issue({ subject: "/CN=localhost", extensions: SERVER });
+      const next = await other.issue({ subject: "/CN=localhost", extensions: SERVER });
+      const [ca, otherCa] = [await Deno.readTextFile(authority.caFile), await Deno.readTextFile(other.caFile)];
+      await using broker = new Broker({ sysInterval: 0 });
+      await using admin = await listenAdmin(broker, { port: 0, token: TOKEN, tls });
+      const { port } = admin.address;
+      const url = `https://127.0.0.1:${port}/metrics`;
+      assertEquals(await statusOf(url, ca, TOKEN), 200);
+      assertEquals(await statusOf(url, otherCa, TOKEN), undefined);
+      await assertRejects(() => fetch(`http://127.0.0.1:${port}/healthz`));
+
+      {
+        using httpClient = Deno.createHttpClient({ caCerts: [ca] });
+        const tickets = await fetch(`https://127.0.0.1:${port}/api/v1/tickets`, {
+          client: httpClient,
+          method: "POST",
+          headers: { authorization: `Bearer ${TOKEN}` },
+        });
+        const { ticket } = await tickets.json();
+        const mqtt = { tls: { ca } };
+        await using client = await connect(`wss://127.0.0.1:${port}/mqtt?ticket=${ticket}`, mqtt);
+        assertEquals(client.state.kind, "connected");
+        const [session] = broker.inspection.clients();
+        assertEquals(session?.connection?.client.peer.protocol, "wss");
+      }
+
+      await Deno.copyFile(next.keyFile, tls.keyFile);
+      assertThrows(() => admin.reload(), Error, tls.keyFile);
+      assertThrows(() => admin.reload(OTHER), Error, tls.keyFile);
+      assertEquals(await statusOf(url, ca, TOKEN), 200, "all stays when a file cannot be used");
+      await Deno.copyFile(next.certFile, tls.certFile);
+      admin.reload();
+      assertEquals(await statusOf(url, otherCa, TOKEN), 200);
+      assertEquals(await statusOf(url, ca, TOKEN), undefined);
+
+      const missing = { certFile: `${authority.folder}/none.crt`, keyFile: tls.keyFile };
+      await assertRejects(() => listenAdmin(broker, { port: 0, tls: missing }), Error, missing.certFile);
+    }, WATCHDOG),
+});
+
+Deno.test("admin listener: another token holds at once, and ends what those with the old one have open", () =>
+  bounded(async () => {
+    await using broker = new Broker({ sysInterval: 0 });
+    await using admin = await listenAdmin(broker, { port: 0, token: TOKEN });
+    const base = `127.0.0.1:${admin.address.port}`;
+    const ask = (path: string, token: string, method = "GET") => {
+      return fetch(`http://${base}/api/v1/${path}`, { method, headers: { authorization: `Bearer ${token}` } });
+    };
+    const ticketWith = async (token: string): Promise<string> =>
+      (await (await ask("tickets", token, "POST")).json()).ticket;
+    const [first, unused] = [await ticketWith(TOKEN), await ticketWith(TOKEN)];
+    await using client = await connect(`ws://${base}/mqtt?ticket=${first}`, { reconnect: false });
+    const events = await ask("events?topics=true", TOKEN);
+
+    admin.reload(TOKEN);
+    assertEquals(client.state.kind, "connected", "the same token ends nothing");
+    assertThrows(() => admin.reload("short"), RangeError, "16 or more");
+    admin.reload(OTHER);
+    await events.text();
+    await until(() => broker.counts().connections === 0, "the WebSocket to end");
+    const refused = await ask("info", TOKEN);
+    assertEquals(refused.status, 401);
+    await refused.body?.cancel();
+    await assertRejects(() => connect(`ws://${base}/mqtt?ticket=${unused}`, { reconnect: false }));
+    assertEquals((await (await ask("info", OTHER)).json()).features.token, true);
+    await using again = await connect(`ws://${base}/mqtt?ticket=${await ticketWith(OTHER)}`);
+    assertEquals(again.state.kind, "connected");
+
+    await using open = await listenAdmin(broker, { port: 0 });
+    assertThrows(() => open.reload(OTHER), TypeError, "from the start");
+  }));
+
+Deno.test("admin program: certificate and key stand together, on the command line and in the file", () => {
+  const { admin } = parse("admin_listener 9001\nadmin_certfile /a.crt\nadmin_keyfile /a.key\n");
+  assertEquals(admin?.tls, { certFile: "/a.crt", keyFile: "/a.key" });
+  assertThrows(() => parse("admin_listener 9001\nadmin_certfile /a.crt\n"), Error, "must stand with admin_keyfile");
+  assertThrows(() => parse("admin_listener 9001\nadmin_keyfile /a.key\n"), Error, "must stand with admin_certfile");
+  assertEquals(parse("admin_certfile /a.crt\nadmin_keyfile /a.key\n").warnings.length, 2);
+  const command = parseArguments(["--admin", "0", "--admin-cert", "/a.crt", "--admin-key", "/a.key"]);
+  assert(command.kind === "run");
+  assertEquals(command.arguments.adminTls, { certFile: "/a.crt", keyFile: "/a.key" });
+  for (const args of [["--admin-cert", "/a.crt"], ["--admin-key=/a.key"], ["--admin-cert", "--admin-key", "/a.key"]]) {
+    assertThrows(() => parseArguments(["--admin", "0", ...args]), UsageError);
+  }
+});
+
+Deno.test({
+  name: "admin program: reading the configuration again takes up the token file and the certificate, or all stays",
+  ignore: Deno.build.os === "windows" || !hasOpenssl,
+  fn: () =>
+    bounded(async () => {
+      await using authority = await CertificateAuthority.create();
+      await using other = await CertificateAuthority.create("Other CA");
+      const tls = await authority.issue({ subject: "/CN=localhost", extensions: SERVER });
+      const next = await other.issue({ subject: "/CN=localhost", extensions: SERVER });
+      const [ca, otherCa] = [await Deno.readTextFile(authority.caFile), await Deno.readTextFile(other.caFile)];
+      const tokenFile = `${authority.folder}/token`;
+      await Deno.writeTextFile(tokenFile, `${TOKEN}\n`);
+      await using broker = await startConfigured([
+        "listener {port} 127.0.0.1",
+        "allow_anonymous true",
+        "admin_listener {port2}",
+        `admin_token_file ${tokenFile}`,
+        `admin_certfile ${tls.certFile}`,
+        `admin_keyfile ${tls.keyFile}`,
+      ]);
+      const url = `https://127.0.0.1:${broker.ports[1]}/api/v1/info`;
+      assertEquals(await statusOf(url, ca, TOKEN), 200);
+
+      await Deno.writeTextFile(tokenFile, "short\n");
+      await broker.reload();
+      assertMatch(broker.process.stderr, /Cannot reload: .*16 or more visible ASCII/);
+      assertEquals(await statusOf(url, ca, TOKEN), 200);
+
+      await Deno.writeTextFile(tokenFile, `${OTHER}\n`);
+      await Deno.copyFile(next.certFile, tls.certFile);
+      await Deno.copyFile(next.keyFile, tls.keyFile);
+      await broker.reload();
+      assertEquals(await statusOf(url, otherCa, TOKEN), 401);
+      assertEquals(await statusOf(url, otherCa, OTHER), 200);
+      assertEquals(await statusOf(url, ca, OTHER), undefined);
+    }, WATCHDOG),
+});
