@@ -25,6 +25,8 @@ export interface RunArguments {
   readonly host: string | undefined;
   readonly verbose: boolean;
   readonly daemon: boolean;
+  /** Whether `--daemon` has started it: it is in the background already, and nobody sees its standard error. */
+  readonly daemonized: boolean;
   /** Whether only the configuration is to be checked. */
   readonly testConfig: boolean;
   readonly logFormat: LogFormat;
@@ -78,7 +80,7 @@ export function parseArguments(args: string[]): Command {
       "admin-cert",
       "admin-key",
     ],
-    boolean: ["verbose", "daemon", "test-config", "help", "version"],
+    boolean: ["verbose", "daemon", "daemonized", "test-config", "help", "version"],
     collect: ["port"],
     alias: { c: "config-file", p: "port", b: "host", v: "verbose", d: "daemon", h: "help" },
     unknown: (argument) => {
@@ -105,6 +107,7 @@ export function parseArguments(args: string[]): Command {
       host: notEmpty("--host", flags.host, "an address"),
       verbose: flags.verbose,
       daemon: flags.daemon,
+      daemonized: flags.daemonized,
       testConfig: flags["test-config"],
       logFormat: oneOf("--log-format", flags["log-format"] ?? "text", ["text", "json"]),
       store: notEmpty("--store", flags.store, "a path"),

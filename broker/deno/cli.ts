@@ -52,7 +52,7 @@ function commandOf(args: string[]): ReturnType<typeof parseArguments> {
 async function run(args: RunArguments, given: string[]): Promise<void> {
   const configuration = load(args);
   if (args.testConfig) return await test(configuration);
-  if (args.daemon) return runAsDaemon(given);
+  if (args.daemon && !args.daemonized) return runAsDaemon(given);
   const log = new ProgramLog(args.logFormat);
   const program = await start(configuration, args, log);
   const ended = handleSignals(program, log);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Configuration, LOG_TYPES } from "../config/configuration.ts";
+import { type Configuration, LOG_TYPES, type LogConfiguration } from "../config/configuration.ts";
 import { type ConfigurationSource, parseConfiguration } from "../config/parse.ts";
 import type { RunArguments } from "./arguments.ts";
 
@@ -18,13 +18,21 @@ const EMPTY: ConfigurationSource = { readText: () => "", listFolder: () => [] };
 
 /** Reads the configuration. Throws `ConfigurationError` with all that is wrong in it. */
 export function configurationOf(args: RunArguments): Configuration {
-  const { configFile, ports, verbose } = args;
+  const { configFile, ports } = args;
   const localPorts = ports.length === 0 ? undefined : ports;
   const configuration = configFile === undefined
     ? withoutFile(args, parseConfiguration("", EMPTY, { localPorts }))
     : parseConfiguration(configFile, FILES, { localPorts });
-  const withAdmin = { ...configuration, admin: adminOf(args, configuration) };
-  return verbose ? { ...withAdmin, log: { ...configuration.log, types: LOG_TYPES } } : withAdmin;
+  return { ...configuration, admin: adminOf(args, configuration), log: logOf(args, configuration) };
+}
+
+/** As with Mosquitto, what runs in the background logs to the system unless the file says where. */
+function logOf({ verbose, daemonized }: RunArguments, { log }: Configuration): LogConfiguration {
+  return {
+    ...log,
+    types: verbose ? LOG_TYPES : log.types,
+    destinations: log.destinations ?? (daemonized ? [{ kind: "syslog" }] : undefined),
+  };
 }
 
 /** The command line goes before the file. */

@@ -18,7 +18,7 @@ Options:
                           Ignored if the configuration file has a listener
   -b, --host HOST         listen on this address, e.g. 0.0.0.0 or :: (default 127.0.0.1 and ::1). Not with -c
   -v, --verbose           log everything, whatever the configuration file says
-  -d, --daemon            run in the background
+  -d, --daemon            run in the background; without log_dest in the configuration file, log to syslog
       --test-config       check the configuration file, and users, access rules and certificates that it names, and exit
                           with status 0 if all is right, else 1
       --log-format FORMAT text (default) or json, one object a line

@@ -307,6 +307,31 @@ Deno.test({
     }, WATCHDOG),
 });
 
+Deno.test({
+  name:
+    "broker cli: --daemon among other letters starts one program only, which logs to syslog if the file does not say",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    bounded(async () => {
+      const folder = await Deno.makeTempDir();
+      const text = `user root\nlistener ${freePort()} 127.0.0.1\nallow_anonymous true\npid_file ${folder}/pid\n`;
+      await Deno.writeTextFile(`${folder}/mosquitto.conf`, text);
+      await Deno.writeTextFile(`${folder}/logger`, `#!/bin/sh\ncat >> ${folder}/log\n`, { mode: 0o755 });
+      const args = ["run", "-A", "broker/mod.ts", "-dvc", `${folder}/mosquitto.conf`];
+      const env = { PATH: `${folder}:${Deno.env.get("PATH")}` };
+      try {
+        assertEquals((await runProcess(Deno.execPath(), args, { env })).code, 0);
+        const pid = await waitForPid(`${folder}/pid`, `${folder}/log`);
+        Deno.kill(pid, "SIGTERM");
+        await waitFor(() => Deno.readTextFileSync(`${folder}/log`).includes(" terminating\n"));
+        await waitFor(() => !exists(`${folder}/pid`));
+      } finally {
+        // Programs that start each other for ever end without it, too.
+        await Deno.remove(folder, { recursive: true });
+      }
+    }, WATCHDOG),
+});
+
 async function waitForPid(path: string, log: string): Promise<number> {
   await waitFor(() => exists(path) && exists(log) && Deno.readTextFileSync(log).includes(" running\n"));
   return Number(await Deno.readTextFile(path));
