@@ -181,9 +181,10 @@ function isSameAddress(one: ListenerAddress, other: ListenerAddress): boolean {
     one.bindInterface === other.bindInterface;
 }
 
-/** Who came in plain text has not come to a listener with TLS. */
-function wayOf({ protocol, tls }: ListenerConfiguration): string {
-  return `${protocol} ${tls === undefined ? "plain" : "TLS"} ${tls?.requireCertificate === true}`;
+/** Who came in plain text has not come to a listener with TLS, and a name from elsewhere is not that of a certificate. */
+function wayOf({ protocol, tls, policy }: ListenerConfiguration): string {
+  const { usernameFrom = "connect" } = policy;
+  return `${protocol} ${tls === undefined ? "plain" : "TLS"} ${tls?.requireCertificate === true} ${usernameFrom}`;
 }
 
 /** Mount point and name stay: subscriptions and the store hold them. */

@@ -56,12 +56,16 @@ export class SecurityFiles {
       const before = this.#tokens;
       this.#tokens = tokens;
       return (was, now, username) => {
-        if (username === undefined) return now.allowAnonymous;
-        if (changed.get(now.passwordFile ?? "")?.has(username) === true) return false;
-        if (this.#users.get(now.passwordFile ?? "")?.has(username) === true) return true;
+        const { passwordFile: path, allowAnonymous } = now;
+        if (username === undefined) return allowAnonymous;
+        // Nobody is asked to show who it is.
+        if (path === undefined && now.tokens === undefined) return allowAnonymous;
+        // It has shown no password, or that of another file.
+        if (was.passwordFile !== path) return false;
+        if (changed.get(path ?? "")?.has(username) === true) return false;
+        if (this.#users.get(path ?? "")?.has(username) === true) return true;
         // Without a line there, it came with a token.
-        if (now.tokens !== undefined) return keysOf(before, was) === keysOf(tokens, now);
-        return now.passwordFile === undefined && now.allowAnonymous;
+        return now.tokens !== undefined && keysOf(before, was) === keysOf(tokens, now);
       };
     };
   }

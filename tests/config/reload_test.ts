@@ -96,6 +96,36 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "broker config: SIGHUP ends clients that have shown no password, or that of another file, to the one there is now",
+  ignore,
+  fn: () =>
+    bounded(async () => {
+      await using broker = await startConfigured(OPEN);
+      // The password is `secret`.
+      await Deno.writeTextFile(
+        `${broker.folder}/users`,
+        "ann:$7$101$9cqK3CVQVGf1WK9l$lY233/vB5nBoYH4LIylVAUlbfhqewo0/2pw36IBcPUU+XeDD8bilOr8M4NORzt5O0G4XXDvSeWRANcJ2ME9AQw==\n",
+      );
+      await Deno.copyFile(`${broker.folder}/users`, `${broker.folder}/others`);
+      const lines = (file: string) => [...OPEN, `password_file {folder}/${file}`];
+      await using claiming = await RawClient.connect(broker.port, { clientId: "a", username: "ann" });
+      await using nobody = await RawClient.connect(broker.port, { clientId: "nobody" });
+      await broker.configure(lines("users"));
+      await broker.reload();
+      await claiming.expectDisconnect(0x87);
+      await using ann = await RawClient.connect(broker.port, { clientId: "a", username: "ann", password: "secret" });
+      await broker.reload();
+      assertEquals(await ann.barrier(), []);
+      await broker.configure(lines("others"));
+      await broker.reload();
+      await ann.expectDisconnect(0x87);
+      // Whoever has no name may go on without.
+      assertEquals(await nobody.barrier(), []);
+    }, WATCHDOG),
+});
+
+Deno.test({
   name: "broker config: SIGHUP takes up log settings, and opens the log file anew",
   ignore,
   fn: () =>
