@@ -32,7 +32,8 @@ export interface AccessControl {
  * Subscriptions are let in; what a client may not read does not reach it.
  *
  * A client whose identifier or user name has `+`, `#` or `/` gets nothing by a pattern: it could choose what it stands
- * for. Throws {@linkcode AuthFileError} for a line that cannot be used.
+ * for. A pattern allows topics that begin with `$` only if it begins so itself. Throws {@linkcode AuthFileError} for a
+ * line that cannot be used.
  *
  * @example
  * ```ts
@@ -88,7 +89,7 @@ class FileRules implements AccessRules {
     const decision = own && decide(own, topic, access, (filter) => filter);
     if (decision !== undefined) return decision;
     if (isDangerous(client.clientId) || isDangerous(client.username ?? "")) return false;
-    return decide(patterns, topic, access, (pattern) => fillIn(pattern, client)) ?? false;
+    return decide(patterns, topic, access, (pattern, isDenial) => fillIn(pattern, client, isDenial)) ?? false;
   }
 }
 
@@ -97,20 +98,21 @@ function decide(
   rules: RuleSet,
   topic: string,
   access: Access,
-  filterOf: (rule: string) => string | undefined,
+  filterOf: (rule: string, isDenial: boolean) => string | undefined,
 ): boolean | undefined {
-  const matches = (rule: string) => {
-    const filter = filterOf(rule);
+  const matches = (rule: string, isDenial: boolean) => {
+    const filter = filterOf(rule, isDenial);
     return filter !== undefined && topicMatches(filter, topic);
   };
-  if (rules.deny.some(matches)) return false;
-  return rules[access].some(matches) ? true : undefined;
+  if (rules.deny.some((rule) => matches(rule, true))) return false;
+  return rules[access].some((rule) => matches(rule, false)) ? true : undefined;
 }
 
-/** Undefined: the pattern is about user names, and the client has none. */
-function fillIn(pattern: string, { clientId, username }: AccessSubject): string | undefined {
+/** Undefined: the pattern is about user names, and the client has none; or the name would lead to topics that begin with $. */
+function fillIn(pattern: string, { clientId, username }: AccessSubject, isDenial: boolean): string | undefined {
   if (username === undefined && pattern.includes("%u")) return undefined;
-  return pattern.replace(/%[cu]/g, (placeholder) => placeholder === "%c" ? clientId : username ?? "");
+  const filter = pattern.replace(/%[cu]/g, (placeholder) => placeholder === "%c" ? clientId : username ?? "");
+  return !isDenial && filter.startsWith("$") && !pattern.startsWith("$") ? undefined : filter;
 }
 
 function isDangerous(name: string): boolean {

@@ -49,6 +49,17 @@ Deno.test("access control: names with wildcards or slashes get nothing by a patt
   assert(access.mayPublish(client("c", "%c"), "%c/x"), "placeholders are filled in once");
 });
 
+Deno.test("access control: no name leads a pattern to topics that begin with $", () => {
+  const { access } = accessControl(
+    "pattern %c/#\npattern read %u\npattern $own/%c\npattern deny %c/secret\npattern $x/#",
+  );
+  assert(!access.mayReceive(client("$SYS", "ann"), "$SYS/broker/version"));
+  assert(!access.mayReceive(client("c", "$SYS"), "$SYS"));
+  assert(access.mayPublish(client("c", "ann"), "$own/c"));
+  assert(access.mayReceive(client("$x", "ann"), "$x/open"));
+  assert(!access.mayReceive(client("$x", "ann"), "$x/secret"), "a denial holds in any case");
+});
+
 Deno.test("access control: an empty file denies everything", () => {
   const { access } = accessControl("");
   assert(!access.mayPublish(client("c"), "a"));
