@@ -6,7 +6,7 @@
 
 import { ConfigurationError } from "./errors.ts";
 import { LOG_TYPES, type LogDestination } from "./configuration.ts";
-import { general, type GeneralDraft, ignored, type Option, refused, structure } from "./option.ts";
+import { general, type GeneralDraft, ignored, type Option, refused, structure, withoutComment } from "./option.ts";
 import type { ConfigurationLine } from "./lexer.ts";
 import { duration, flag, limit, oneOf, path, text, whole } from "./values.ts";
 
@@ -113,7 +113,7 @@ function addLogDestination(draft: GeneralDraft, value: string, line: Configurati
 }
 
 function logDestination(value: string, line: ConfigurationLine): LogDestination | { readonly kind: "none" } {
-  const [kind = "", ...rest] = value.split(/\s+/);
+  const [kind = "", ...rest] = withoutComment(value).split(/\s+/);
   switch (kind) {
     case "file": {
       const file = value.slice("file".length).trim();

@@ -104,8 +104,8 @@ export type Effect =
   | { readonly kind: "listener"; apply(draft: ListenerDraft, line: ConfigurationLine): void }
   | { readonly kind: "limit"; apply(limits: ListenerPolicy, line: ConfigurationLine): void }
   | { readonly kind: "security"; apply(draft: SecurityDraft, line: ConfigurationLine): void }
-  /** Kept as it is for whoever runs the connection. */
-  | { readonly kind: "bridge"; check(line: ConfigurationLine): void }
+  /** Kept for whoever runs the connection, as `checked` returns it. */
+  | { readonly kind: "bridge"; checked(line: ConfigurationLine): ConfigurationLine }
   /** Nothing, and nobody is worse off: a warning says why. */
   | { readonly kind: "ignored"; readonly why: string }
   /** To go on without it would open a hole: an error says what to use instead. */
@@ -122,12 +122,20 @@ export interface Option {
   readonly effect: Effect;
 }
 
-/** Reads the value of a line. Throws {@linkcode ConfigurationError} if it is not of that kind. */
+/**
+ * Reads the value of a line. Where Mosquitto reads one word, a comment may stand behind it, as it does not look further.
+ * Throws {@linkcode ConfigurationError} if it is not of that kind.
+ */
 export function valueOf<T>(line: ConfigurationLine, kind: ValueKind<T>): T {
-  const value = line.value === "" ? undefined : kind.parse(line.value);
+  const value = line.value === "" ? undefined : kind.parse(line.value) ?? kind.parse(withoutComment(line.value));
   if (value !== undefined) return value;
   const received = line.value === "" ? "nothing" : JSON.stringify(line.value);
   throw ConfigurationError.at(line, `${line.name} must be ${kind.expected}, received ${received}`);
+}
+
+/** The value, if it is a word, without the comment behind it. */
+export function withoutComment(value: string): string {
+  return value.replace(/^(\S+)\s+#.*$/, "$1");
 }
 
 /** Whether a second line would contradict the first one: texts and paths, as Mosquitto sees it. */
@@ -197,8 +205,11 @@ export function security<T>(
 
 /** An option of a connection to another broker. */
 export function bridge<T>(name: string, kind: ValueKind<T>): Option {
-  const check = (line: ConfigurationLine) => void valueOf(line, kind);
-  return { name, scope: "bridge", expected: kind.expected, once: false, effect: { kind: "bridge", check } };
+  const checked = (line: ConfigurationLine) => {
+    valueOf(line, kind);
+    return kind.parse(line.value) === undefined ? { ...line, value: withoutComment(line.value) } : line;
+  };
+  return { name, scope: "bridge", expected: kind.expected, once: false, effect: { kind: "bridge", checked } };
 }
 
 /** An option that opens a section or steers the reading. */

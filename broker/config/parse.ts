@@ -135,7 +135,7 @@ class FileReader {
         return effect.apply(own ? this.#listener.security : this.#draft.security, line);
       }
       case "bridge":
-        return this.#takeBridgeOption(line, effect.check);
+        return this.#takeBridgeOption(line, effect.checked);
     }
   }
 
@@ -201,17 +201,17 @@ class FileReader {
     listener.given.set(line.name, line);
   }
 
-  #takeBridgeOption(line: ConfigurationLine, check: (line: ConfigurationLine) => void): void {
+  #takeBridgeOption(line: ConfigurationLine, checked: (line: ConfigurationLine) => ConfigurationLine): void {
     if (this.#bridge === undefined) {
       throw ConfigurationError.at(
         line,
         `${line.name} must stand behind a connection, received it before the first one`,
       );
     }
-    check(line);
+    const kept = checked(line);
     const before = this.#bridge.lines.get(line.name);
-    if (before === undefined) this.#bridge.lines.set(line.name, [line]);
-    else before.push(line);
+    if (before === undefined) this.#bridge.lines.set(line.name, [kept]);
+    else before.push(kept);
   }
 
   #assertFirst(option: Option, line: ConfigurationLine, seen: Map<string, Place>): void {

@@ -12,6 +12,26 @@ Deno.test("broker config: comments, empty lines, blanks and Windows line ends me
   assertEquals(listeners[0]?.policy.autoIdPrefix, "# not a comment");
 });
 
+Deno.test("broker config: a comment may stand behind a value of one word, as Mosquitto looks no further", () => {
+  const { options, listeners, log, bridges } = parse(
+    "sys_interval 7 # seconds\nlog_type error # only\nlog_dest stderr # here\nlistener 1884 # all\nallow_anonymous true\t#yes\n" +
+      "max_connections 5 #few\nprotocol websockets # browsers\nauto_id_prefix a #b\n" +
+      "connection c\naddress 127.0.0.1\ntopic x\ncleansession true # yes\nkeepalive_interval 5 # s\nremote_password p #x\n",
+  );
+  const [bridge] = bridges;
+  assertEquals([bridge?.options.cleanSession, bridge?.options.keepAlive, bridge?.options.remotePassword], [
+    true,
+    5,
+    "p #x",
+  ]);
+  assertEquals(options.sysInterval, 7);
+  assertEquals([log.types, log.destinations], [["error"], [{ kind: "stderr" }]]);
+  assertEquals(listeners[0]?.protocol, "websockets");
+  assertEquals(listeners[0]?.policy.allowAnonymous, true);
+  assertEquals([listeners[0]?.policy.maxConnections, listeners[0]?.policy.autoIdPrefix], [5, "a #b"]);
+  assertEquals(problems("sys_interval 7 seconds\nallow_anonymous true#\nlog_dest file # none\n").length, 2);
+});
+
 Deno.test("broker config: an empty file listens on loopback alone and lets anyone in", () => {
   const { listeners, isLocalOnly, options } = parse("");
   assert(isLocalOnly);
