@@ -52,10 +52,9 @@ export interface Held {
   fail(error: Error): void;
 }
 
+/** The end of the changes that are waited for, and the round in which that began, when it may have been an earlier end. */
 interface Wait {
-  /** The end of the changes that are waited for. */
   readonly until: number;
-  /** The round in which it began; more to wait for does not make it a new one. */
   readonly round: number;
 }
 
@@ -150,11 +149,10 @@ export class Journal {
     this.#version++;
     this.#live++;
     this.#bytes += bytes;
-    const index = this.#end;
     this.#writes.push(write);
     this.#schedule(Delay.Lazy);
     if (this.#live >= MAX_WRITES || this.#bytes >= MAX_BYTES) this.#hurry();
-    return index;
+    return this.#end - 1;
   }
 
   /** Adds a change, in the place of one with the same key that is not committed yet; returns its number. */
@@ -224,20 +222,19 @@ export class Journal {
     if (this.#first === end) return;
     const wait = this.#held.get(held);
     if (wait?.until === end) return;
-    // The map stays in its order.
-    if (wait !== undefined) this.#held.delete(held);
-    else if (!held.hold()) return;
+    if (wait === undefined && !held.hold()) return;
+    this.#held.delete(held); // the map stays in its order
     this.#held.set(held, { until: end, round: wait?.round ?? this.#round });
     if (this.#fixed <= this.#first) this.#schedule(this.#patience);
     else this.#hurry();
   }
 
-  /** The first deliveries that wait for a session from `position` on. */
+  /** The first deliveries that wait for a session from `position` on, some of them at least. */
   queued(session: number, position: number, limit: number): readonly LoadedDelivery[] {
     try {
       const found = this.#store.queued(session, position, limit);
-      // Positions rise, so what is in the store goes before what is on its way into it.
-      if (found.length === limit || this.#live === 0 || this.#state !== "working" || !this.commit()) return found;
+      // Positions rise: what is in the store goes first. A commit could tear apart a packet that is being handled.
+      if (found.length > 0 || this.#live === 0 || this.#state !== "working" || !this.commit()) return found;
       return this.#store.queued(session, position, limit);
     } catch (error) {
       this.#note(error);
@@ -376,8 +373,7 @@ export class Journal {
 
   /** Whether somebody waits since the round before, because there was ever more to wait for. */
   get #isLongAwaited(): boolean {
-    for (const { round } of this.#held.values()) if (round < this.#round) return true;
-    return false;
+    return this.#held.values().some(({ round }) => round < this.#round);
   }
 
   /**

@@ -61,3 +61,38 @@ Deno.test("broker store: a stream of messages that are over soon does not put of
     assert(answered, `${sent} messages were handed on without an acknowledgement`);
     await answer;
   }));
+
+const SMALL_QUEUE = 12;
+
+test("a message is stored for all of its receivers, and as received, in one commit", async (lives) => {
+  // The one in the middle has a queue that runs full, and of which a part is in the store.
+  const names = ["one", "full", "other"];
+  for (const clientId of names) {
+    const client = await lives.connect({ clientId, ...LASTING });
+    await client.subscribe("a", { qos: 2 });
+    if (clientId === "full") await client.subscribe("full", { qos: 2 });
+    await client.disconnect();
+  }
+  const publisher = await lives.connect({ clientId: "publisher", ...LASTING });
+  for (let i = 0; i < SMALL_QUEUE - 2; i++) await publisher.publish("full", String(i), { qos: 2 });
+  await publisher.barrier();
+  await lives.restart();
+  let commits = 0;
+  lives.store.fate = () => ++commits === 1 ? "works" : "fails";
+  const packets = (dup: boolean) =>
+    ["x", "y", "z"].map((payload, at) => ({ ...publishPacket("a", payload, { qos: 2, packetId: 100 + at }), dup }));
+  // `z` finds the queue full while `x` and `y` are on their way into the store.
+  const before = await lives.connect({ clientId: "publisher", ...LASTING });
+  commits = 0;
+  await before.send(...packets(false));
+  await until(() => commits > 0, "a commit");
+  await lives.crash();
+  const again = await lives.connect({ clientId: "publisher", ...LASTING });
+  await again.send(...packets(true));
+  for (const packetId of [100, 101, 102]) await again.take("pubrec", (packet) => packet.packetId === packetId);
+  for (const clientId of ["one", "other"]) {
+    const client = await lives.connect({ clientId, ...LASTING });
+    for (const payload of ["x", "y", "z"]) await client.expect("publish", { payload });
+    assertEquals(await client.barrier(), []);
+  }
+}, { maxQueuedMessages: SMALL_QUEUE });
