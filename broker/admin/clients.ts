@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isReasonCodeOf, PACKET_TYPES } from "../../codec/packet_types.ts";
 import { ReasonCode } from "../../codec/reason_codes.ts";
 import type { Broker } from "../broker.ts";
 import type { ConnectionState, InflightState, SessionState } from "../inspection.ts";
@@ -118,8 +119,8 @@ export async function disconnectClient(broker: Broker, request: Request): Promis
   assertMembers(body, ["clientId", "reasonCode"]);
   const { clientId, reasonCode = ReasonCode.AdministrativeAction } = body;
   if (typeof clientId !== "string") throw new ApiFailure("bad_request", "The member clientId must be a text");
-  if (!Number.isInteger(reasonCode) || typeof reasonCode !== "number" || reasonCode < 0x80 || reasonCode > 0xff) {
-    throw new ApiFailure("bad_request", "The member reasonCode must be a whole number from 128 to 255");
+  if (typeof reasonCode !== "number" || reasonCode < 0x80 || !isReasonCodeOf(PACKET_TYPES.disconnect, reasonCode)) {
+    throw new ApiFailure("bad_request", "The member reasonCode must be one of DISCONNECT from 128 to 162");
   }
   const count = broker.disconnect((client) => client.clientId === clientId, reasonCode);
   if (count === 0) throw new ApiFailure("not_found", "There is no such client connected");

@@ -28,7 +28,7 @@ export class Guard {
 
   constructor({ token, hosts = [] }: GuardOptions) {
     this.#token = token === undefined ? undefined : secretOf(token);
-    this.#hosts = new Set(["localhost", ...hosts.map((host) => host.toLowerCase())]);
+    this.#hosts = new Set(["localhost", ...hosts.map(nameOf)]);
   }
 
   /** Whether a token is asked for. */
@@ -78,8 +78,8 @@ export class Guard {
         "Retry-After": String(wait),
       });
     }
-    const [scheme = "", given = ""] = (request.headers.get("authorization") ?? "").split(" ", 2);
-    if (scheme.toLowerCase() === "bearer" && this.#isToken(given)) return;
+    const [, given = ""] = /^bearer (.*)$/i.exec(request.headers.get("authorization") ?? "") ?? [];
+    if (this.#isToken(given)) return;
     // A page that has none yet asks in vain once: that is no guess.
     if (given !== "") this.#failed.add(address);
     throw new ApiFailure("unauthorized", "The header Authorization must be Bearer with the right token", {
@@ -96,6 +96,17 @@ function secretOf(token: string): Uint8Array {
   if (token.length >= SHORTEST_TOKEN && !/[^\x21-\x7e]/.test(token)) return new TextEncoder().encode(token);
   throw new RangeError(
     `Cannot use the token: it must be ${SHORTEST_TOKEN} or more visible ASCII characters, received ${token.length} characters`,
+  );
+}
+
+/** A name as browsers send it: in lower case, and in Punycode. */
+function nameOf(host: string): string {
+  const name = /[/?#@\\:*\s]/.test(host) ? undefined : URL.parse(`http://${host}`)?.hostname;
+  if (name !== undefined) return name;
+  throw new RangeError(
+    `Cannot use the host: it must be a name such as broker.example.org, without a port, received ${
+      JSON.stringify(host)
+    }`,
   );
 }
 

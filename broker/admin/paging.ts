@@ -13,6 +13,10 @@ import { walk } from "./slices.ts";
 /** Items in one answer at most. */
 const LARGEST_PAGE = 500;
 const USUAL_PAGE = 50;
+/** Characters of a cursor: two texts of 65,535 bytes, in base64. */
+const LONGEST_CURSOR = 180_000;
+/** Ends the value in a cursor: no text of MQTT has it. */
+const SEPARATOR = "\0";
 
 /** Names of the parameters that {@linkcode pageRequest} reads. */
 export const PAGE_PARAMETERS = ["limit", "cursor"] as const;
@@ -29,7 +33,7 @@ export interface PageRequest {
 
 /** Reads which part is wanted. */
 export function pageRequest(parameters: Parameters): PageRequest {
-  const cursor = parameters.text("cursor");
+  const cursor = parameters.text("cursor", LONGEST_CURSOR);
   return {
     limit: parameters.whole("limit", 1, LARGEST_PAGE, USUAL_PAGE),
     after: cursor === undefined ? undefined : keyOf(cursor),
@@ -92,7 +96,12 @@ class Nearest<T> {
   }
 
   #cut(): void {
-    this.#kept.sort((a, b) => this.#direction * compare(a.key, b.key));
+    const sorted = this.#kept.sort((a, b) => this.#direction * compare(a.key, b.key));
+    // What has gone and come again while others were looked at was met twice.
+    this.#kept = sorted.filter(({ key }, index) => {
+      const next = sorted[index + 1];
+      return next === undefined || compare(key, next.key) !== 0;
+    });
     this.#kept.length = Math.min(this.#kept.length, this.#count);
     if (this.#kept.length === this.#count) this.#last = this.#kept.at(-1)?.key;
   }
@@ -103,17 +112,27 @@ function compare(a: SortKey, b: SortKey): number {
   return a[1] === b[1] ? 0 : a[1] < b[1] ? -1 : 1;
 }
 
-function cursorOf(key: SortKey): string {
-  return new TextEncoder().encode(JSON.stringify(key)).toBase64({ alphabet: "base64url", omitPadding: true });
+function cursorOf([value, name]: SortKey): string {
+  // JSON would have six characters for some of them.
+  const start = typeof value === "number" ? `n${value}` : `t${value}`;
+  return new TextEncoder().encode(`${start}${SEPARATOR}${name}`).toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
 function keyOf(cursor: string): SortKey {
+  const text = textOf(cursor);
+  const end = text.indexOf(SEPARATOR);
+  const [value, name] = [text.slice(1, end), text.slice(end + 1)];
+  if (end > 0 && text.startsWith("t")) return [value, name];
+  if (end > 1 && text.startsWith("n") && Number.isFinite(Number(value))) return [Number(value), name];
+  throw new ApiFailure("bad_request", "Cannot use parameter cursor: it must be the `next` of another answer");
+}
+
+/** Empty for what is no text. */
+function textOf(cursor: string): string {
   try {
     const bytes = fromBase64Url(cursor);
-    const [value, name]: unknown[] = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    if ((typeof value === "string" || typeof value === "number") && typeof name === "string") return [value, name];
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    // Said below.
+    return "";
   }
-  throw new ApiFailure("bad_request", "Cannot use parameter cursor: it must be the `next` of another answer");
 }

@@ -30,10 +30,10 @@ export class Parameters {
   }
 
   /** A text; undefined if it is absent. */
-  text(name: string): string | undefined {
+  text(name: string, longest: number = LONGEST_TEXT): string | undefined {
     const value = this.#values.get(name);
-    if (value !== undefined && value.length > LONGEST_TEXT) {
-      throw wrong(name, `at most ${LONGEST_TEXT} characters long`, value);
+    if (value !== undefined && value.length > longest) {
+      throw wrong(name, `at most ${longest} characters long`, value);
     }
     return value;
   }

@@ -103,9 +103,9 @@ export class Recorder {
     return this.#entries.get(topic);
   }
 
-  /** The last messages of all topics. */
-  values(): Iterable<LastMessage> {
-    return this.#entries.values();
+  /** The last messages of all topics, at this moment: whoever walks through them meets each once. */
+  values(): readonly LastMessage[] {
+    return [...this.#entries.values()];
   }
 
   #start(): void {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import type { AdminEvent, LogLine, Sample } from "../../broker/admin/api_events.ts";
-import { LogBuffer } from "../../broker/admin/mod.ts";
+import { createAdminHandler, LogBuffer } from "../../broker/admin/mod.ts";
 import { Recorder } from "../../broker/admin/recorder.ts";
 import { Broker } from "../../broker/mod.ts";
 import { bounded } from "../support/broker.ts";
@@ -126,4 +126,44 @@ Deno.test("admin events: the log keeps the last 1,000 lines", () => {
   assertEquals(log.tail(2).map(({ number, text }) => [number, text]), [[2_498, "2498"], [2_499, "2499"]]);
   assertEquals(log.tail(10, 2_499).length, 1);
   assertEquals(log.tail(10, 2_500), []);
+});
+
+Deno.test("admin events: rates stay right when the clock is set", async () => {
+  const now = Date.now;
+  await withAdmin({}, async ({ ask, connect }) => {
+    let samples = 0;
+    try {
+      for await (const event of eventsOf(await ask("/api/v1/events"))) {
+        if (event.type !== "sample") continue;
+        if (++samples === 2) {
+          // One in half a second.
+          assert(event.sample.connects < 100, `${event.sample.connects}`);
+          break;
+        }
+        await connect();
+        Date.now = () => now() - 3_600_000;
+      }
+    } finally {
+      Date.now = now;
+    }
+  })();
+});
+
+Deno.test("admin events: a topic that goes on while the tree is gathered counts once", async () => {
+  await using broker = new Broker({ sysInterval: 0 });
+  using admin = createAdminHandler({ broker });
+  const ask = (path: string) => admin.handle(new Request(`http://localhost/api/v1/${path}`));
+  const watcher = await ask("events?topics=true");
+  const publish = () => {
+    for (let i = 0; i < 10_000; i++) broker.publish({ topic: `t/${i}`, payload: "x" });
+  };
+  publish();
+  // The order goes by ticks of the clock.
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  const tree = ask("topics");
+  // Between two steps.
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  publish();
+  assertEquals((await (await tree).json()).items[0].topics, 10_000);
+  await watcher.body?.cancel();
 });

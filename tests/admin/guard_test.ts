@@ -88,7 +88,15 @@ Deno.test(
       const { error } = await refused(path, 401);
       assertEquals(error, "unauthorized");
     }
-    for (const authorization of [TOKEN, `Basic ${TOKEN}`, `Bearer ${TOKEN}x`, `Bearer ${TOKEN.slice(1)}`]) {
+    for (
+      const authorization of [
+        TOKEN,
+        `Basic ${TOKEN}`,
+        `Bearer ${TOKEN}x`,
+        `Bearer ${TOKEN} x`,
+        `Bearer ${TOKEN.slice(1)}`,
+      ]
+    ) {
       await refused("/api/v1/info", 401, { headers: { authorization } });
     }
     await refused("/mqtt?ticket=AAAA", 401);
@@ -173,3 +181,29 @@ Deno.test(
     assertEquals([again.status, await again.text()], [304, ""]);
   }),
 );
+
+Deno.test("admin guard: names of the server are names, in any script", async () => {
+  await using broker = new Broker({ sysInterval: 0 });
+  for (
+    const host of ["", "broker.example.org:8080", "https://broker.example.org", "a b", "a/b", "user@a", "a?b", "*.a"]
+  ) {
+    assertThrows(() => createAdminHandler({ broker, hosts: [host] }), RangeError, "must be a name");
+  }
+  using admin = createAdminHandler({ broker, hosts: ["Bücher.example"] });
+  const response = await admin.handle(new Request(ORIGIN, { headers: { host: "xn--bcher-kva.example:8080" } }));
+  assertEquals(response.status, 200);
+  await response.body?.cancel();
+});
+
+Deno.test("admin guard: when the broker has closed, nothing is begun any more, but health is told", async () => {
+  const broker = new Broker({ sysInterval: 0 });
+  using admin = createAdminHandler({ broker });
+  await broker.close();
+  for (const path of ["/api/v1/events?topics=true", "/api/v1/info", "/metrics", "/readyz"]) {
+    const response = await admin.handle(new Request(`${ORIGIN}${path}`));
+    assertEquals([path, response.status], [path, 503]);
+    await response.body?.cancel();
+  }
+  const health = await admin.handle(new Request(`${ORIGIN}/healthz`));
+  assertEquals(await health.json(), { status: "ok" });
+});

@@ -100,6 +100,9 @@ Deno.test(
       '{"clientId":"a","reasonCode":0}',
       '{"clientId":"a","reasonCode":256}',
       '{"clientId":"a","reasonCode":128.5}',
+      // Those of other packets.
+      '{"clientId":"a","reasonCode":133}',
+      '{"clientId":"a","reasonCode":255}',
       '{"clientId":"a"}x',
       Uint8Array.of(0x22, 0xff, 0x22),
       `${"[".repeat(30_000)}${"]".repeat(30_000)}`,

@@ -72,3 +72,31 @@ Deno.test("admin paging: a walk without an end is given up", async () => {
   );
   assertEquals([complete, seen], [false, 1_000_000]);
 });
+
+Deno.test("admin paging: the longest texts can be continued behind, whatever is in them", async () => {
+  for (const character of ["x", "\u0001", "\u20ac", "\u{1f600}", '"', "\\"]) {
+    const length = Math.floor(65_535 / new TextEncoder().encode(character).length);
+    const items = [1, 2, 3].map((last) => character.repeat(length - 1) + last);
+    const placed = (item: string): SortKey => [item, item];
+    const { next } = await pageOf(items, { limit: 2, after: undefined }, "asc", placed);
+    const request = pageRequest(new Parameters(`?cursor=${next}`, ["cursor"]));
+    assertEquals((await pageOf(items, request, "asc", placed)).items, items.slice(2));
+    // Other parameters have room beside it in the head of a request.
+    assert((next?.length ?? 0) < 180_000);
+  }
+});
+
+Deno.test("admin paging: what comes again while it is looked at stands in the page once", async () => {
+  const items = ["a", "b", "c", "a", "d", "b"];
+  for (const limit of [2, 3, 10]) {
+    const seen: string[] = [];
+    let next: string | null = "";
+    while (next !== null) {
+      const request = pageRequest(new Parameters(next === "" ? "" : `?cursor=${next}`, ["cursor"]));
+      const page = await pageOf(items, { ...request, limit }, "asc", (item): SortKey => [item, ""]);
+      seen.push(...page.items);
+      next = page.next;
+    }
+    assertEquals(seen, ["a", "b", "c", "d"]);
+  }
+});
