@@ -7,7 +7,9 @@
 import { MqttError } from "../codec/errors.ts";
 import type { QoS } from "../codec/packets.ts";
 import type { PublishProperties } from "../codec/properties.ts";
+import { PACKET_TYPES } from "../codec/packet_types.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
+import { checkReasonCode } from "../codec/writer.ts";
 import { channelOf } from "../engine/channel.ts";
 import type { Transport } from "../engine/transport.ts";
 import { Bridges } from "./bridge/bridges.ts";
@@ -203,12 +205,13 @@ export class Broker implements AsyncDisposable {
 
   /**
    * Ends the connections of the clients that `isUnwanted` picks, with this reason code; returns how many. `listener` is
-   * what {@linkcode Broker.serve} was given for the connection.
+   * what {@linkcode Broker.serve} was given for the connection. Throws `RangeError` for a code that DISCONNECT cannot have.
    */
   disconnect(
     isUnwanted: (client: ClientInfo, listener: ListenerPolicy) => boolean,
     reasonCode: number = ReasonCode.NotAuthorized,
   ): number {
+    checkReasonCode(PACKET_TYPES.disconnect, reasonCode);
     let count = 0;
     for (const [protocol, { listener }] of [...this.#connections]) {
       if (!protocol.isConnected || !isUnwanted(protocol.client, listener)) continue;
@@ -252,9 +255,11 @@ export class Broker implements AsyncDisposable {
 
   /**
    * Ends the session of a client for good: its connection, if there is one, with this reason code; its subscriptions,
-   * and what waits for it. Returns whether there was a session.
+   * and what waits for it. Returns whether there was a session. Throws `RangeError` for a code that DISCONNECT cannot
+   * have.
    */
   endSession(clientId: string, reasonCode: number = ReasonCode.AdministrativeAction): boolean {
+    checkReasonCode(PACKET_TYPES.disconnect, reasonCode);
     const { sessions } = this.#core;
     const session = sessions.get(clientId);
     if (session === undefined) return false;

@@ -55,7 +55,7 @@ export class LogBuffer implements LogSink {
   /** Takes a line. */
   write(level: LogLevel, text: string): void {
     const number = this.#count++;
-    this.#lines[number % MOST_LINES] = { number, at: Date.now(), level, text: text.slice(0, LONGEST_LINE) };
+    this.#lines[number % MOST_LINES] = { number, at: Date.now(), level, text: shortened(text) };
     this.#next.write(level, text);
   }
 
@@ -69,4 +69,10 @@ export class LogBuffer implements LogSink {
     }
     return lines;
   }
+}
+
+/** A copy: a slice would keep all of a long line in memory. */
+function shortened(text: string): string {
+  if (text.length <= LONGEST_LINE) return text;
+  return new TextDecoder().decode(new TextEncoder().encode(text.slice(0, LONGEST_LINE)));
 }

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert"
 import type { AdminEvent, LogLine, Sample } from "../../broker/admin/api_events.ts";
 import { createAdminHandler, LogBuffer } from "../../broker/admin/mod.ts";
 import { Recorder } from "../../broker/admin/recorder.ts";
+import { collectGarbage } from "../../broker/deno/memory.ts";
 import { Broker } from "../../broker/mod.ts";
 import { bounded } from "../support/broker.ts";
 import { withAdmin } from "./support.ts";
@@ -166,4 +167,15 @@ Deno.test("admin events: a topic that goes on while the tree is gathered counts 
   publish();
   assertEquals((await (await tree).json()).items[0].topics, 10_000);
   await watcher.body?.cancel();
+});
+
+Deno.test("admin events: of a long line no more stays in memory than is shown", () => {
+  const log = new LogBuffer();
+  collectGarbage();
+  const before = Deno.memoryUsage().heapUsed;
+  for (let i = 0; i < 400; i++) log.write("debug", `${i} ${"x".repeat(500_000)}`);
+  collectGarbage();
+  const kept = Deno.memoryUsage().heapUsed - before;
+  assert(kept < 20_000_000, `${kept} bytes`);
+  assertEquals(log.tail(1)[0]?.text.length, 2_048);
 });

@@ -1,6 +1,6 @@
 /** What a broker tells about itself to a program: its inspection, its observers, and the end of a session. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { LogLevel } from "../../broker/mod.ts";
 import { until, withBroker } from "../support/broker.ts";
 
@@ -160,5 +160,19 @@ Deno.test(
     assertEquals(broker.endSession("ann"), true);
     assertEquals(broker.endSession("ann"), false);
     assertEquals(broker.counts().sessions, 0);
+  }),
+);
+
+Deno.test(
+  "broker inspection: a reason code that DISCONNECT cannot have ends nobody",
+  withBroker(async ({ broker, connect }) => {
+    const client = await connect({ clientId: "ann" });
+    for (const reasonCode of [0x85, 0xff, 256, 1.5, -1]) {
+      assertThrows(() => broker.disconnect(() => true, reasonCode), RangeError, "must be one of DISCONNECT");
+      assertThrows(() => broker.endSession("ann", reasonCode), RangeError, "must be one of DISCONNECT");
+    }
+    await client.barrier();
+    assertEquals(broker.disconnect(() => true, 0x8b), 1);
+    await client.expect("disconnect", { reasonCode: 0x8b });
   }),
 );
