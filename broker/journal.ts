@@ -24,7 +24,7 @@ const Delay = {
   Lazy: 20,
   /** The last commit has worked, and there is more of the same. */
   Soon: 1,
-  /** The last commit failed. */
+  /** Something failed. */
   Retry: 500,
 } as const;
 /**
@@ -60,7 +60,7 @@ interface Wait {
 
 /** All changes of one broker. Changes are numbered; numbers rise for ever. */
 export class Journal {
-  /** Called when a commit works again after one has failed. */
+  /** Called when a commit works again after one has failed, and some time after a queue could not be read. */
   onRecovered: () => void = () => {};
   readonly #store: Store;
   readonly #log: LogSink;
@@ -93,6 +93,7 @@ export class Journal {
   /** How many waited for the last commit. */
   #expected = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #readAgain: ReturnType<typeof setTimeout> | undefined;
   #delay: number = Delay.Lazy;
   /** Milliseconds that the last commit took. */
   #taken = 0;
@@ -237,9 +238,18 @@ export class Journal {
       if (found.length > 0 || this.#live === 0 || this.#state !== "working" || !this.commit()) return found;
       return this.#store.queued(session, position, limit);
     } catch (error) {
-      this.#note(error);
+      this.#onUnreadable(error);
       return [];
     }
+  }
+
+  #onUnreadable(error: unknown): void {
+    if (this.#readAgain !== undefined || this.#state === "closed") return;
+    this.#note(error);
+    this.#readAgain = setTimeout(() => {
+      this.#readAgain = undefined;
+      this.onRecovered();
+    }, Delay.Retry);
   }
 
   /** Commits all changes now. False: it failed, and will be tried again. */
@@ -270,6 +280,7 @@ export class Journal {
     this.commit();
     this.#state = "closed";
     this.#sweeper.stop();
+    clearTimeout(this.#readAgain);
     this.#cancelTimer();
   }
 

@@ -96,3 +96,27 @@ test("a message is stored for all of its receivers, and as received, in one comm
     assertEquals(await client.barrier(), []);
   }
 }, { maxQueuedMessages: SMALL_QUEUE });
+
+Deno.test("broker store: a queue that could not be read for a moment goes on by itself", () =>
+  bounded(async () => {
+    class Unreadable extends FaultyStore {
+      failing = 3; // also when CONNACK has been written
+      override queued(session: number, position: number, limit: number) {
+        if (this.failing-- > 0) throw new Error("Cannot read store: its disk must work, received a test");
+        return super.queued(session, position, limit);
+      }
+    }
+    const inner = new MemoryStore();
+    {
+      await using running = await startBroker({ store: inner, sysInterval: 0 });
+      await using away = await RawClient.connect(running.port, { clientId: "c", ...LASTING });
+      await away.subscribe("a", { qos: 1 });
+      await away.disconnect();
+      await using publisher = await RawClient.connect(running.port);
+      for (const payload of ["1", "2"]) await publisher.publish("a", payload, { qos: 1 });
+    }
+    const store = new Unreadable(inner);
+    await using running = await startBroker({ store, sysInterval: 0 });
+    await using client = await RawClient.connect(running.port, { clientId: "c", autoAck: true, ...LASTING });
+    for (const payload of ["1", "2"]) await client.expect("publish", { payload });
+  }));
