@@ -24,7 +24,7 @@ import type { WillMessage } from "./will.ts";
 export interface Admission {
   readonly packet: ConnectPacket;
   readonly request: ConnectRequest;
-  /** Whether the broker chose the client identifier. */
+  /** Whether the client left the choice of its identifier to the broker. */
   readonly assigned: boolean;
   /** In seconds. */
   readonly keepAlive: number;
@@ -45,7 +45,7 @@ export function admit(core: BrokerCore, policy: ConnectionPolicy, packet: Connec
   const { options } = core;
   const v5 = packet.protocolVersion === 5;
   const username = usernameOf(policy, packet, peer);
-  const assigned = packet.clientId === "" && !policy.useUsernameAsClientId;
+  const assigned = packet.clientId === "";
   if (assigned) assertMayBeAssigned(policy, packet);
   const clientId = clientIdOf(core, policy, packet, username, assigned);
   assertWillSupported(core, policy, packet);

@@ -1,5 +1,6 @@
 /**
- * Who may publish below `$SYS`.
+ * Who may publish below `$SYS`, and below `$CONTROL/`, where Mosquitto takes commands, passwords among them: there is
+ * nobody here to take them, and they must not reach those who happen to have subscribed there.
  *
  * @module
  */

@@ -30,7 +30,7 @@ export class NamedTopic implements Topic {
 
   constructor(name: string, bytes?: Uint8Array) {
     this.name = name;
-    this.isSys = name.startsWith("$SYS");
+    this.isSys = name.startsWith("$SYS") || name.startsWith("$CONTROL/");
     this.#bytes = bytes;
   }
 

@@ -60,6 +60,17 @@ Deno.test("access control: no name leads a pattern to topics that begin with $",
   assert(!access.mayReceive(client("$x", "ann"), "$x/secret"), "a denial holds in any case");
 });
 
+Deno.test(
+  "broker access: commands for Mosquitto's control topics, which may hold passwords, reach nobody",
+  withBroker(async ({ connect }) => {
+    const [curious, admin] = [await connect(), await connect()];
+    await curious.subscribe("$CONTROL/#");
+    await admin.send(publishPacket("$CONTROL/dynamic-security/v1", "secret", { qos: 1, packetId: 1 }));
+    await admin.expect("puback", { packetId: 1, reasonCode: 0x87 });
+    assertEquals(await curious.publications(), []);
+  }),
+);
+
 Deno.test("access control: an empty file denies everything", () => {
   const { access } = accessControl("");
   assert(!access.mayPublish(client("c"), "a"));

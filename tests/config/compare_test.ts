@@ -77,6 +77,7 @@ same("settings of each listener", "per_listener.conf", scripts.perListener, [
   },
 ]);
 same("names", "names.conf", scripts.names);
+same("user names in place of empty client identifiers", "usernames.conf", scripts.usernames);
 
 same("passwords", "users.conf", scripts.passwords);
 same("nobody without a password", "closed.conf", scripts.passwords);

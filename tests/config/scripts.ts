@@ -248,6 +248,20 @@ export const names: Script = async (conversation) => {
   }
 };
 
+/** No client identifier, where the user name takes its place. */
+export const usernames: Script = async (conversation) => {
+  for (const version of [4, 5] as const) {
+    for (const cleanStart of [true, false]) {
+      await conversation.connect(`clean${cleanStart}at${version}`, version, {
+        clientId: "",
+        username: "ann",
+        cleanStart,
+      });
+    }
+    await conversation.connect(`nobody${version}`, version, { clientId: "" });
+  }
+};
+
 /** Passwords, right and wrong, and none. */
 export const passwords: Script = async (conversation) => {
   for (const version of [3, 4, 5] as const) {
