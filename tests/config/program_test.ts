@@ -332,6 +332,22 @@ Deno.test({
     }, WATCHDOG),
 });
 
+Deno.test("broker cli: files that are no UTF-8 are refused by name, and passwd leaves them as they are", () =>
+  bounded(async () => {
+    const latin1 = Uint8Array.from("topic deny k\u00fcche/#\n", (letter) => letter.charCodeAt(0));
+    await withFile("", async (path) => {
+      await Deno.writeFile(path, latin1);
+      await withFile(`listener 1884\nacl_file ${path}\n`, async (configuration) => {
+        const { code, stderr } = await run("-c", configuration, "--test-config");
+        assertEquals(code, 1);
+        assertStringIncludes(stderr, `Cannot read ${path}: it must be text in UTF-8`);
+      });
+      assertStringIncludes((await run("-c", path, "--test-config")).stderr, "it must be text in UTF-8");
+      assertEquals((await run("passwd", "-b", path, "ann", "secret")).code, 1);
+      assertEquals(await Deno.readFile(path), latin1);
+    });
+  }, WATCHDOG));
+
 async function waitForPid(path: string, log: string): Promise<number> {
   await waitFor(() => exists(path) && exists(log) && Deno.readTextFileSync(log).includes(" running\n"));
   return Number(await Deno.readTextFile(path));
