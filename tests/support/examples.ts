@@ -33,12 +33,15 @@ export function expectedOutput(code: string): string[] {
   return [...code.matchAll(/console\.log\(.*\)[;,]? \/\/ (.+)$/gm)].map((match) => match[1] ?? "");
 }
 
+/** Longest that an example may take, in milliseconds: its types, and those of the module, may be checked first. */
+const WATCHDOG = 60_000;
+
 /** Runs an example as a program of its own; what it leaves in the temporary folder is removed. */
 export async function runExample(code: string, options: readonly string[]): Promise<ProcessResult> {
   const folder = await Deno.makeTempDir({ prefix: "example-" });
   try {
     const env = { TMPDIR: folder };
-    return await runProcess(Deno.execPath(), ["run", "-A", ...options, "-"], { stdin: code, env });
+    return await runProcess(Deno.execPath(), ["run", "-A", ...options, "-"], { stdin: code, env, milliseconds: WATCHDOG });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
