@@ -22,6 +22,8 @@ const SANITIZERS = ["--sanitize-ops", "--sanitize-resources"];
 /** Runs `deno test`, whose output goes straight through. */
 async function runTests(args: string[]): Promise<{ code: number; results: TestResult[] }> {
   const folder = await Deno.makeTempDir({ prefix: "tests-" });
+  // As the temporary folder of the system: programs that run as another user find their files there.
+  await Deno.chmod(folder, 0o1777);
   const junit = `${folder}/junit.xml`;
   try {
     const { code } = await runGroup(["test", "-A", ...SANITIZERS, `--junit-path=${junit}`, ...args], folder);

@@ -41,7 +41,11 @@ export async function runExample(code: string, options: readonly string[]): Prom
   const folder = await Deno.makeTempDir({ prefix: "example-" });
   try {
     const env = { TMPDIR: folder };
-    return await runProcess(Deno.execPath(), ["run", "-A", ...options, "-"], { stdin: code, env, milliseconds: WATCHDOG });
+    return await runProcess(Deno.execPath(), ["run", "-A", ...options, "-"], {
+      stdin: code,
+      env,
+      milliseconds: WATCHDOG,
+    });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
