@@ -7,9 +7,10 @@
 import { type Configuration, LOG_TYPES, type LogConfiguration } from "../config/configuration.ts";
 import { type ConfigurationSource, parseConfiguration } from "../config/parse.ts";
 import type { RunArguments } from "./arguments.ts";
+import { readUtf8File } from "./text_file.ts";
 
 const FILES: ConfigurationSource = {
-  readText: (path) => Deno.readTextFileSync(path),
+  readText: readUtf8File,
   listFolder: (path) => [...Deno.readDirSync(path)].filter((entry) => !entry.isDirectory).map(({ name }) => name),
 };
 

@@ -5,6 +5,7 @@
  */
 
 import { type PasswdHost, runPasswd } from "../auth/passwd_command.ts";
+import { readUtf8File } from "./text_file.ts";
 
 /** Runs `passwd` with these arguments; returns the status for the process. */
 export function passwd(args: readonly string[]): Promise<number> {
@@ -14,7 +15,7 @@ export function passwd(args: readonly string[]): Promise<number> {
 const host: PasswdHost = {
   read(path) {
     try {
-      return Deno.readTextFileSync(path);
+      return readUtf8File(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;

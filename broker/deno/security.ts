@@ -10,6 +10,7 @@ import type { ListenerConfiguration, SecurityConfiguration } from "../config/con
 import type { BrokerHooks } from "../hooks.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
 import { authenticationWith, refusalOf } from "./listener_hooks.ts";
+import { readUtf8File } from "./text_file.ts";
 import { readTokens, type Tokens, tokensId } from "./token_files.ts";
 
 /** What of a listener's configuration is about users. */
@@ -104,7 +105,7 @@ function mapped<V, W>(map: ReadonlyMap<string, V>, change: (path: string, value:
 
 function readText(path: string): string {
   try {
-    return Deno.readTextFileSync(path);
+    return readUtf8File(path);
   } catch (error) {
     throw new Error(`Cannot read ${path}: ${error instanceof Error ? error.message : error}`);
   }
