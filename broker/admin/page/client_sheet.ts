@@ -11,6 +11,7 @@ import type {
   SessionDetails,
   SubscriptionSummary,
 } from "../api_clients.ts";
+import { now } from "./clock.ts";
 import { confirm, openSheet, type Question, type Sheet } from "./dialogs.ts";
 import { fill, h, renew } from "./dom.ts";
 import { badge, facts, part } from "./facts.ts";
@@ -112,7 +113,7 @@ function partsOf({ clientId, username, connection, session, subscriptions, infli
 
 function connectionFacts(connection: ConnectionDetails) {
   const version = { 3: "3.1", 4: "3.1.1", 5: "5.0" }[connection.protocolVersion];
-  const silent = (Date.now() - connection.lastArrivalAt) / 1_000;
+  const silent = (now() - connection.lastArrivalAt) / 1_000;
   return [
     ["Address", visibleText(connection.address)],
     ["Protocol", `MQTT ${version} over ${connection.transport}`],

@@ -27,13 +27,13 @@ export function rate(value: number): string {
 export function bytes(value: number): string {
   let size = value;
   let unit = 0;
-  for (; size >= 1_000 && unit < SIZES.length - 1; unit++) size /= 1_000;
+  for (; size >= 999.5 && unit < SIZES.length - 1; unit++) size /= 1_000;
   return `${size < 10 && unit > 0 ? size.toFixed(1) : Math.round(size)} ${SIZES[unit]}`;
 }
 
 /** Milliseconds with the digits that matter, e.g. `0.31 ms`, `12 ms`, `1.4 s`. */
 export function milliseconds(value: number): string {
-  if (value >= 1_000) return `${(value / 1_000).toFixed(1)} s`;
+  if (value >= 999.5) return `${(value / 1_000).toFixed(1)} s`;
   return `${Number(value.toFixed(value >= 10 ? 0 : value >= 1 ? 1 : 2))} ms`;
 }
 

@@ -7,6 +7,7 @@
 import type { AdminEvent, LogLine, Sample } from "../api_events.ts";
 import type { ApiClient } from "./api_client.ts";
 import { RefusedError } from "./api_client.ts";
+import { setClock } from "./clock.ts";
 import { failureText } from "./notice.ts";
 import { eventData } from "./event_stream.ts";
 
@@ -101,6 +102,9 @@ export class Live extends EventTarget {
       this.#replaceLines(event.lines);
       this.#becomeLive();
     } else if (event.type === "sample") {
+      setClock(event.sample.at);
+      // Its clock was set back.
+      if (event.sample.at <= (this.latest?.at ?? 0)) this.samples.length = 0;
       this.#addSamples([event.sample]);
     } else {
       this.#addLines(event.lines);

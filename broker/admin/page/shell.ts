@@ -6,6 +6,7 @@
 
 import type { BrokerInfo } from "../api.ts";
 import type { ApiClient } from "./api_client.ts";
+import { now, setClock } from "./clock.ts";
 import { fill, h, setAttribute, setText } from "./dom.ts";
 import { compact, duration } from "./format.ts";
 import type { Live } from "./live.ts";
@@ -158,7 +159,10 @@ export class Shell {
   /** Failures are asked again when the broker is back. */
   #readInfo(): Promise<BrokerInfo> {
     if (this.#info === undefined) {
-      this.#info = this.#options.api.get("info", {});
+      this.#info = this.#options.api.get("info", {}).then((info) => {
+        setClock(info.now);
+        return info;
+      });
       this.#info.catch(() => {
         this.#info = undefined;
       });
@@ -169,7 +173,7 @@ export class Shell {
   #showAbout(): void {
     this.#readInfo().then(
       ({ name, version, startedAt }) =>
-        setText(this.#about, `${name} ${version}, up ${duration((Date.now() - startedAt) / 1_000)}`),
+        setText(this.#about, `${name} ${version}, up ${duration((now() - startedAt) / 1_000)}`),
       () => {},
     );
   }

@@ -65,6 +65,11 @@ export class Site implements AsyncDisposable {
     return this.#admin.address.port;
   }
 
+  /** Takes another token from now on. */
+  replaceToken(token: string): void {
+    this.#admin.reload(token);
+  }
+
   /** A client of the broker; it ends with the site. */
   async connect(clientId: string, init: ConnectInit = {}): Promise<Client> {
     const url = `mqtt://127.0.0.1:${this.#listener.address.port}`;

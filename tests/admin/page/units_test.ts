@@ -8,8 +8,23 @@ Deno.test("admin page: numbers are as short as people read them", () => {
   assertEquals([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
   assertEquals([0, 9_999, 12_345, 1_234_567].map(compact), ["0", "9,999", "12.3K", "1.23M"]);
   assertEquals([0, 0.04, 0.25, 4, 9.96, 85.4, 123_456].map(rate), ["0", "0", "0.3", "4", "10", "85", "123K"]);
-  assertEquals([0, 999, 1_000, 15_300, 2.5e9].map(bytes), ["0 B", "999 B", "1.0 KB", "15 KB", "2.5 GB"]);
-  assertEquals([0, 0.314, 1.55, 12.4, 1_400].map(milliseconds), ["0 ms", "0.31 ms", "1.6 ms", "12 ms", "1.4 s"]);
+  assertEquals([0, 999, 999.7, 1_000, 999_600, 15_300, 2.5e9].map(bytes), [
+    "0 B",
+    "999 B",
+    "1.0 KB",
+    "1.0 KB",
+    "1.0 MB",
+    "15 KB",
+    "2.5 GB",
+  ]);
+  assertEquals([0, 0.314, 1.55, 12.4, 999.6, 1_400].map(milliseconds), [
+    "0 ms",
+    "0.31 ms",
+    "1.6 ms",
+    "12 ms",
+    "1.0 s",
+    "1.4 s",
+  ]);
   assertEquals([0, 59, 60, 3_661, 90_000].map(duration), ["0 s", "59 s", "1 min", "1 h 1 min", "1 d 1 h"]);
 });
 

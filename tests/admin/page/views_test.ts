@@ -185,3 +185,15 @@ pageTest("the log is followed, searched and paused", async (browser) => {
   await page.until("document.querySelectorAll('.log li').length === 1", "one line");
   assertEquals(page.errors, []);
 });
+
+pageTest("how long something lasts goes by the broker's clock, whatever that of the browser says", async (browser) => {
+  await using site = await Site.start();
+  await site.connect("ann");
+  const page = await browser.open(`${site.url}#/log`);
+  await page.untilText("Live", ".state");
+  await page.evaluate("{ const now = Date.now.bind(Date); Date.now = () => now() + 86_400_000; }");
+  await page.evaluate("location.hash = '#/clients'");
+  await page.untilText("< 1 min", "tbody");
+  await page.click("tbody button");
+  await page.untilText("just now", "dialog");
+});

@@ -5,6 +5,7 @@
  */
 
 import type { BridgeSummary } from "../../api.ts";
+import { now } from "../clock.ts";
 import { h, renew } from "../dom.ts";
 import { badge, facts } from "../facts.ts";
 import { bytes, count, duration } from "../format.ts";
@@ -54,7 +55,7 @@ function none(): HTMLElement {
 function card(bridge: BridgeSummary): HTMLElement {
   const { name, state, address, since, error, backlog, backlogBytes, sent, received, dropped } = bridge;
   const kind = state === "connected" ? "good" : state === "waiting" ? "bad" : "plain";
-  const minutes = since === null ? undefined : Math.floor((Date.now() - since) / 60_000);
+  const minutes = since === null ? undefined : Math.floor((now() - since) / 60_000);
   return h(
     "section",
     { class: "panel bridge" },

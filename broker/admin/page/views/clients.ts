@@ -6,6 +6,7 @@
 
 import type { ClientQuery, ClientSummary } from "../../api_clients.ts";
 import { openClient } from "../client_sheet.ts";
+import { now } from "../clock.ts";
 import { h } from "../dom.ts";
 import { duration } from "../format.ts";
 import { type Column, list } from "../list.ts";
@@ -53,6 +54,6 @@ export const clients: View = {
 
 /** Seconds would change all rows each time. */
 function since(time: number): string {
-  const seconds = (Date.now() - time) / 1_000;
+  const seconds = (now() - time) / 1_000;
   return seconds < 60 ? "< 1 min" : duration(Math.floor(seconds / 60) * 60);
 }

@@ -6,6 +6,7 @@
 
 import type { RetainedSummary } from "../../api_topics.ts";
 import { openSheet } from "../dialogs.ts";
+import { now } from "../clock.ts";
 import { h } from "../dom.ts";
 import { bytes, duration } from "../format.ts";
 import { type Column, list } from "../list.ts";
@@ -52,5 +53,5 @@ export const retained: View = {
 };
 
 function inTime(time: number): string {
-  return `in ${duration(Math.max(0, time - Date.now()) / 1_000)}`;
+  return `in ${duration(Math.max(0, time - now()) / 1_000)}`;
 }
