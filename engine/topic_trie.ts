@@ -212,7 +212,7 @@ export class TopicTrie<V> {
   }
 
   /** All values, those of keys that begin with `$` included, one at a time; as with {@linkcode find}, it may change. */
-  values(): IterableIterator<V> {
+  values(): TrieSearch<V> {
     return new FoundValues(new FilterWalk(this.#root, "#", ANYTHING));
   }
 
@@ -243,6 +243,8 @@ export class TopicTrie<V> {
 export interface TrieSearch<V> extends IterableIterator<V> {
   /** How many levels of topic names were looked at so far: what it cost. */
   readonly looked: number;
+  /** The key of the value that was given last; empty before. */
+  readonly key: string;
 }
 
 /** A node that other keys need too, and its child on the way to a key. */
@@ -330,6 +332,7 @@ class FilterWalk<V> {
 
 /** The values of a walk. */
 class FoundValues<V> implements TrieSearch<V> {
+  key = "";
   readonly #walk: FilterWalk<V>;
 
   constructor(walk: FilterWalk<V>) {
@@ -342,8 +345,9 @@ class FoundValues<V> implements TrieSearch<V> {
 
   next(): IteratorResult<V, undefined> {
     const node = this.#walk.next();
-    // A node that is found has a key, and so a value of type V, which may include undefined.
-    return node === undefined ? { done: true, value: undefined } : { done: false, value: node.value as V };
+    if (node?.key === undefined) return { done: true, value: undefined };
+    this.key = node.key;
+    return { done: false, value: node.value as V }; // a node with a key has one, which may be undefined
   }
 
   [Symbol.iterator](): this {
