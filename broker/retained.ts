@@ -65,14 +65,23 @@ export class RetainedStore {
     const size = publication.topicLength + publication.size;
     if (!this.#hasRoom(name, size)) return false;
     this.#version++;
-    let place = this.#places.getOrInsertComputed(name, () => this.#memory.settle(size));
-    if (this.#memory.at(place).size !== size) {
-      this.#memory.leave(place);
-      place = this.#memory.settle(size);
-      this.#places.set(name, place);
-    }
-    this.#memory.at(place).take(publication, ++this.#kept);
+    this.#memory.at(this.#settle(name, size)).take(publication, ++this.#kept);
     return true;
+  }
+
+  /** A place for the message of a topic, in which nothing of it needs to stay. */
+  #settle(name: string, size: number): number {
+    try {
+      return this.#places.update(name, (before) => {
+        if (before === undefined) return this.#memory.settle(size);
+        if (this.#memory.resize(before, size)) return before;
+        this.#memory.leave(before);
+        return this.#memory.settle(size);
+      });
+    } catch (error) {
+      this.#places.delete(name); // there is no memory for a large one
+      throw error;
+    }
   }
 
   #hasRoom(name: string, size: number): boolean {

@@ -44,8 +44,9 @@ export class RetainedMemory {
 
   /** Finds a place for a record with so many bytes, one at least. Others may move. */
   settle(size: number): number {
+    const place = this.#place(size);
     this.#bytes += size;
-    return this.#place(size);
+    return place;
   }
 
   #place(size: number): number {
@@ -56,6 +57,15 @@ export class RetainedMemory {
     piece.used += length;
     piece.live += length;
     return place;
+  }
+
+  /** Lets the record at a place have so many bytes if it needs no other place for that. */
+  resize(place: number, size: number): boolean {
+    const record = this.at(place);
+    if (lengthOf(size) !== lengthOf(record.size)) return false;
+    this.#bytes += size - record.size;
+    record.size = size;
+    return true;
   }
 
   /** Gives up the record at a place. Others may move. */

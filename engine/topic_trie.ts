@@ -74,12 +74,13 @@ export class TopicTrie<V> {
     return previous;
   }
 
-  /** The value of exactly this key; if there is none, what `compute` makes of the key, which is stored. */
-  getOrInsertComputed(key: string, compute: (key: string) => V): V {
-    const size = this.#size;
+  /**
+   * Stores and returns what `change` makes of the value of exactly this key, which is undefined if there is none. `change`
+   * must not add or delete keys. If it throws, a key that was not there is there now, with `undefined`.
+   */
+  update(key: string, change: (value: V | undefined) => V): V {
     const node = this.#place(key);
-    if (this.#size > size) node.value = compute(key);
-    return node.value as V; // a node with a key has one
+    return node.value = change(node.value);
   }
 
   /** The node that holds a key. If no node did, one does now, without a value. */
