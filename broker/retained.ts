@@ -10,7 +10,6 @@ import { TopicTrie, type TrieSearch } from "../engine/topic_trie.ts";
 import { Cost, type Effort } from "./effort.ts";
 import { Publication } from "./publication.ts";
 import { RetainedMemory } from "./retained_memory.ts";
-import type { RetainedRecord } from "./retained_record.ts";
 
 /** Bounds of the {@linkcode RetainedStore}. */
 export interface RetainedLimits {

@@ -1,6 +1,6 @@
 /** Retained messages stay what they are, however their bytes are moved, and memory follows them when they go. */
 
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { Effort } from "../../broker/effort.ts";
 import { publicationOf } from "../../broker/publication.ts";
 import { RetainedStore } from "../../broker/retained.ts";
@@ -90,6 +90,23 @@ Deno.test("retained: with no room for more, a message is replaced by one that is
     false,
     true,
   ]);
+});
+
+Deno.test("retained: what no memory can be had for leaves nothing, and harms no other message", () => {
+  const store = new RetainedStore({ ...LIMITS, maxRetainedBytes: Infinity });
+  const clock = new ManualClock();
+  store.set(publication("known", 10, 1));
+  store.set(publication("other", 20, 2));
+  for (const topic of ["new", "known"]) {
+    const huge = publication(topic, 10, 3);
+    huge.payloadEnd = 2 ** 52;
+    assertThrows(() => store.set(huge), RangeError);
+  }
+  const left = [...store.walk(undefined, clock)];
+  assertEquals(left.map(({ name }) => name), ["other"]);
+  assertEquals(left[0]?.copy()?.payload, new Uint8Array(20).fill(2));
+  assert(store.delete("other"));
+  assertEquals([store.size, store.bytes], [0, 0]);
 });
 
 Deno.test("retained: a search goes on over messages that are replaced, deleted and moved meanwhile", () => {
