@@ -167,9 +167,22 @@ function usernameFrom(listener: ListenerDraft): "identity" | "subject" | undefin
 
 function addressOf(listener: ListenerDraft, place: Place): ListenerAddress {
   const { port = DEFAULT_PORT, host, socketDomain, bindInterface } = listener;
-  if (port !== 0) return { kind: "tcp", port, hostname: host, family: socketDomain, bindInterface };
+  if (port !== 0) {
+    assertFamily(listener, place);
+    return { kind: "tcp", port, hostname: host, family: socketDomain, bindInterface };
+  }
   if (host === undefined) throw ConfigurationError.at(place, "listener 0 must have the path of a Unix socket");
   return { kind: "unix", path: host };
+}
+
+/** Nobody could come in. */
+function assertFamily({ host = "", socketDomain, given }: ListenerDraft, place: Place): void {
+  const family = host.includes(":") ? "ipv6" : /^\d+(?:\.\d+){3}$/.test(host) ? "ipv4" : socketDomain;
+  if (socketDomain === undefined || socketDomain === family) return;
+  throw ConfigurationError.at(
+    given.get("socket_domain") ?? place,
+    `socket_domain must be that of the address ${host}, received ${socketDomain}`,
+  );
 }
 
 /** Options that mean nothing without a certificate, and would leave a hole if they were ignored. */

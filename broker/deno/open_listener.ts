@@ -57,6 +57,11 @@ function addressesOf({ hostname, port, family, bindInterface }: ListenerAddress 
     if (addresses.length === 0) throw new Error(`the interface ${bindInterface} must have an address, received none`);
     return addresses.map((address) => ({ hostname: address, port }));
   }
+  // Both loopback addresses, as with Mosquitto: the system names the one first that its clients may not use.
+  if (hostname === "localhost" && port !== 0) {
+    const own = [...family === "ipv6" ? [] : ["127.0.0.1"], ...family === "ipv4" || !hasIPv6() ? [] : ["::1"]];
+    if (own.length > 0) return own.map((address) => ({ hostname: address, port }));
+  }
   if (hostname !== undefined) return [{ hostname, port, socketDomain: family }];
   return [{ hostname: family === "ipv4" || !hasIPv6() ? "0.0.0.0" : "::", port, socketDomain: family }];
 }

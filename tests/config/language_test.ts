@@ -97,6 +97,17 @@ Deno.test("broker config: options stand behind their listener; those before the 
   assertMatch(warnings(text)[0] ?? "", /^main\.conf:1: max_connections .* opens one more on port 1883$/);
 });
 
+Deno.test("broker config: socket_domain must be that of the address", () => {
+  assertMatch(
+    problems("listener 1884 127.0.0.1\nsocket_domain ipv6\n")[0] ?? "",
+    /^main\.conf:2: socket_domain must be that of the address 127\.0\.0\.1, received ipv6$/,
+  );
+  assertEquals(problems("listener 1884 ::1\nsocket_domain ipv4\n").length, 1);
+  for (const address of ["127.0.0.1\nsocket_domain ipv4", "::1\nsocket_domain ipv6", "localhost\nsocket_domain ipv6"]) {
+    parse(`listener 1884 ${address}\n`);
+  }
+});
+
 Deno.test("broker config: per_listener_settings gives each listener its own users", () => {
   const own = parse(
     "per_listener_settings true\nlistener 1884\nallow_anonymous true\nauto_id_prefix a-\nlistener 1885\npassword_file /p\nacl_file /a\n",

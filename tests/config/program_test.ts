@@ -348,6 +348,16 @@ Deno.test("broker cli: files that are no UTF-8 are refused by name, and passwd l
     });
   }, WATCHDOG));
 
+Deno.test({
+  name: "broker config: a listener on localhost takes connections over IPv4 and IPv6",
+  ignore: !Deno.networkInterfaces().some(({ address }) => address === "::1"),
+  fn: () =>
+    bounded(async () => {
+      await using broker = await startConfigured(["listener {port} localhost", "allow_anonymous true"]);
+      for (const hostname of ["127.0.0.1", "::1"]) (await Deno.connect({ hostname, port: broker.port })).close();
+    }, WATCHDOG),
+});
+
 async function waitForPid(path: string, log: string): Promise<number> {
   await waitFor(() => exists(path) && exists(log) && Deno.readTextFileSync(log).includes(" running\n"));
   return Number(await Deno.readTextFile(path));
