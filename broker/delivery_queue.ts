@@ -258,9 +258,13 @@ export class DeliveryQueue {
     this.#drop();
   }
 
-  /** Takes out what has waited longest; all retained messages for one subscription go together. */
+  /**
+   * Takes out what has waited longest; all retained messages for one subscription go together. Undefined: there is
+   * nothing, or it cannot be read at the moment, and stays.
+   */
   takeOldest(): Delivery | undefined {
     const oldest = this.peek();
+    if (oldest === undefined) return undefined;
     if (!(this.#items[this.#head] instanceof RetainedBatch)) this.shift();
     else {
       this.#length--;

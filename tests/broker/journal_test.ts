@@ -3,8 +3,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { bounded, startBroker, until } from "../support/broker.ts";
 import { MemoryStore } from "../../broker/memory_store.ts";
+import { memoryTransportPair } from "../../engine/memory_transport.ts";
+import type { Store } from "../../broker/store.ts";
 import { RawClient } from "../support/raw_client.ts";
-import { publishPacket } from "../support/raw_packets.ts";
+import { publishPacket, toText } from "../support/raw_packets.ts";
 import { FaultyStore } from "./faulty_store.ts";
 import { LASTING, testLives as test } from "./lives.ts";
 
@@ -97,26 +99,57 @@ test("a message is stored for all of its receivers, and as received, in one comm
   }
 }, { maxQueuedMessages: SMALL_QUEUE });
 
+/** A store whose queues cannot be read so many times. */
+class Unreadable extends FaultyStore {
+  unreadable: number;
+
+  constructor(store: Store, unreadable: number) {
+    super(store);
+    this.unreadable = unreadable;
+  }
+
+  override queued(session: number, position: number, limit: number) {
+    if (this.unreadable-- > 0) throw new Error("Cannot read store: its disk must work, received a test");
+    return super.queued(session, position, limit);
+  }
+}
+
+/** A store with a session `c` that is away, and for which the messages `1` and `2` wait. */
+async function storeWithBacklog(): Promise<Store> {
+  const store = new MemoryStore();
+  await using running = await startBroker({ store, sysInterval: 0 });
+  await using away = await RawClient.connect(running.port, { clientId: "c", ...LASTING });
+  await away.subscribe("a", { qos: 1 });
+  await away.disconnect();
+  await using publisher = await RawClient.connect(running.port);
+  for (const payload of ["1", "2"]) await publisher.publish("a", payload, { qos: 1 });
+  return store;
+}
+
 Deno.test("broker store: a queue that could not be read for a moment goes on by itself", () =>
   bounded(async () => {
-    class Unreadable extends FaultyStore {
-      failing = 3; // also when CONNACK has been written
-      override queued(session: number, position: number, limit: number) {
-        if (this.failing-- > 0) throw new Error("Cannot read store: its disk must work, received a test");
-        return super.queued(session, position, limit);
-      }
-    }
-    const inner = new MemoryStore();
-    {
-      await using running = await startBroker({ store: inner, sysInterval: 0 });
-      await using away = await RawClient.connect(running.port, { clientId: "c", ...LASTING });
-      await away.subscribe("a", { qos: 1 });
-      await away.disconnect();
-      await using publisher = await RawClient.connect(running.port);
-      for (const payload of ["1", "2"]) await publisher.publish("a", payload, { qos: 1 });
-    }
-    const store = new Unreadable(inner);
+    // Also when CONNACK has been written.
+    const store = new Unreadable(await storeWithBacklog(), 3);
     await using running = await startBroker({ store, sysInterval: 0 });
     await using client = await RawClient.connect(running.port, { clientId: "c", autoAck: true, ...LASTING });
     for (const payload of ["1", "2"]) await client.expect("publish", { payload });
+  }));
+
+Deno.test("broker store: the oldest of a queue that cannot be read stay where they are", () =>
+  bounded(async () => {
+    const store = new Unreadable(await storeWithBacklog(), Infinity);
+    await using running = await startBroker({ store, sysInterval: 0 });
+    const [mine, theirs] = memoryTransportPair();
+    void running.broker.serve(theirs, { maxQueuedMessages: 2, queueOverflow: "drop-oldest" });
+    await using client = await RawClient.connect(mine, { clientId: "c", autoAck: true, ...LASTING });
+    await using publisher = await RawClient.connect(running.port);
+    await publisher.publish("a", "3", { qos: 1 });
+    assertEquals(running.broker.counts().dropped.queueFull, 1);
+    store.unreadable = 0;
+    await publisher.publish("a", "4", { qos: 1 });
+    // The first one goes for it, unless it has just been sent.
+    for (const wanted of ["2", "4"]) await client.take("publish", ({ payload }) => toText(payload) === wanted);
+    await client.barrier();
+    const [session] = [...running.broker.inspection.sessions()].filter(({ clientId }) => clientId === "c");
+    assertEquals([session?.queued, session?.queuedBytes], [0, 0]);
   }));
