@@ -188,7 +188,7 @@ export class Session {
     // Before 5.0 a live message has RETAIN 0, whatever the subscription says that a 5.0 connection left behind.
     if (retain && link !== undefined && !link.keepsRetain) retain = false;
     if (qos === 0) {
-      if (link === undefined && !this.#keepsQoS0) return;
+      if (link === undefined && !this.keepsQoS0) return;
       if (link !== undefined && !this.#queue.holdsQoS0) {
         if (!link.sendQoS0(publication, retain, subscriptionIds)) this.#sayThatItDrops("outputFull");
         if (link.isFilling) this.#fallBehind();
@@ -342,7 +342,7 @@ export class Session {
   }
 
   /** Whether QoS 0 messages wait for the client while it is away. */
-  get #keepsQoS0(): boolean {
+  get keepsQoS0(): boolean {
     return this.#policy.queueQoS0Messages && this.expiryInterval > 0;
   }
 

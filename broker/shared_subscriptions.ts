@@ -38,7 +38,7 @@ export class ShareGroup {
 
   /** Gives the message to one member, with QoS `maxQoS` at most. False if there is none that takes it. */
   deliver(publication: Publication, maxQoS: QoS = publication.qos): boolean {
-    const member = this.#choose(publication);
+    const member = this.#choose(publication, maxQoS);
     if (member === undefined) return false;
     member.session.deliver(
       publication,
@@ -52,11 +52,12 @@ export class ShareGroup {
 
   /** Gives a message that its member cannot finish any more to another one. */
   redeliver(delivery: Delivery): void {
-    this.deliver(delivery.publication);
+    const { publication, qos } = delivery;
+    this.deliver(publication, qos > publication.qos ? qos : publication.qos);
   }
 
   /** The next connected member, one that keeps up before one that does not; else the next one that is away. */
-  #choose(publication: Publication): Subscription | undefined {
+  #choose(publication: Publication, maxQoS: QoS): Subscription | undefined {
     const count = this.#members.length;
     let connected: Subscription | undefined;
     let away: Subscription | undefined;
@@ -70,7 +71,7 @@ export class ShareGroup {
         return member;
       }
       if (member.session.isConnected) connected ??= member;
-      else if (publication.qos > 0 && member.qos > 0) away ??= member;
+      else if ((maxQoS > 0 && member.qos > 0) || member.session.keepsQoS0) away ??= member;
     }
     this.#next = (this.#next + 1) % Math.max(1, count);
     return connected ?? away;

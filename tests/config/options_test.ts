@@ -39,6 +39,17 @@ Deno.test(
 );
 
 Deno.test(
+  "broker options: queueQoS0Messages keeps QoS 0 messages for a share group whose members are all away",
+  withBroker({ queueQoS0Messages: true }, async ({ connect }) => {
+    const client = await connect(KEPT);
+    await client.subscribe("$share/g/a", { qos: 0 });
+    await client.disconnect();
+    await (await connect()).publish("a", "waits");
+    await (await connect(KEPT)).expect("publish", { payload: "waits", qos: 0 });
+  }),
+);
+
+Deno.test(
   "broker options: maxInflightBytes lets one message through, and more as long as they are small",
   withBroker({ maxInflightBytes: 10 }, async ({ connect }) => {
     const client = await connect();
@@ -56,6 +67,22 @@ Deno.test(
     await expectAlone("67890");
     await client.send({ type: "puback", packetId, reasonCode: 0 });
     await expectAlone("more");
+  }),
+);
+
+Deno.test(
+  "broker options: upgradeOutgoingQoS lets a share group's messages wait, and move on when a session ends",
+  withBroker({ upgradeOutgoingQoS: true }, async ({ connect }) => {
+    const client = await connect(KEPT);
+    await client.subscribe("$share/g/a", { qos: 1 });
+    await client.disconnect();
+    await (await connect()).publish("a", "waits");
+    const other = await connect({ ...KEPT, clientId: "other" });
+    await other.subscribe("$share/g/a", { qos: 1 });
+    await other.disconnect();
+    await connect({ ...KEPT, cleanStart: true });
+    const back = await connect({ ...KEPT, clientId: "other" });
+    await back.expect("publish", { payload: "waits", qos: 1 });
   }),
 );
 
