@@ -64,3 +64,21 @@ pageTest("it asks for the token, once, and keeps it as long as the tab is open",
   await page.press("Enter");
   await page.untilText("# QoS 0", ".chips");
 });
+
+pageTest("when the token is another one, it asks for that, and goes on", async (browser) => {
+  const [token, other] = ["a-token-that-is-long-enough", "another-token-that-is-long"];
+  await using site = await Site.start({ token });
+  const page = await browser.open(`${site.url}#/clients`);
+  await page.untilText("Admin token", "dialog");
+  await page.type("#token", token);
+  await page.press("Enter");
+  await page.untilText("Live", ".state");
+  site.replaceToken(other);
+  await page.untilText("was not accepted", "dialog");
+  await page.type("#token", other);
+  await page.press("Enter");
+  await site.connect("inside");
+  await page.untilText("inside", "tbody");
+  await page.untilText("Live", ".state");
+  assertEquals(await page.evaluate("document.querySelectorAll('dialog').length"), 0);
+});
