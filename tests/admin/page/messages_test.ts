@@ -1,6 +1,7 @@
 /** The admin page as an MQTT client. @module */
 
 import { assertEquals } from "@std/assert";
+import { CertificateAuthority, hasOpenssl, SERVER } from "../../support/certificates.ts";
 import { pageTest, Site } from "./site.ts";
 
 pageTest("it publishes and subscribes over WebSocket", async (browser) => {
@@ -93,3 +94,22 @@ pageTest("a flood of messages leaves it usable, and the list short", async (brow
   assertEquals(await page.evaluate("document.querySelectorAll('.messages li').length <= 200"), true);
   assertEquals(page.errors, []);
 });
+
+pageTest("it works over HTTPS, with its WebSocket", async (browser) => {
+  await using authority = await CertificateAuthority.create();
+  const tls = await authority.issue({ subject: "/CN=localhost", extensions: SERVER });
+  await using site = await Site.start({ token: "a-token-that-is-long-enough", tls });
+  const page = await browser.open("about:blank");
+  // Chromium does not know the authority.
+  await page.call("Security.setIgnoreCertificateErrors", { ignore: true });
+  await page.goTo(`${site.url}#/messages`);
+  await page.untilText("Admin token", "dialog");
+  await page.type("#token", "a-token-that-is-long-enough");
+  await page.press("Enter");
+  await page.untilText("Live", ".state");
+  await page.type("#filter", "a/#");
+  await page.press("Enter");
+  await page.untilText("a/# QoS 0", ".chips");
+  site.broker.publish({ topic: "a/b", payload: "over TLS" });
+  await page.untilText("over TLS", ".messages");
+}, !hasOpenssl);

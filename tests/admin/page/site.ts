@@ -7,6 +7,7 @@
 import { LogBuffer } from "../../../broker/admin/mod.ts";
 import {
   type AdminListener,
+  type AdminListenOptions,
   Broker,
   type BrokerOptions,
   listen,
@@ -24,6 +25,8 @@ const WATCHDOG = 90_000;
 export interface SiteOptions extends BrokerOptions {
   /** What requests must show. */
   readonly token?: string;
+  /** The page comes over HTTPS. */
+  readonly tls?: AdminListenOptions["tls"];
   /** The port of the page. Default: a free one. */
   readonly port?: number;
 }
@@ -36,7 +39,13 @@ export class Site implements AsyncDisposable {
   readonly #listener: Listener;
   readonly #clients = new AsyncDisposableStack();
 
-  private constructor(broker: Broker, log: LogBuffer, listener: Listener, admin: AdminListener) {
+  private constructor(
+    broker: Broker,
+    log: LogBuffer,
+    listener: Listener,
+    admin: AdminListener,
+    readonly scheme: "http" | "https",
+  ) {
     this.broker = broker;
     this.log = log;
     this.#listener = listener;
@@ -44,20 +53,20 @@ export class Site implements AsyncDisposable {
   }
 
   /** Starts both on free ports, or the page on the one that is wanted. */
-  static async start({ token, port = 0, ...options }: SiteOptions = {}): Promise<Site> {
+  static async start({ token, tls, port = 0, ...options }: SiteOptions = {}): Promise<Site> {
     const log = new LogBuffer();
     const broker = new Broker({ log, ...options });
     const listener = await listen(broker, { hostname: "127.0.0.1", port: 0 });
     const { hostname, port: mqttPort } = listener.address;
     const listeners =
       () => [{ hostname, port: mqttPort, protocol: "mqtt", connections: listener.counts().connections }];
-    const admin = await listenAdmin(broker, { port, token, log, listeners });
-    return new Site(broker, log, listener, admin);
+    const admin = await listenAdmin(broker, { port, token, tls, log, listeners });
+    return new Site(broker, log, listener, admin, tls === undefined ? "http" : "https");
   }
 
   /** Where the page is. */
   get url(): string {
-    return `http://127.0.0.1:${this.port}/`;
+    return `${this.scheme}://127.0.0.1:${this.port}/`;
   }
 
   /** The port of the page. */
@@ -84,9 +93,9 @@ export class Site implements AsyncDisposable {
   }
 }
 
-/** A test of the page in Chromium; it fails if the page reports an error. To run it, install Debian's `chromium`. */
-export function pageTest(name: string, body: (browser: Chromium) => Promise<void>): void {
-  Deno.test(`admin page: ${name}`, { ignore: !hasChromium }, () =>
+/** A test of the page in Chromium; it fails if the page reports an error. To run it, install Debian's `chromium`. `ignore`: something else is missing. */
+export function pageTest(name: string, body: (browser: Chromium) => Promise<void>, ignore = false): void {
+  Deno.test(`admin page: ${name}`, { ignore: ignore || !hasChromium }, () =>
     bounded(async () => {
       await using browser = await Chromium.start();
       await body(browser);
