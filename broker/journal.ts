@@ -17,6 +17,7 @@ import type { LoadedDelivery, Store, StoreWrite } from "./store.ts";
 import { storedMessageOf } from "./stored_message.ts";
 import { Sweeper } from "./sweeper.ts";
 import { nextTurn } from "./turns.ts";
+import { type Held, Waiters } from "./waiters.ts";
 
 /** How soon a commit comes when nobody waits for it, in milliseconds. */
 const Delay = {
@@ -41,22 +42,6 @@ const MAX_WRITES = 4_096;
 const MAX_BYTES = 4 * 1024 * 1024;
 /** Changes that are over are forgotten when there are this many. */
 const MAX_OVER = 4_096;
-
-/** Something that can keep its bytes until a commit. */
-export interface Held {
-  /** Sends nothing from now on; false if it cannot send anything any more. */
-  hold(): boolean;
-  /** Sends what it has kept. */
-  resume(): void;
-  /** What it was to promise cannot be kept: it must not be sent. */
-  fail(error: Error): void;
-}
-
-/** The end of the changes that are waited for, and the round in which that began, when it may have been an earlier end. */
-interface Wait {
-  readonly until: number;
-  readonly round: number;
-}
 
 /** All changes of one broker. Changes are numbered; numbers rise for ever. */
 export class Journal {
@@ -86,10 +71,7 @@ export class Journal {
   /** Places of changes that later ones of the same key replace: retained messages by topic, sessions and wills by id. */
   readonly #latestOfTopic = new TextMap<number>();
   readonly #latestOfId = new Map<number, number>();
-  /** Who waits, in the order of what they wait for. */
-  readonly #held = new Map<Held, Wait>();
-  /** How often the timer has come. */
-  #round = 0;
+  readonly #waiters = new Waiters();
   /** How many waited for the last commit. */
   #expected = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -221,11 +203,7 @@ export class Journal {
   hold(held: Held): void {
     const end = this.#end;
     if (this.#first === end) return;
-    const wait = this.#held.get(held);
-    if (wait?.until === end) return;
-    if (wait === undefined && !held.hold()) return;
-    this.#held.delete(held); // the map stays in its order
-    this.#held.set(held, { until: end, round: wait?.round ?? this.#round });
+    if (!this.#waiters.add(held, end)) return;
     if (this.#fixed <= this.#first) this.#schedule(this.#patience);
     else this.#hurry();
   }
@@ -307,8 +285,8 @@ export class Journal {
     this.#latestOfId.clear();
     if (this.#hasEnded) this.#sweeper.start();
     this.#hasEnded = false;
-    this.#expected = this.#held.size;
-    this.#resumeHeld();
+    this.#expected = this.#waiters.size;
+    this.#waiters.resume(this.#first);
   }
 
   #advance(): void {
@@ -319,21 +297,13 @@ export class Journal {
       writes.splice(0, this.#first - this.#base);
       this.#base = this.#first;
     }
-    if (this.#held.size === 0 || this.#resuming) return;
+    if (this.#waiters.size === 0 || this.#resuming) return;
     this.#resuming = true;
     // Together with what the same packets have brought about.
     queueMicrotask(() => {
       this.#resuming = false;
-      this.#resumeHeld();
+      this.#waiters.resume(this.#first);
     });
-  }
-
-  #resumeHeld(): void {
-    for (const [held, { until }] of this.#held) {
-      if (until > this.#first) return;
-      this.#held.delete(held);
-      held.resume();
-    }
   }
 
   /** What was to be done can wait. */
@@ -351,9 +321,7 @@ export class Journal {
     }
     this.#frozen = this.#end;
     this.#schedule(Delay.Retry);
-    const held = [...this.#held.keys()];
-    this.#held.clear();
-    for (const one of held) one.fail(error);
+    this.#waiters.fail(error);
   }
 
   #onRecovery(): void {
@@ -376,15 +344,10 @@ export class Journal {
     this.#timer = undefined;
     // What has been waited for all the time is over: those who came later wait their own time.
     if (this.#state === "failing" && this.#removals.length > MAX_WRITES) return this.#makeRoom();
-    const isOver = this.#state === "working" && this.#held.size > 0 && this.#first >= this.#timedEnd;
-    if (isOver && !this.#isLongAwaited) this.#schedule(this.#patience);
+    const isOver = this.#state === "working" && this.#waiters.size > 0 && this.#first >= this.#timedEnd;
+    if (isOver && !this.#waiters.isAnyLate) this.#schedule(this.#patience);
     else this.commit();
-    this.#round++;
-  }
-
-  /** Whether somebody waits since the round before, because there was ever more to wait for. */
-  get #isLongAwaited(): boolean {
-    return this.#held.values().some(({ round }) => round < this.#round);
+    this.#waiters.nextRound();
   }
 
   /**
@@ -399,7 +362,7 @@ export class Journal {
 
   #gather(version: number, until: number): void {
     nextTurn().then(() => {
-      const isGrowing = this.#version !== version && this.#held.size < this.#expected;
+      const isGrowing = this.#version !== version && this.#waiters.size < this.#expected;
       if (isGrowing && performance.now() < until) return this.#gather(this.#version, until);
       this.#hurries = false;
       if (this.#state === "working") this.commit();

@@ -5,7 +5,7 @@
  */
 
 import type { Channel } from "../engine/transport.ts";
-import type { Held } from "./journal.ts";
+import type { Held } from "./waiters.ts";
 
 /** Sizes of buffers: one for acknowledgements, one for a little traffic, one for a flood. */
 const SIZES: readonly number[] = [2_048, 16_384, 147_456];
