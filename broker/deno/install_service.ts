@@ -48,6 +48,11 @@ export function installService(args: string[]): number {
   }
   if (flags.sample) return show(GATEWAY_CONFIGURATION);
   const configuration = flags["config-file"] ?? DEFAULT_CONFIGURATION;
+  if (!configuration.startsWith("/")) {
+    // systemd starts the broker in another folder.
+    console.error(`Cannot install: --config-file must be an absolute path, received ${JSON.stringify(configuration)}`);
+    return 2;
+  }
   const unit = unitOf([...ownCommand(), "-c", configuration]);
   if (!flags.write) return show(unit);
   return write(flags.unit ?? DEFAULT_UNIT, unit, configuration, flags.force);

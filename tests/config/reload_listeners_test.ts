@@ -136,6 +136,23 @@ test("ends clients whose certificates were revoked, and those alone", async () =
   assert((await stays.publish("a", "b", { qos: 1 })).ok);
 }, true);
 
+test("ends clients that gave their names themselves when certificates are to say them", async () => {
+  await using authority = await CertificateAuthority.create();
+  const { certFile, keyFile } = await authority.issue({ subject: "/CN=device" });
+  const lines = [...await encrypted(authority), `cafile ${authority.caFile}`, "require_certificate true"];
+  await using broker = await startConfigured(lines);
+  const [url, { tls }] = await to(broker, authority);
+  await using eve = await connect(url, {
+    username: "ann",
+    reconnect: false,
+    tls: { ...tls, cert: await Deno.readTextFile(certFile), key: await Deno.readTextFile(keyFile) },
+  });
+  const ended = new Promise((resolve) => eve.addEventListener("disconnect", resolve, { once: true }));
+  await broker.configure([...lines, "use_identity_as_username true"]);
+  await broker.reload();
+  await ended;
+}, true);
+
 test("says what needs a restart", async () => {
   await using broker = await startConfigured([...OPEN, "mount_point one/"]);
   await broker.configure([...OPEN, "mount_point two/", "persistence true", "persistence_location {folder}/"]);

@@ -109,6 +109,9 @@ Deno.test("service: install-service writes the unit and what it needs, and repla
       // The users' file has a fixed place, in which a test writes nothing.
       const allowed = ["run", "--no-prompt", `--allow-read=${folder}`, `--allow-write=${folder}`, BROKER];
       const write = ["install-service", "--write", "--unit", unit, "-c", `${folder}/etc/mosquitto.conf`];
+      const relative = await runProcess(Deno.execPath(), [...allowed, ...write.slice(0, -1), "mosquitto.conf"]);
+      assertEquals(relative.code, 2, "systemd has another folder");
+      assertStringIncludes(relative.stderr, '--config-file must be an absolute path, received "mosquitto.conf"');
       const first = await runProcess(Deno.execPath(), [...allowed, ...write]);
       assertEquals(first.code, 0, first.stderr);
       assertStringIncludes(await Deno.readTextFile(unit), `-c ${folder}/etc/mosquitto.conf\n`);
