@@ -46,7 +46,9 @@ export class AdminServer implements AdminListener {
   readonly #mostWait: number;
   /** Those that the handler has let through to MQTT. */
   readonly #accepted = new WeakSet<Request>();
-  /** Those that became WebSockets: the server does not end them, but waits for them. */
+  /** All, handshakes and WebSockets included: the server ends neither of them, but waits for them. */
+  readonly #sockets = new Set<Socket>();
+  /** Those that became WebSockets. */
   readonly #upgraded = new Set<Socket>();
   readonly #forget: () => void;
   #address = { hostname: "", port: 0 };
@@ -64,6 +66,10 @@ export class AdminServer implements AdminListener {
     });
     this.#server = serverOf(this.#tls);
     this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
     // Neither of them rejects.
     this.#server.on("request", (message, response) => void this.#answer(message, response));
     // What is accepted from the network is a Socket; the type allows for more.
@@ -114,8 +120,7 @@ export class AdminServer implements AdminListener {
     this.#handler.close();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
-    this.#server.closeAllConnections();
-    for (const socket of this.#upgraded) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await promise;
   }
 

@@ -69,6 +69,34 @@ Deno.test({
     }, WATCHDOG),
 });
 
+Deno.test({
+  name: "admin listener: it does not wait for handshakes, requests and WebSockets that are under way when it closes",
+  ignore: !hasOpenssl,
+  fn: () =>
+    bounded(async () => {
+      await using authority = await CertificateAuthority.create();
+      const tls = await authority.issue({ subject: "/CN=localhost", extensions: SERVER });
+      const ca = await Deno.readTextFile(authority.caFile);
+      for (const encryption of [undefined, tls]) {
+        await using broker = new Broker({ sysInterval: 0 });
+        const admin = await listenAdmin(broker, { port: 0, tls: encryption });
+        const { port } = admin.address;
+        using silent = await Deno.connect({ hostname: "127.0.0.1", port });
+        const url = `${encryption === undefined ? "ws" : "wss"}://127.0.0.1:${port}/mqtt`;
+        await using client = await connect(url, { reconnect: false, tls: encryption && { ca } });
+        using httpClient = Deno.createHttpClient({ caCerts: [ca] });
+        const events = await fetch(`${url.replace("ws", "http").replace("/mqtt", "/api/v1/events")}`, {
+          client: httpClient,
+        });
+        // A handshake that says nothing would be given up by itself after 10 seconds.
+        await bounded(() => admin.close(), 8_000);
+        assertEquals(await silent.read(new Uint8Array(1)).catch(() => null), null);
+        await events.text().catch(() => "");
+        await client.closed;
+      }
+    }, WATCHDOG),
+});
+
 Deno.test("admin listener: another token holds at once, and ends what those with the old one have open", () =>
   bounded(async () => {
     await using broker = new Broker({ sysInterval: 0 });
