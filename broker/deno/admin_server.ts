@@ -40,7 +40,7 @@ const LOOK = 1_000;
 export class AdminServer implements AdminListener {
   readonly #broker: Broker;
   readonly #handler: AdminHandler;
-  readonly #policy: ListenerPolicy;
+  readonly #policy: () => ListenerPolicy;
   readonly #server: Server | HttpsServer;
   readonly #tls: CertificateFiles | undefined;
   readonly #mostWait: number;
@@ -56,7 +56,7 @@ export class AdminServer implements AdminListener {
 
   constructor(broker: Broker, options: AdminListenOptions, mostWait: number = MOST_WAIT) {
     this.#broker = broker;
-    this.#policy = options.token === undefined ? options.policy ?? {} : ADMIN_POLICY;
+    this.#policy = () => options.token === undefined ? options.policy ?? {} : ADMIN_POLICY;
     this.#tls = options.tls;
     this.#mostWait = mostWait;
     this.#handler = createAdminHandler({
@@ -183,7 +183,7 @@ export class AdminServer implements AdminListener {
     const onViolation = (reason: string) => {
       this.#broker.refuse(`Client ${address} broke the rules of WebSockets: ${reason}, closing.`);
     };
-    await this.#broker.serve(webSocketTransport(transport, onViolation), this.#policy);
+    await this.#broker.serve(webSocketTransport(transport, onViolation), this.#policy());
     socket.destroy();
   }
 }

@@ -19,8 +19,8 @@ export interface AdminListenOptions extends Omit<AdminOptions, "broker" | "mqtt"
   /** Encrypts: HTTPS, with TLS 1.2 or 1.3. Default: not encrypted; then a token crosses the network readable by all. */
   readonly tls?: CertificateFiles;
   /**
-   * What holds for MQTT clients at `/mqtt` when there is no `token`; with one, who shows it may do everything. Default:
-   * the broker's own options.
+   * What holds for MQTT clients at `/mqtt` when there is no `token`; with one, who shows it may do everything. Each
+   * connection looks at it anew. Default: the broker's own options.
    */
   readonly policy?: ListenerPolicy;
 }

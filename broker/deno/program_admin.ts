@@ -38,7 +38,10 @@ export async function openAdmin(
       token: tokenIn(tokenFile),
       tls,
       hosts,
-      policy: listeners.policies[0],
+      // The configuration that is read again may have another first one.
+      get policy() {
+        return listeners.policies[0];
+      },
       log: lines,
       listeners: () => listeners.states,
       reload: program.isFromFile ? () => reloaded(program, lines) : undefined,

@@ -1,6 +1,7 @@
 /** The admin listener of the program: options of command line and configuration file, reload, log, bridges. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { connect } from "../../client/mod.ts";
 import { parse } from "../config/sources.ts";
 import { startConfigured } from "../config/program.ts";
 import { bounded } from "../support/broker.ts";
@@ -118,5 +119,26 @@ Deno.test({
       await second.waitForLine(/Cannot listen on 127\.0\.0\.1 port \d+ for admin: .*in use/i);
       await using third = new RunningProcess(Deno.execPath(), [...args.slice(0, -1), "0.0.0.0:0"]);
       await third.waitForLine(/for admin: .*there must be a token/);
+    }, WATCHDOG),
+});
+
+Deno.test({
+  name:
+    "admin program: without a token, MQTT clients there go by the rules of the first listener, also by those of another one",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    bounded(async () => {
+      await using broker = await startConfigured([
+        "listener {port} 127.0.0.1",
+        "allow_anonymous true",
+        "admin_listener {port2}",
+      ]);
+      const url = `ws://127.0.0.1:${broker.ports[1]}/mqtt`;
+      await using client = await connect(url, { reconnect: false });
+      assertEquals(client.state.kind, "connected");
+      await broker.configure(["listener {port3} 127.0.0.1", "allow_anonymous false", "admin_listener {port2}"]);
+      await broker.reload();
+      await client.closed;
+      await assertRejects(() => connect(url, { reconnect: false }), Error, "Not authorized");
     }, WATCHDOG),
 });
