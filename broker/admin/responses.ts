@@ -80,7 +80,8 @@ export interface PageAsset {
 
 /** A file of the page; only that it has not changed, if the browser has it already. */
 export function assetResponse({ contentType, body, etag }: PageAsset, request: Request): Response {
-  const isKnown = request.headers.get("if-none-match") === etag;
+  const known = (request.headers.get("if-none-match") ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  const isKnown = known.includes(etag) || known.includes("*");
   return new Response(isKnown ? null : body, {
     status: isKnown ? 304 : 200,
     headers: {
