@@ -39,7 +39,12 @@ export async function hashAll(
     const user = userOf(line);
     if (line.trim() === "" || line.startsWith("#")) lines.push(line);
     else if (user === undefined) throw new AuthFileError(name, index + 1, "it must have the form user:password");
-    else lines.push(`${user}:${await hashed(line.slice(line.indexOf(":") + 1).trim(), hash)}`);
+    else {
+      const password = line.slice(line.indexOf(":") + 1).trim();
+      // Nobody can come in with such a line, and with its hash everybody could.
+      if (password === "") throw new AuthFileError(name, index + 1, "the password must not be empty; delete the line");
+      lines.push(`${user}:${await hashed(password, hash)}`);
+    }
   }
   return joined(lines);
 }

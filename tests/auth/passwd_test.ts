@@ -83,6 +83,12 @@ Deno.test("passwd: -U hashes what is plain, and nothing twice", async () => {
   assertEquals(files.f, "fine:x\nnothing");
 });
 
+Deno.test("passwd: -U gives nobody an empty password who had none to come in with", async () => {
+  const files: Record<string, string> = { f: "ann:secret\nlocked: \n" };
+  assertEquals(await host(files).run("-U", "f"), 1);
+  assertEquals(files.f, "ann:secret\nlocked: \n");
+});
+
 Deno.test("passwd: asks twice, and takes no empty password and no two", async () => {
   const files: Record<string, string> = {};
   assertEquals(await host(files, ["pw", "pw"]).run("-c", "f", "ann"), 0);
