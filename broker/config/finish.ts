@@ -37,7 +37,13 @@ export function finish(draft: Draft, file: string, localPorts: readonly number[]
   for (const bridge of draft.bridges) draft.attempt(() => bridges.push(finishBridge(draft, bridge, bridges)));
   const listeners: ListenerConfiguration[] = [];
   if (isLocalOnly) listeners.push(...localPorts.flatMap((port) => localListeners(draft, file, port)));
-  for (const listener of opened) draft.attempt(() => listeners.push(finishListener(draft, listener, file)));
+  for (const listener of opened) {
+    draft.attempt(() => {
+      const finished = finishListener(draft, listener, file);
+      assertOwnAddress(finished, listeners);
+      listeners.push(finished);
+    });
+  }
   const { general } = draft;
   return {
     options: {
@@ -157,6 +163,15 @@ function finishListener(draft: Draft, listener: ListenerDraft, file: string): Li
       tokens: tokensOf(security, (name) => seen.get(name) ?? place),
     },
   };
+}
+
+/** The settings of one of them would hold for the clients of both. */
+function assertOwnAddress({ address, place }: ListenerConfiguration, others: readonly ListenerConfiguration[]): void {
+  const wanted = JSON.stringify(address);
+  const other = others.find((one) => JSON.stringify(one.address) === wanted);
+  if (other === undefined) return;
+  const { file, line } = other.place;
+  throw ConfigurationError.at(place, `listener must have an address of its own, received that of ${file}:${line}`);
 }
 
 /** The identity goes first where both are set. */

@@ -97,6 +97,15 @@ Deno.test("broker config: options stand behind their listener; those before the 
   assertMatch(warnings(text)[0] ?? "", /^main\.conf:1: max_connections .* opens one more on port 1883$/);
 });
 
+Deno.test("broker config: no two listeners have the same address", () => {
+  assertMatch(
+    problems("listener 1884 ::1\nallow_anonymous true\nlistener 1884 ::1\n")[0] ?? "",
+    /^main\.conf:3: listener must have an address of its own, received that of main\.conf:1$/,
+  );
+  assertEquals(problems("listener 0 /run/a\nlistener 0 /run/a\nport 1884\nlistener 1884\n").length, 2);
+  parse("listener 1884 127.0.0.1\nlistener 1884 ::1\nlistener 1885 ::1\nlistener 0 /run/a\nlistener 0 /run/b\n");
+});
+
 Deno.test("broker config: socket_domain must be that of the address", () => {
   assertMatch(
     problems("listener 1884 127.0.0.1\nsocket_domain ipv6\n")[0] ?? "",
