@@ -196,7 +196,7 @@ class RetainedState implements MessageState {
   }
 
   get expiresAt(): number {
-    return this.#entry.expiresAt;
+    return this.#entry.expiresAt ?? Infinity;
   }
 
   get payload(): Uint8Array {

@@ -8,8 +8,11 @@ import type { QoS } from "../codec/packets.ts";
 import type { Clock } from "../engine/clock.ts";
 import { TopicTrie, type TrieSearch } from "../engine/topic_trie.ts";
 import { Cost, type Effort } from "./effort.ts";
+import { copyBytes } from "./output.ts";
 import { Publication } from "./publication.ts";
-import { RetainedMemory } from "./retained_memory.ts";
+import { NOWHERE, type Resident, RetainedMemory } from "./retained_memory.ts";
+import type { SessionAccess } from "./session_access.ts";
+import { NamedTopic } from "./topic_cache.ts";
 
 /** Bounds of the {@linkcode RetainedStore}. */
 export interface RetainedLimits {
@@ -19,25 +22,105 @@ export interface RetainedLimits {
   readonly checkRetainSource: boolean;
 }
 
-/** A retained message as those see it who only look. */
+/** The number of a message that is not retained yet. */
+const NEW = 0;
+/** The number of a message that is not retained any more: none that was asked for. */
+const GONE = Infinity;
+
+/** A retained message as those see it who only look: what it is when they ask. */
 export interface RetainedEntry {
   readonly name: string;
   readonly qos: QoS;
-  /** `Infinity` for never. */
-  readonly expiresAt: number;
-  /** A copy of what is retained for its topic now; undefined for nothing. */
+  /** Undefined for never. */
+  readonly expiresAt: number | undefined;
+  /** A copy; undefined when it is retained no more. */
   copy(): Publication | undefined;
+}
+
+/** One retained message. Its bytes are the topic name, the properties, the payload. */
+class RetainedMessage implements Resident, RetainedEntry {
+  readonly name: string;
+  piece = NOWHERE;
+  start = 0;
+  room = 0;
+  topicLength = 0;
+  propertiesLength = 0;
+  payloadLength = 0;
+  qos: QoS = 0;
+  /** Where the message expiry interval stands in the properties; -1 for none. */
+  expiryAt = -1;
+  /** Undefined for never: a number would cost memory of its own. */
+  expiresAt: number | undefined;
+  /** Which of all retained messages it was, in the order of their coming. */
+  order = NEW;
+  source: SessionAccess | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Bytes of properties and payload. */
+  get weight(): number {
+    return this.propertiesLength + this.payloadLength;
+  }
+
+  hasExpired(clock: Clock): boolean {
+    return this.expiresAt !== undefined && this.expiresAt <= clock.now();
+  }
+
+  /** Takes up a message, for which there is room. */
+  take(publication: Publication): void {
+    const { bytes, topicLength, propertiesStart, propertiesEnd, payloadStart, payloadEnd } = publication;
+    const target = this.piece.bytes;
+    publication.writeTopic(target, this.start, 0);
+    const at = this.start + topicLength;
+    copyBytes(target, at, bytes, propertiesStart, propertiesEnd);
+    copyBytes(target, at + propertiesEnd - propertiesStart, bytes, payloadStart, payloadEnd);
+    this.topicLength = topicLength;
+    this.propertiesLength = propertiesEnd - propertiesStart;
+    this.payloadLength = payloadEnd - payloadStart;
+    this.qos = publication.qos;
+    this.expiryAt = publication.expiryAt < 0 ? -1 : publication.expiryAt - propertiesStart;
+    this.expiresAt = publication.expiresAt === Infinity ? undefined : publication.expiresAt;
+    this.source = publication.source;
+  }
+
+  copy(): Publication | undefined {
+    if (this.order === GONE) return undefined;
+    const shown = new Publication();
+    this.show(shown);
+    return shown.keep();
+  }
+
+  /** Lets `publication` be this message, until it is replaced or another one comes or goes. */
+  show(publication: Publication): void {
+    const { bytes } = this.piece;
+    publication.reset(new NamedTopic(this.name), this.qos, true, bytes);
+    publication.topicStart = this.start;
+    publication.topicEnd = publication.topicStart + this.topicLength;
+    publication.propertiesStart = publication.topicEnd;
+    publication.propertiesEnd = publication.propertiesStart + this.propertiesLength;
+    publication.payloadStart = publication.propertiesEnd;
+    publication.payloadEnd = publication.payloadStart + this.payloadLength;
+    publication.source = this.source;
+    if (this.expiresAt === undefined) return;
+    publication.expiresAt = this.expiresAt;
+    publication.expiryAt = publication.propertiesStart + this.expiryAt;
+  }
+}
+
+function newMessage(name: string): RetainedMessage {
+  return new RetainedMessage(name);
 }
 
 /** All retained messages by topic name. */
 export class RetainedStore {
-  /** Where the records lie. */
-  readonly #places = new TopicTrie<number>();
-  readonly #memory = new RetainedMemory((record, place) => this.#places.set(record.name, place));
+  readonly #messages = new TopicTrie<RetainedMessage>();
+  readonly #memory = new RetainedMemory();
   readonly #limits: RetainedLimits;
+  #bytes = 0;
   /** How many were ever kept. */
   #kept = 0;
-  #version = 0;
 
   constructor(limits: RetainedLimits) {
     this.#limits = limits;
@@ -45,58 +128,46 @@ export class RetainedStore {
 
   /** Messages that are kept; expired ones stay for a minute or two. */
   get size(): number {
-    return this.#places.size;
+    return this.#messages.size;
   }
 
   /** Bytes of topics, properties and payloads. */
   get bytes(): number {
-    return this.#memory.bytes;
-  }
-
-  /** Changes with every message that comes or goes: what was found before may be elsewhere. */
-  get version(): number {
-    return this.#version;
+    return this.#bytes;
   }
 
   /** Keeps a copy of a message as the one of its topic. False: there is no room for it. */
   set(publication: Publication): boolean {
     const { name } = publication.topic;
     const size = publication.topicLength + publication.size;
-    if (!this.#hasRoom(name, size)) return false;
-    this.#version++;
-    this.#memory.at(this.#settle(name, size)).take(publication, ++this.#kept);
+    const { maxRetainedMessages, maxRetainedBytes } = this.#limits;
+    const message = this.#messages.getOrInsertComputed(name, newMessage);
+    const isNew = message.order === NEW;
+    const bytes = this.#bytes + size - (isNew ? 0 : weightOf(message));
+    if (bytes > maxRetainedBytes || (isNew && this.size > maxRetainedMessages)) {
+      if (isNew) this.#messages.delete(name);
+      return false;
+    }
+    this.#bytes = bytes;
+    this.#makeRoom(message, size);
+    message.take(publication);
+    message.order = ++this.#kept;
     return true;
   }
 
-  /** A place for the message of a topic, in which nothing of it needs to stay. */
-  #settle(name: string, size: number): number {
-    try {
-      return this.#places.update(name, (before) => {
-        if (before === undefined) return this.#memory.settle(size);
-        if (this.#memory.resize(before, size)) return before;
-        this.#memory.leave(before);
-        return this.#memory.settle(size);
-      });
-    } catch (error) {
-      this.#places.delete(name); // there is no memory for a large one
-      throw error;
-    }
-  }
-
-  #hasRoom(name: string, size: number): boolean {
-    const { maxRetainedMessages, maxRetainedBytes } = this.#limits;
-    const bytes = this.bytes + size;
-    if (bytes <= maxRetainedBytes && this.size < maxRetainedMessages) return true;
-    const place = this.#places.get(name);
-    return place !== undefined && bytes - this.#memory.at(place).size <= maxRetainedBytes;
+  #makeRoom(message: RetainedMessage, size: number): void {
+    if (message.room === size) return;
+    if (message.room > 0) this.#memory.leave(message);
+    this.#memory.settle(message, size);
   }
 
   /** Forgets the message of a topic. False if there is none. */
   delete(topicName: string): boolean {
-    const place = this.#places.delete(topicName);
-    if (place === undefined) return false;
-    this.#version++;
-    this.#memory.leave(place);
+    const message = this.#messages.delete(topicName);
+    if (message === undefined) return false;
+    this.#bytes -= weightOf(message);
+    message.order = GONE;
+    this.#memory.leave(message);
     return true;
   }
 
@@ -106,86 +177,59 @@ export class RetainedStore {
    * `effort` as it goes on.
    */
   find(filter: string, clock: Clock, effort: Effort, notFrom?: string): RetainedSearch {
-    const kept = this.#kept;
-    const show = (name: string, place: number, shown: Publication): boolean => {
-      const record = this.#memory.at(place);
-      if (record.order > kept) return false;
-      if (record.expiresAt <= clock.now()) {
-        this.delete(name);
-        return false;
-      }
-      record.show(name, shown);
-      return this.#maySend(shown, notFrom);
-    };
-    return new RetainedSearch(this, this.#places.find(filter), show, effort);
-  }
-
-  #maySend({ source, topic }: Publication, notFrom: string | undefined): boolean {
-    if (notFrom !== undefined && source?.broker?.identity === notFrom) return false;
-    return source === undefined || !this.#limits.checkRetainSource || source.mayPublish(topic);
-  }
-
-  /** Where the message of a topic lies at the moment. */
-  placeOf(topicName: string): number | undefined {
-    return this.#places.get(topicName);
+    const isCurrent = this.#reader(clock, this.#kept, notFrom);
+    return new RetainedSearch(this.#messages.find(filter), isCurrent, effort);
   }
 
   /** The message of a topic, if it has not expired. */
   get(topicName: string, clock: Clock): RetainedEntry | undefined {
-    const place = this.#places.get(topicName);
-    if (place === undefined) return undefined;
-    const entry = this.#entry(topicName, place);
-    return entry.expiresAt <= clock.now() ? undefined : entry;
+    const message = this.#messages.get(topicName);
+    return message === undefined || message.hasExpired(clock) ? undefined : message;
   }
 
   /** All messages, expired ones included, one at a time; they may change meanwhile. */
-  values(): Generator<RetainedEntry, void, undefined> {
-    return this.#entries(this.#places.values());
+  values(): Iterator<RetainedEntry> {
+    return this.#messages.values();
   }
 
   /** All messages whose topics match a filter, or all there are, one at a time; expired ones are left out. */
   *walk(filter: string | undefined, clock: Clock): Generator<RetainedEntry, void, undefined> {
-    const found = filter === undefined ? this.#places.values() : this.#places.find(filter);
-    for (const entry of this.#entries(found)) if (entry.expiresAt > clock.now()) yield entry;
+    const found = filter === undefined ? this.#messages.values() : this.#messages.find(filter);
+    for (const message of found) if (!message.hasExpired(clock)) yield message;
   }
 
-  *#entries(found: TrieSearch<number>): Generator<RetainedEntry, void, undefined> {
-    for (const place of found) yield this.#entry(found.key, place);
-  }
-
-  #entry(name: string, place: number): RetainedEntry {
-    const { qos, expiresAt } = this.#memory.at(place);
-    return { name, qos, expiresAt, copy: () => this.#copy(name) };
-  }
-
-  #copy(name: string): Publication | undefined {
-    const place = this.#places.get(name);
-    if (place === undefined) return undefined;
-    const shown = new Publication();
-    this.#memory.at(place).show(name, shown);
-    return shown.keep();
+  /** Tells whether a message is to be sent; those that have expired are forgotten. */
+  #reader(clock: Clock, kept: number, notFrom: string | undefined): (message: RetainedMessage) => boolean {
+    return (message) => {
+      if (message.order > kept) return false;
+      if (message.hasExpired(clock)) {
+        this.delete(message.name);
+        return false;
+      }
+      const { source } = message;
+      if (notFrom !== undefined && source?.broker?.identity === notFrom) return false;
+      if (source === undefined || !this.#limits.checkRetainSource) return true;
+      return source.isFree || source.mayPublish(new NamedTopic(message.name));
+    };
   }
 }
 
-/** Lets a publication be the message at a place, if that is to be sent. */
-type Show = (name: string, place: number, shown: Publication) => boolean;
-
 /** A search for retained messages, which goes on as they are wanted. */
 export class RetainedSearch {
-  readonly #store: RetainedStore;
-  readonly #found: TrieSearch<number>;
-  readonly #show: Show;
+  readonly #found: TrieSearch<RetainedMessage>;
   readonly #effort: Effort;
+  readonly #isCurrent: (message: RetainedMessage) => boolean;
   readonly #shown = new Publication();
-  /** Where the message lies that the search has come to, as of a version of the store. */
-  #place: number | undefined;
-  #version = 0;
+  #message: RetainedMessage | undefined;
 
-  constructor(store: RetainedStore, found: TrieSearch<number>, show: Show, effort: Effort) {
-    this.#store = store;
-    this.#found = found;
-    this.#show = show;
+  constructor(
+    found: TrieSearch<RetainedMessage>,
+    isCurrent: (message: RetainedMessage) => boolean,
+    effort: Effort,
+  ) {
     this.#effort = effort;
+    this.#found = found;
+    this.#isCurrent = isCurrent;
   }
 
   /**
@@ -193,26 +237,25 @@ export class RetainedSearch {
    * broker; whoever keeps it copies it.
    */
   get current(): Publication | undefined {
-    let place = this.#placeNow();
-    while (place === undefined || !this.#show(this.#found.key, place, this.#shown)) {
+    let message = this.#message;
+    while (message === undefined || !this.#isCurrent(message)) {
       const { looked } = this.#found;
       const { done, value } = this.#found.next();
       this.#effort.spend(Cost.Node * (this.#found.looked - looked));
       if (done) return undefined;
-      place = value;
+      message = value;
     }
-    this.#place = place;
-    this.#version = this.#store.version;
+    this.#message = message;
+    message.show(this.#shown);
     return this.#shown;
-  }
-
-  #placeNow(): number | undefined {
-    if (this.#place === undefined || this.#version === this.#store.version) return this.#place;
-    return this.#store.placeOf(this.#found.key);
   }
 
   /** Goes on to the next message. */
   advance(): void {
-    this.#place = undefined;
+    this.#message = undefined;
   }
+}
+
+function weightOf(message: RetainedMessage): number {
+  return message.topicLength + message.weight;
 }

@@ -1,11 +1,9 @@
 /**
- * Where the records of retained messages lie: one behind the other in large pieces of memory. *Measured* for messages of
+ * Where the bytes of retained messages lie: one behind the other in large pieces of memory. *Measured* for messages of
  * 64 bytes: an array of its own for each costs 500 bytes more, and half of the time that storing takes.
  *
  * @module
  */
-
-import { ALIGNMENT, lengthOf, Piece, RetainedRecord } from "./retained_record.ts";
 
 /** Bytes of a piece that messages share. */
 const PIECE_SIZE = 65_536;
@@ -13,98 +11,69 @@ const PIECE_SIZE = 65_536;
 const LARGEST_SHARED = 8_192;
 /** A piece with less than this part of it in use is given up: what is left moves, so that memory follows the messages. */
 const SPARSE = 0.25;
-/** Places of a piece. */
-const PLACES = PIECE_SIZE / ALIGNMENT;
 
-/** Gives places to records, and moves them together when much of their memory has become free. */
+/** Whoever has bytes in a piece. */
+export interface Resident {
+  piece: Piece;
+  /** Where its bytes begin. */
+  start: number;
+  /** How many bytes it has there. */
+  room: number;
+}
+
+/** A piece of memory. */
+export class Piece {
+  readonly bytes: Uint8Array;
+  /** All who ever got room here; those that have left have another piece now. */
+  readonly residents: Resident[] = [];
+  used = 0;
+  /** Bytes of those who are still here. */
+  live = 0;
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size);
+  }
+}
+
+/** The piece of those who have none. */
+export const NOWHERE = new Piece(0);
+
+/** Gives room to residents, and moves them together when much of it has become free. */
 export class RetainedMemory {
-  readonly #pieces: (Piece | undefined)[] = [];
-  /** Numbers of pieces that are no more. */
-  readonly #freeIds: number[] = [];
-  readonly #onMove: (record: RetainedRecord, place: number) => void;
-  readonly #record = new RetainedRecord();
-  #current = this.#addPiece(PIECE_SIZE);
-  #bytes = 0;
+  #current = new Piece(PIECE_SIZE);
 
-  /** `onMove` is told where a record lies from now on. It must neither settle nor leave anything. */
-  constructor(onMove: (record: RetainedRecord, place: number) => void) {
-    this.#onMove = onMove;
+  /** Gives `resident`, who has no room, so many bytes. */
+  settle(resident: Resident, size: number): void {
+    const piece = size > LARGEST_SHARED ? new Piece(size) : this.#pieceFor(size);
+    resident.piece = piece;
+    resident.start = piece.used;
+    resident.room = size;
+    piece.residents.push(resident);
+    piece.used += size;
+    piece.live += size;
   }
 
-  /** Bytes of all records without their headers. */
-  get bytes(): number {
-    return this.#bytes;
+  /** Takes the room of `resident` back. */
+  leave(resident: Resident): void {
+    const { piece, room } = resident;
+    resident.piece = NOWHERE;
+    resident.room = 0;
+    piece.live -= room;
+    if (piece !== this.#current && piece.live < SPARSE * piece.bytes.length) this.#clear(piece);
   }
 
-  /** The record at a place. It is always the same object: valid until another one is looked at, settled or moved. */
-  at(place: number): RetainedRecord {
-    const piece = this.#pieces[Math.floor(place / PLACES)] ?? this.#current; // every place is in a piece
-    return this.#record.open(piece, (place % PLACES) * ALIGNMENT);
-  }
-
-  /** Finds a place for a record with so many bytes, one at least. Others may move. */
-  settle(size: number): number {
-    const place = this.#place(size);
-    this.#bytes += size;
-    return place;
-  }
-
-  #place(size: number): number {
-    const length = lengthOf(size);
-    const piece = length > LARGEST_SHARED ? this.#addPiece(length) : this.#pieceFor(length);
-    const place = piece.id * PLACES + piece.used / ALIGNMENT;
-    this.#record.open(piece, piece.used).begin(size);
-    piece.used += length;
-    piece.live += length;
-    return place;
-  }
-
-  /** Lets the record at a place have so many bytes if it needs no other place for that. */
-  resize(place: number, size: number): boolean {
-    const record = this.at(place);
-    if (lengthOf(size) !== lengthOf(record.size)) return false;
-    this.#bytes += size - record.size;
-    record.size = size;
-    return true;
-  }
-
-  /** Gives up the record at a place. Others may move. */
-  leave(place: number): void {
-    const record = this.at(place);
-    const { piece, size } = record;
-    record.end();
-    piece.live -= lengthOf(size);
-    this.#bytes -= size;
-    if (piece !== this.#current) this.#clearIfSparse(piece);
-  }
-
-  #pieceFor(length: number): Piece {
-    const full = this.#current;
-    if (full.bytes.length - full.used >= length) return full;
-    this.#current = this.#addPiece(PIECE_SIZE);
-    this.#clearIfSparse(full);
+  #pieceFor(size: number): Piece {
+    const { bytes, used } = this.#current;
+    if (bytes.length - used < size) this.#current = new Piece(PIECE_SIZE);
     return this.#current;
   }
 
-  #addPiece(length: number): Piece {
-    const piece = new Piece(this.#freeIds.pop() ?? this.#pieces.length, length);
-    this.#pieces[piece.id] = piece;
-    return piece;
-  }
-
-  #clearIfSparse(piece: Piece): void {
-    if (piece.live >= SPARSE * piece.bytes.length) return;
-    const record = new RetainedRecord();
-    for (let start = 0; start < piece.used; start += lengthOf(record.size)) {
-      if (!record.open(piece, start).isGone) this.#move(record);
+  #clear(piece: Piece): void {
+    for (const resident of piece.residents.splice(0)) {
+      if (resident.piece !== piece) continue;
+      const { start, room } = resident;
+      this.settle(resident, room);
+      resident.piece.bytes.set(piece.bytes.subarray(start, start + room), resident.start);
     }
-    this.#pieces[piece.id] = undefined;
-    this.#freeIds.push(piece.id);
-  }
-
-  #move(record: RetainedRecord): void {
-    const place = this.#place(record.size);
-    this.at(place).copy(record);
-    this.#onMove(record, place);
   }
 }

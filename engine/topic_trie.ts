@@ -74,13 +74,12 @@ export class TopicTrie<V> {
     return previous;
   }
 
-  /**
-   * Stores and returns what `change` makes of the value of exactly this key, which is undefined if there is none. `change`
-   * must not add or delete keys. If it throws, a key that was not there is there now, with `undefined`.
-   */
-  update(key: string, change: (value: V | undefined) => V): V {
+  /** The value of exactly this key; if there is none, what `compute` makes of the key, which is stored. */
+  getOrInsertComputed(key: string, compute: (key: string) => V): V {
+    const size = this.#size;
     const node = this.#place(key);
-    return node.value = change(node.value);
+    if (this.#size > size) node.value = compute(key);
+    return node.value as V; // a node with a key has one
   }
 
   /** The node that holds a key. If no node did, one does now, without a value. */
@@ -213,7 +212,7 @@ export class TopicTrie<V> {
   }
 
   /** All values, those of keys that begin with `$` included, one at a time; as with {@linkcode find}, it may change. */
-  values(): TrieSearch<V> {
+  values(): IterableIterator<V> {
     return new FoundValues(new FilterWalk(this.#root, "#", ANYTHING));
   }
 
@@ -244,8 +243,6 @@ export class TopicTrie<V> {
 export interface TrieSearch<V> extends IterableIterator<V> {
   /** How many levels of topic names were looked at so far: what it cost. */
   readonly looked: number;
-  /** The key of the value that was given last; empty before. */
-  readonly key: string;
 }
 
 /** A node that other keys need too, and its child on the way to a key. */
@@ -333,7 +330,6 @@ class FilterWalk<V> {
 
 /** The values of a walk. */
 class FoundValues<V> implements TrieSearch<V> {
-  key = "";
   readonly #walk: FilterWalk<V>;
 
   constructor(walk: FilterWalk<V>) {
@@ -346,9 +342,8 @@ class FoundValues<V> implements TrieSearch<V> {
 
   next(): IteratorResult<V, undefined> {
     const node = this.#walk.next();
-    if (node?.key === undefined) return { done: true, value: undefined };
-    this.key = node.key;
-    return { done: false, value: node.value as V }; // a node with a key has one, which may be undefined
+    // A node that is found has a key, and so a value of type V, which may include undefined.
+    return node === undefined ? { done: true, value: undefined } : { done: false, value: node.value as V };
   }
 
   [Symbol.iterator](): this {
