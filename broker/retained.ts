@@ -24,8 +24,6 @@ export interface RetainedLimits {
 
 /** The number of a message that is not retained yet. */
 const NEW = 0;
-/** The number of a message that is not retained any more: none that was asked for. */
-const GONE = Infinity;
 
 /** A retained message as those see it who only look: what it is when they ask. */
 export interface RetainedEntry {
@@ -59,6 +57,11 @@ class RetainedMessage implements Resident, RetainedEntry {
     this.name = name;
   }
 
+  /** Whether it is not retained any more. */
+  get isGone(): boolean {
+    return this.room === 0;
+  }
+
   /** Bytes of properties and payload. */
   get weight(): number {
     return this.propertiesLength + this.payloadLength;
@@ -86,7 +89,7 @@ class RetainedMessage implements Resident, RetainedEntry {
   }
 
   copy(): Publication | undefined {
-    if (this.order === GONE) return undefined;
+    if (this.isGone) return undefined;
     const shown = new Publication();
     this.show(shown);
     return shown.keep();
@@ -166,7 +169,6 @@ export class RetainedStore {
     const message = this.#messages.delete(topicName);
     if (message === undefined) return false;
     this.#bytes -= weightOf(message);
-    message.order = GONE;
     this.#memory.leave(message);
     return true;
   }
@@ -201,7 +203,7 @@ export class RetainedStore {
   /** Tells whether a message is to be sent; those that have expired are forgotten. */
   #reader(clock: Clock, kept: number, notFrom: string | undefined): (message: RetainedMessage) => boolean {
     return (message) => {
-      if (message.order > kept) return false;
+      if (message.isGone || message.order > kept) return false;
       if (message.hasExpired(clock)) {
         this.delete(message.name);
         return false;
