@@ -51,6 +51,7 @@ export class RetainedBatch implements Batch {
   readonly #maxQoS: QoS;
   readonly #upgrade: boolean;
   readonly #subscriptionIds: readonly number[] | undefined;
+  #delivery: Delivery | undefined;
 
   /** `upgrade`: all go out with `maxQoS`, even those that were published with less. */
   constructor(
@@ -74,7 +75,10 @@ export class RetainedBatch implements Batch {
     const publication = this.#search.current;
     if (publication === undefined) return undefined;
     const qos = publication.qos < this.#maxQoS && !this.#upgrade ? publication.qos : this.#maxQoS;
-    return new Delivery(publication, qos, true, this.#subscriptionIds, undefined);
+    // The search shows all its messages in the same place.
+    const last = this.#delivery;
+    if (last?.publication === publication && last.qos === qos) return last;
+    return this.#delivery = new Delivery(publication, qos, true, this.#subscriptionIds, undefined);
   }
 
   advance(): void {
