@@ -36,11 +36,10 @@ import { SessionAccess } from "./session_access.ts";
 import type { ConnectionEnd } from "./sessions.ts";
 import { subscribe, type SubscribeOutcome, type Subscriber, unsubscribe } from "./subscribe_handler.ts";
 import { dateOf } from "./system_clock.ts";
-import { Stint } from "./turns.ts";
 import type { WillMessage } from "./will.ts";
 
 /** Who was let in, with what. */
-export interface ClientState extends Omit<Subscriber, "isGone" | "stint"> {
+export interface ClientState extends Omit<Subscriber, "isGone"> {
   /** What it asked for, kept for a re-authentication; undefined if it used no authentication method. */
   readonly request: ConnectRequest | undefined;
   readonly will: WillMessage | undefined;
@@ -86,7 +85,6 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
   #reauthentication: EnhancedAuth | undefined;
   #life: Timer | undefined;
   #isGone = false;
-  #stint: Stint | undefined;
   /** Until then nothing is said about its pauses. */
   #quietUntil = 0;
 
@@ -112,10 +110,6 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
 
   get isGone(): boolean {
     return this.#isGone;
-  }
-
-  get stint(): Stint {
-    return this.#stint ??= new Stint();
   }
 
   /** Handles one packet. A promise: the next one waits until it settles. Throws what ends the connection. */
@@ -190,7 +184,7 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
         const reasonCodes = unsubscribe(this.#core, this, packet);
         this.promise();
         this.#sender.send({ type: "unsuback", packetId: packet.packetId, reasonCodes });
-        return this.stint.done(reasonCodes.length);
+        return this.#core.stint.onFilters(reasonCodes.length);
       }
       case "pingreq":
         this.#sender.send({ type: "pingresp" });
@@ -237,7 +231,7 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
     const outcome = subscribe(this.#core, this, packet);
     if (outcome instanceof Promise) return outcome.then((result) => this.#afterSubscribe(packet, result));
     this.#afterSubscribe(packet, outcome);
-    return this.stint.done(packet.subscriptions.length);
+    return this.#core.stint.onFilters(packet.subscriptions.length);
   }
 
   #afterSubscribe({ packetId }: SubscribePacket, outcome: SubscribeOutcome | undefined): void {

@@ -169,7 +169,7 @@ export class Connection implements OutputOwner, Pausable {
     this.#core.metrics.bytesReceived += chunk.length;
     this.#core.memory.note(chunk.length);
     if (this.#closing) return undefined;
-    const pending = this.#process(chunk, protocol);
+    const pending = this.#process(chunk, protocol) ?? this.#core.stint.onChunk(chunk.length);
     if (pending === undefined && !this.#isStuffed) return undefined;
     return this.#settle(pending);
   }

@@ -28,6 +28,7 @@ import type { Session } from "./session.ts";
 import { AccessWatch, type SessionAccess } from "./session_access.ts";
 import { Sessions } from "./sessions.ts";
 import { isReserved } from "./sys_access.ts";
+import { Stint } from "./stint.ts";
 import { TopicCache } from "./topic_cache.ts";
 import { DelayedWills, type WillMessage } from "./will.ts";
 
@@ -56,6 +57,7 @@ export class BrokerCore {
   readonly pressure = new BackPressure(systemClock);
   readonly slab = new Slab();
   readonly effort = new Effort();
+  readonly stint = new Stint();
   readonly pool: BufferPool = new BufferPool((bytes) => this.memory.note(bytes));
   readonly flushQueue = new FlushQueue();
   // One packet is handled at a time, so one of each serves all connections.

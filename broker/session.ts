@@ -24,15 +24,12 @@ import type { SessionJournal } from "./session_journal.ts";
 import type { SessionLink } from "./session_link.ts";
 import type { ShareGroup } from "./shared_subscriptions.ts";
 import type { Slab } from "./slab.ts";
+import type { Stint } from "./stint.ts";
 import type { StoredBacklog } from "./store.ts";
 import type { Subscription } from "./subscription.ts";
-import { letOthersGo } from "./turns.ts";
 
 /** Session expiry interval of a session that never ends by itself, in seconds. */
 export const NEVER_EXPIRES = 0xffff_ffff;
-
-/** After so many messages out of a long queue, or of all retained ones, other clients have their turn. */
-const MESSAGES_IN_A_ROW = 1_024;
 
 /** About the bytes of memory that an entry of a queue takes beside its message. */
 const ENTRY = 128;
@@ -61,6 +58,7 @@ export class Session {
   readonly #memory: MemoryGuard;
   readonly #slab: Slab;
   readonly #effort: Effort;
+  readonly #stint: Stint;
   readonly #audit: Pick<Audit, "notice">;
   readonly #settings: SessionSettings;
   readonly #limits: SessionEnvironment["options"];
@@ -69,8 +67,6 @@ export class Session {
   #policy: SessionQueuePolicy;
   #dropped = 0;
   #isDropping = false;
-  /** Messages out of the queue since others had their turn. */
-  #sentInARow = 0;
   #isResting = false;
   #link: SessionLink | undefined;
   #journal: SessionJournal | undefined;
@@ -94,6 +90,7 @@ export class Session {
     this.#memory = environment.memory;
     this.#slab = environment.slab;
     this.#effort = environment.effort;
+    this.#stint = environment.stint;
     this.#audit = environment.audit;
     this.#settings = environment.options;
   }
@@ -305,7 +302,8 @@ export class Session {
       const next = this.#queue.peek();
       if (next === undefined) return;
       if (next.qos > 0 && (this.#isWindowFull || this.outbound.resending)) return;
-      if (++this.#sentInARow > MESSAGES_IN_A_ROW || this.#effort.isGreat) return this.#rest();
+      if (this.#stint.isOver || this.#effort.isGreat) return this.#rest();
+      this.#stint.onSent();
       this.#queue.shift();
       this.#sendQueued(link, next);
     }
@@ -313,9 +311,8 @@ export class Session {
 
   #rest(): void {
     this.#isResting = true;
-    (this.#effort.isGreat ? this.#effort.rest() : letOthersGo()).then(() => {
+    (this.#effort.isGreat ? this.#effort.rest() : this.#stint.rest()).then(() => {
       this.#isResting = false;
-      this.#sentInARow = 0;
       this.pump();
     });
   }

@@ -13,6 +13,7 @@ import type { Effort } from "./effort.ts";
 import type { Metrics } from "./metrics.ts";
 import type { AccessWatch, RuleSource } from "./session_access.ts";
 import type { Slab } from "./slab.ts";
+import type { Stint } from "./stint.ts";
 
 /** What a session has to know about the options. */
 export interface SessionSettings {
@@ -39,5 +40,6 @@ export interface SessionEnvironment {
   readonly memory: MemoryGuard;
   readonly slab: Slab;
   readonly effort: Effort;
+  readonly stint: Stint;
   readonly audit: Pick<Audit, "notice">;
 }

@@ -16,7 +16,6 @@ import type { SubscribeResult } from "./router.ts";
 import type { Session } from "./session.ts";
 import type { Subscription } from "./subscription.ts";
 import { topicLimitOf } from "./topic_cache.ts";
-import type { Stint } from "./turns.ts";
 
 /** A client that subscribes. */
 export interface Subscriber {
@@ -27,7 +26,6 @@ export interface Subscriber {
   readonly isBridge: boolean;
   /** Whether its connection has ended, perhaps with its session: nothing may be done for it any more. */
   readonly isGone: boolean;
-  readonly stint: Stint;
 }
 
 /** What came of a SUBSCRIBE: codes for the SUBACK, and retained messages to be sent behind it. */
@@ -76,7 +74,7 @@ async function subscribeInTurns(
     if (outcome === undefined) return undefined;
     reasonCodes.push(...outcome.reasonCodes);
     retained.push(...outcome.retained);
-    await subscriber.stint.done(part.length);
+    await core.stint.onFilters(part.length);
     if (subscriber.isGone) return undefined;
   }
   return { reasonCodes, retained };

@@ -12,12 +12,13 @@ import { concatBytes, publishPacket } from "../support/raw_packets.ts";
 const PATIENCE = 10_000;
 
 /** Counts the turns of the event loop. */
-class Turns implements Disposable {
+class Turns implements AsyncDisposable {
   count = 0;
   #isOver = false;
+  readonly #ended: Promise<void>;
 
   constructor() {
-    void this.#run();
+    this.#ended = this.#run();
   }
 
   async #run(): Promise<void> {
@@ -27,8 +28,9 @@ class Turns implements Disposable {
     }
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true;
+    await this.#ended;
   }
 }
 
@@ -43,7 +45,7 @@ interface EffortTest {
 function withTurns(options: (note: () => void) => BrokerOptions, body: (test: EffortTest) => Promise<void>) {
   return () =>
     bounded(async () => {
-      using turns = new Turns();
+      await using turns = new Turns();
       const noted = new Set<number>();
       await using broker = new Broker({ sysInterval: 0, ...options(() => noted.add(turns.count)) });
       await using clients = new AsyncDisposableStack();
@@ -125,5 +127,18 @@ Deno.test(
     assertEquals(numbers, Array.from({ length: count }, (_, i) => i));
     for (const receiver of receivers) receiver.resume();
     assertGreater(turns(), 2);
+  }),
+);
+
+Deno.test(
+  "broker effort: a publisher whose bytes are always there lets others have their turn",
+  withTurns(() => ({}), async ({ connect }) => {
+    const client = await connect();
+    await using turns = new Turns();
+    const burst = concatBytes(...Array.from({ length: 20_000 }, () => encodePacket(publishPacket("nobody", "x"), 5)));
+    for (let i = 0; i < 100; i++) void client.sendBytes(burst);
+    await client.send({ type: "pingreq" });
+    await client.take("pingresp", undefined, PATIENCE);
+    assertGreater(turns.count, 5);
   }),
 );

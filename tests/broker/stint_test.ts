@@ -1,0 +1,59 @@
+/** Much work at a time: the turns of others, and of those who have as much to do. */
+
+import { assertEquals, assertGreater } from "@std/assert";
+import { Stint } from "../../broker/stint.ts";
+
+/** Does as much work as takes `milliseconds`. */
+function work(stint: Stint, milliseconds: number): void {
+  for (const end = performance.now() + milliseconds; performance.now() < end;) stint.onSent();
+}
+
+async function workOn(stint: Stint, pieces: number, onPiece: () => void): Promise<void> {
+  for (let i = 0; i < pieces; i++) {
+    if (stint.isOver) await stint.rest();
+    work(stint, 1);
+    onPiece();
+  }
+}
+
+Deno.test("stint: timers run between the pieces of long work", async () => {
+  const stint = new Stint();
+  let turns = 0;
+  const others = setInterval(() => turns++, 1);
+  await workOn(stint, 50, () => {});
+  clearInterval(others);
+  stint.close();
+  assertGreater(turns, 4);
+});
+
+Deno.test("stint: all who have much to do come to it in turn", async () => {
+  const stint = new Stint();
+  const order: string[] = [];
+  await Promise.all(["a", "b", "c"].map((name) => workOn(stint, 30, () => order.push(name))));
+  stint.close();
+  const firstEnd = Math.min(...["a", "b", "c"].map((name) => order.lastIndexOf(name)));
+  for (const name of ["a", "b", "c"]) {
+    assertGreater(order.slice(0, firstEnd).filter((each) => each === name).length, 10);
+  }
+  assertEquals(order.length, 90);
+});
+
+Deno.test("stint: filters and chunks that take long end in a rest, little ones do not", async () => {
+  const stint = new Stint();
+  assertEquals(stint.onFilters(1), undefined);
+  assertEquals(stint.onChunk(1_000), undefined);
+  stint.onChunk(1_048_576); // it begins
+  work(stint, 10);
+  await stint.onChunk(1_048_576);
+  stint.onFilters(10_000);
+  work(stint, 10);
+  await stint.onFilters(10_000);
+  stint.close();
+});
+
+Deno.test("stint: nobody rests on when it closes", async () => {
+  const stint = new Stint();
+  const rests = [stint.rest(), stint.rest()];
+  stint.close();
+  await Promise.all(rests);
+});
