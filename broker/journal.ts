@@ -29,10 +29,10 @@ const Delay = {
   Retry: 500,
 } as const;
 /**
- * Milliseconds for what is probably over soon, by how long the last commit took. A commit for one message that nobody
- * would need if it came a little later gets a twentieth of the time at most, as the acknowledgements of an uplink come
- * in 5 to 50 ms; one for many messages is worth it sooner, as their publishers may have nothing else to send. When it
- * has ended, all that came meanwhile has still to be handled.
+ * Milliseconds for what is probably over soon, by how long the last commit took, and how long none was needed. A commit
+ * for one message that nobody would need if it came a little later gets a twentieth of the time at most, as the
+ * acknowledgements of an uplink come in 5 to 50 ms; one for many messages is worth it sooner, as their publishers may
+ * have nothing else to send. When it has ended, all that came meanwhile has still to be handled.
  */
 const PATIENCE = { least: 2, most: 20, shareOfOne: 20, shareOfMany: 2 };
 /** Milliseconds in which a commit that is waited for gathers others, as long as each turn brings some. */
@@ -75,10 +75,16 @@ export class Journal {
   /** How many waited for the last commit. */
   #expected = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the timer is due, in milliseconds of `performance.now()`. */
+  #due = Infinity;
+  /** The shortest delay that was asked for since the timer was last seen to; Infinity: none. */
+  #wanted = Infinity;
+  #isSeenTo = true;
   #readAgain: ReturnType<typeof setTimeout> | undefined;
-  #delay: number = Delay.Lazy;
   /** Milliseconds that the last commit took. */
   #taken = 0;
+  /** Milliseconds until a commit that may be spared: the more, the longer none was needed, as each timer costs a turn. */
+  #calm: number = PATIENCE.least;
   /** The end of the changes when the timer was set. */
   #timedEnd = 0;
   #resuming = false;
@@ -109,10 +115,10 @@ export class Journal {
   }
 
   get #patience(): number {
-    const { least, most, shareOfOne, shareOfMany } = PATIENCE;
+    const { most, shareOfOne, shareOfMany } = PATIENCE;
     // A message has two changes, itself and its delivery.
     const messages = Math.max(this.#live / 2, 1);
-    return Math.min(Math.max(shareOfOne * this.#taken / messages, shareOfMany * this.#taken, least), most);
+    return Math.min(Math.max(shareOfOne * this.#taken / messages, shareOfMany * this.#taken, this.#calm), most);
   }
 
   /** A number that is not used in the store. */
@@ -244,8 +250,10 @@ export class Journal {
       return false;
     }
     const taken = performance.now() - begun;
-    if (writes.length > 0) this.#metrics.commits.add(taken);
-    this.#taken = taken;
+    if (writes.length > 0) {
+      this.#metrics.commits.add(taken);
+      this.#taken = taken;
+    }
     const recovered = this.#state === "failing";
     if (recovered) this.#state = "working";
     this.#settle();
@@ -270,8 +278,7 @@ export class Journal {
       return this.#onFailure(error);
     }
     this.#removals.splice(0, MAX_WRITES);
-    this.#delay = Delay.Soon;
-    this.#timer = setTimeout(() => this.#onTime(), Delay.Soon);
+    this.#setTimer(Delay.Soon);
   }
 
   /** All changes are committed. */
@@ -332,20 +339,36 @@ export class Journal {
 
   /** Sees to it that a commit comes after `delay`, or sooner. Not by the broker's clock, which is the protocol's. */
   #schedule(delay: number): void {
-    if (this.#timer !== undefined && (delay >= this.#delay || this.#state === "failing")) return;
-    if (this.#state === "closed") return;
-    this.#cancelTimer();
-    this.#delay = this.#state === "failing" ? Delay.Retry : delay;
+    if (delay < this.#wanted) this.#wanted = delay;
+    if (!this.#isSeenTo) return;
+    this.#isSeenTo = false;
+    // When the packet is through: a timer that is set and cancelled again wakes the process up nevertheless.
+    queueMicrotask(() => this.#seeToTimer());
+  }
+
+  #seeToTimer(): void {
+    const delay = this.#wanted;
+    this.#isSeenTo = true;
+    this.#wanted = Infinity;
+    if (delay === Infinity || this.#state === "closed") return;
+    if (this.#timer !== undefined && (this.#state === "failing" || this.#due <= performance.now() + delay)) return;
+    this.#setTimer(this.#state === "failing" ? Delay.Retry : delay);
+  }
+
+  #setTimer(delay: number): void {
+    clearTimeout(this.#timer);
+    this.#due = performance.now() + delay;
     this.#timedEnd = this.#end;
-    this.#timer = setTimeout(() => this.#onTime(), this.#delay);
+    this.#timer = setTimeout(() => this.#onTime(), delay);
   }
 
   #onTime(): void {
     this.#timer = undefined;
     // What has been waited for all the time is over: those who came later wait their own time.
     if (this.#state === "failing" && this.#removals.length > MAX_WRITES) return this.#makeRoom();
-    const isOver = this.#state === "working" && this.#waiters.size > 0 && this.#first >= this.#timedEnd;
-    if (isOver && !this.#waiters.isAnyLate) this.#schedule(this.#patience);
+    const isOver = this.#state === "working" && this.#first >= this.#timedEnd;
+    this.#calm = isOver ? Math.min(2 * this.#calm, PATIENCE.most) : PATIENCE.least;
+    if (isOver && this.#waiters.size > 0 && !this.#waiters.isAnyLate) this.#schedule(this.#patience);
     else this.commit();
     this.#waiters.nextRound();
   }
@@ -372,5 +395,6 @@ export class Journal {
   #cancelTimer(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#wanted = Infinity;
   }
 }
