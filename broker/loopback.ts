@@ -4,7 +4,9 @@
  * @module
  */
 
+import { isIPv4 } from "./ip_address.ts";
+
 /** Whether only this machine can reach an address. */
 export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "::1" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+  return hostname === "localhost" || hostname === "::1" || (hostname.startsWith("127.") && isIPv4(hostname));
 }

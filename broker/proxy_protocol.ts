@@ -5,6 +5,7 @@
  */
 
 import type { Transport } from "../engine/transport.ts";
+import { isIPv4, isIPv6 } from "./ip_address.ts";
 import { PrefixReader } from "./prefix_reader.ts";
 
 /** The longest line of version 1, its end included. */
@@ -114,14 +115,6 @@ function restLength(header: Uint8Array): number {
   const length = ((header[14] ?? 0) << 8) | (header[15] ?? 0);
   if (length > LONGEST_REST) throw new Error(`it must have at most ${LONGEST_REST} bytes, received ${length}`);
   return length;
-}
-
-function isIPv4(text: string): boolean {
-  return /^(?:(?:0|[1-9]\d{0,2})(?:\.(?!$)|$)){4}$/.test(text) && text.split(".").every((part) => Number(part) <= 255);
-}
-
-function isIPv6(text: string): boolean {
-  return /^[0-9a-fA-F:.]{2,45}$/.test(text) && URL.canParse(`http://[${text}]/`);
 }
 
 function canonicalIPv6(text: string): string {

@@ -5,12 +5,12 @@
  */
 
 import { equalSecrets } from "../auth/secrets.ts";
+import { isIPv4 } from "../ip_address.ts";
 import { ApiFailure } from "./failure.ts";
 import { FailedTokens } from "./failed_tokens.ts";
 
 /** Characters of the shortest token. */
 const SHORTEST_TOKEN = 16;
-const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 
 /** What the guard goes by. */
 export interface GuardOptions {
@@ -126,5 +126,5 @@ function hostOf(request: Request): Host | undefined {
 }
 
 function isAddress(hostname: string): boolean {
-  return IPV4.test(hostname) || hostname.startsWith("[");
+  return isIPv4(hostname) || hostname.startsWith("[");
 }

@@ -5,6 +5,7 @@
  */
 
 import type { ProtocolVersion, TlsInit } from "../../client/common.ts";
+import { isIPv4, isIPv6 } from "../ip_address.ts";
 import { type BridgeTopic, TopicMap } from "./topics.ts";
 
 /**
@@ -199,8 +200,9 @@ export function assertBridges(bridges: readonly BridgeOptions[]): void {
 function assertLocalAddress(options: BridgeOptions): void {
   const { localAddress, addresses } = options;
   if (localAddress === undefined) return;
-  const isAddress = /^(\d+\.){3}\d+$/.test(localAddress) || /^[\da-f.]*:[\da-f.:]*$/i.test(localAddress);
-  if (!isAddress) throw fault(options, "localAddress", "be an IP address", localAddress);
+  if (!isIPv4(localAddress) && !isIPv6(localAddress)) {
+    throw fault(options, "localAddress", "be an IP address", localAddress);
+  }
   const other = addresses.find((address) => !/^mqtts?:$/.test(new URL(address).protocol));
   if (other !== undefined) throw fault(options, "addresses", "be those of TCP or TLS with localAddress", other);
 }

@@ -12,6 +12,7 @@ import type {
   LogConfiguration,
   TlsConfiguration,
 } from "./configuration.ts";
+import { isIPv4 } from "../ip_address.ts";
 import { adminOf } from "./admin_options.ts";
 import type { Draft } from "./draft.ts";
 import { finishBridge } from "./finish_bridge.ts";
@@ -192,7 +193,7 @@ function addressOf(listener: ListenerDraft, place: Place): ListenerAddress {
 
 /** Nobody could come in. */
 function assertFamily({ host = "", socketDomain, given }: ListenerDraft, place: Place): void {
-  const family = host.includes(":") ? "ipv6" : /^\d+(?:\.\d+){3}$/.test(host) ? "ipv4" : socketDomain;
+  const family = host.includes(":") ? "ipv6" : isIPv4(host) ? "ipv4" : socketDomain;
   if (socketDomain === undefined || socketDomain === family) return;
   throw ConfigurationError.at(
     given.get("socket_domain") ?? place,

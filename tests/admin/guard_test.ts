@@ -38,6 +38,7 @@ Deno.test(
       "localhost, evil.example",
       "[::1",
       "127.0.0.1.5",
+      "256.1.1.1",
     ];
     for (const host of others) {
       for (const path of [...PATHS, "/"]) {

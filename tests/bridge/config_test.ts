@@ -157,10 +157,10 @@ Deno.test("bridge config: what cannot be is said at its line", () => {
   }
   assertEquals(warnings(SECTION), ["main.conf:1: connection up has no topic: nothing goes over it"]);
   assertMatch(warnings(`${SECTION}topic a\nlocal_password x\n`)[0] ?? "", /^main.conf:4: local_password does nothing/);
-  assertMatch(
-    problems(`${SECTION}topic a\nbridge_bind_address eth0\n`)[0] ?? "",
-    /localAddress must be an IP address, received eth0$/,
-  );
+  for (const address of ["eth0", "256.1.1.1", "01.2.3.4", "1.2.3", "fe80::1%eth0", "1::2::3"]) {
+    const [problem = ""] = problems(`${SECTION}topic a\nbridge_bind_address ${address}\n`);
+    assert(problem.endsWith(`localAddress must be an IP address, received ${address}`), problem);
+  }
 });
 
 Deno.test("bridge config: two connections cannot share a session of this broker", () => {
