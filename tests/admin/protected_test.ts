@@ -22,49 +22,56 @@ async function statusOf(url: string, ca: string, token: string): Promise<number 
   return response?.status;
 }
 
+/** A certificate for this machine, by an authority of its own. */
+async function certified(authorityName?: string) {
+  await using opened = new AsyncDisposableStack();
+  const authority = opened.use(await CertificateAuthority.create(authorityName));
+  const tls = await authority.issue({ subject: "/CN=localhost", extensions: SERVER });
+  const ca = await Deno.readTextFile(authority.caFile);
+  const kept = opened.move();
+  return { tls, ca, folder: authority.folder, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
 Deno.test({
   name: "admin listener: it encrypts, MQTT over WebSocket too, and takes up another certificate while it listens",
   ignore: !hasOpenssl,
   fn: () =>
     bounded(async () => {
-      await using authority = await CertificateAuthority.create();
-      await using other = await CertificateAuthority.create("Other CA");
-      const tls = await authority.issue({ subject: "/CN=localhost", extensions: SERVER });
-      const next = await other.issue({ subject: "/CN=localhost", extensions: SERVER });
-      const [ca, otherCa] = [await Deno.readTextFile(authority.caFile), await Deno.readTextFile(other.caFile)];
+      await using first = await certified();
+      await using second = await certified("Other CA");
       await using broker = new Broker({ sysInterval: 0 });
-      await using admin = await listenAdmin(broker, { port: 0, token: TOKEN, tls });
+      await using admin = await listenAdmin(broker, { port: 0, token: TOKEN, tls: first.tls });
       const { port } = admin.address;
       const url = `https://127.0.0.1:${port}/metrics`;
-      assertEquals(await statusOf(url, ca, TOKEN), 200);
-      assertEquals(await statusOf(url, otherCa, TOKEN), undefined);
+      assertEquals(await statusOf(url, first.ca, TOKEN), 200);
+      assertEquals(await statusOf(url, second.ca, TOKEN), undefined);
       await assertRejects(() => fetch(`http://127.0.0.1:${port}/healthz`));
 
       {
-        using httpClient = Deno.createHttpClient({ caCerts: [ca] });
+        using httpClient = Deno.createHttpClient({ caCerts: [first.ca] });
         const tickets = await fetch(`https://127.0.0.1:${port}/api/v1/tickets`, {
           client: httpClient,
           method: "POST",
           headers: { authorization: `Bearer ${TOKEN}` },
         });
         const { ticket } = await tickets.json();
-        const mqtt = { tls: { ca } };
+        const mqtt = { tls: { ca: first.ca } };
         await using client = await connect(`wss://127.0.0.1:${port}/mqtt?ticket=${ticket}`, mqtt);
         assertEquals(client.state.kind, "connected");
         const [session] = broker.inspection.clients();
         assertEquals(session?.connection?.client.peer.protocol, "wss");
       }
 
-      await Deno.copyFile(next.keyFile, tls.keyFile);
-      assertThrows(() => admin.reload(), Error, tls.keyFile);
-      assertThrows(() => admin.reload(OTHER), Error, tls.keyFile);
-      assertEquals(await statusOf(url, ca, TOKEN), 200, "all stays when a file cannot be used");
-      await Deno.copyFile(next.certFile, tls.certFile);
+      await Deno.copyFile(second.tls.keyFile, first.tls.keyFile);
+      assertThrows(() => admin.reload(), Error, first.tls.keyFile);
+      assertThrows(() => admin.reload(OTHER), Error, first.tls.keyFile);
+      assertEquals(await statusOf(url, first.ca, TOKEN), 200, "all stays when a file cannot be used");
+      await Deno.copyFile(second.tls.certFile, first.tls.certFile);
       admin.reload();
-      assertEquals(await statusOf(url, otherCa, TOKEN), 200);
-      assertEquals(await statusOf(url, ca, TOKEN), undefined);
+      assertEquals(await statusOf(url, second.ca, TOKEN), 200);
+      assertEquals(await statusOf(url, first.ca, TOKEN), undefined);
 
-      const missing = { certFile: `${authority.folder}/none.crt`, keyFile: tls.keyFile };
+      const missing = { certFile: `${first.folder}/none.crt`, keyFile: first.tls.keyFile };
       await assertRejects(() => listenAdmin(broker, { port: 0, tls: missing }), Error, missing.certFile);
     }, WATCHDOG),
 });
@@ -74,17 +81,15 @@ Deno.test({
   ignore: !hasOpenssl,
   fn: () =>
     bounded(async () => {
-      await using authority = await CertificateAuthority.create();
-      const tls = await authority.issue({ subject: "/CN=localhost", extensions: SERVER });
-      const ca = await Deno.readTextFile(authority.caFile);
-      for (const encryption of [undefined, tls]) {
+      await using certificate = await certified();
+      for (const encryption of [undefined, certificate.tls]) {
         await using broker = new Broker({ sysInterval: 0 });
         const admin = await listenAdmin(broker, { port: 0, tls: encryption });
         const { port } = admin.address;
         using silent = await Deno.connect({ hostname: "127.0.0.1", port });
         const url = `${encryption === undefined ? "ws" : "wss"}://127.0.0.1:${port}/mqtt`;
-        await using client = await connect(url, { reconnect: false, tls: encryption && { ca } });
-        using httpClient = Deno.createHttpClient({ caCerts: [ca] });
+        await using client = await connect(url, { reconnect: false, tls: encryption && { ca: certificate.ca } });
+        using httpClient = Deno.createHttpClient({ caCerts: [certificate.ca] });
         const events = await fetch(`${url.replace("ws", "http").replace("/mqtt", "/api/v1/events")}`, {
           client: httpClient,
         });
@@ -148,35 +153,32 @@ Deno.test({
   ignore: Deno.build.os === "windows" || !hasOpenssl,
   fn: () =>
     bounded(async () => {
-      await using authority = await CertificateAuthority.create();
-      await using other = await CertificateAuthority.create("Other CA");
-      const tls = await authority.issue({ subject: "/CN=localhost", extensions: SERVER });
-      const next = await other.issue({ subject: "/CN=localhost", extensions: SERVER });
-      const [ca, otherCa] = [await Deno.readTextFile(authority.caFile), await Deno.readTextFile(other.caFile)];
-      const tokenFile = `${authority.folder}/token`;
+      await using first = await certified();
+      await using second = await certified("Other CA");
+      const tokenFile = `${first.folder}/token`;
       await Deno.writeTextFile(tokenFile, `${TOKEN}\n`);
       await using broker = await startConfigured([
         "listener {port} 127.0.0.1",
         "allow_anonymous true",
         "admin_listener {port2}",
         `admin_token_file ${tokenFile}`,
-        `admin_certfile ${tls.certFile}`,
-        `admin_keyfile ${tls.keyFile}`,
+        `admin_certfile ${first.tls.certFile}`,
+        `admin_keyfile ${first.tls.keyFile}`,
       ]);
       const url = `https://127.0.0.1:${broker.ports[1]}/api/v1/info`;
-      assertEquals(await statusOf(url, ca, TOKEN), 200);
+      assertEquals(await statusOf(url, first.ca, TOKEN), 200);
 
       await Deno.writeTextFile(tokenFile, "short\n");
       await broker.reload();
       assertMatch(broker.process.stderr, /Cannot reload: .*16 or more visible ASCII/);
-      assertEquals(await statusOf(url, ca, TOKEN), 200);
+      assertEquals(await statusOf(url, first.ca, TOKEN), 200);
 
       await Deno.writeTextFile(tokenFile, `${OTHER}\n`);
-      await Deno.copyFile(next.certFile, tls.certFile);
-      await Deno.copyFile(next.keyFile, tls.keyFile);
+      await Deno.copyFile(second.tls.certFile, first.tls.certFile);
+      await Deno.copyFile(second.tls.keyFile, first.tls.keyFile);
       await broker.reload();
-      assertEquals(await statusOf(url, otherCa, TOKEN), 401);
-      assertEquals(await statusOf(url, otherCa, OTHER), 200);
-      assertEquals(await statusOf(url, ca, OTHER), undefined);
+      assertEquals(await statusOf(url, second.ca, TOKEN), 401);
+      assertEquals(await statusOf(url, second.ca, OTHER), 200);
+      assertEquals(await statusOf(url, first.ca, OTHER), undefined);
     }, WATCHDOG),
 });
