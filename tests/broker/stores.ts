@@ -7,6 +7,7 @@
 import { MemoryStore } from "../../broker/memory_store.ts";
 import { SqliteStore, type SqliteStoreOptions } from "../../broker/sqlite_store.ts";
 import type { StoreUnderTest } from "../../broker/store_conformance.ts";
+import { StoreFile } from "../support/store_file.ts";
 
 /** A store in memory: what it holds, it holds until the test has ended. */
 export function memoryStore(): StoreUnderTest {
@@ -14,34 +15,8 @@ export function memoryStore(): StoreUnderTest {
 }
 
 /** A store in a file of its own. */
-export class SqliteUnderTest implements StoreUnderTest {
-  readonly path: string;
-  readonly #folder: string;
-  readonly #options: SqliteStoreOptions;
-  #store: SqliteStore | undefined;
-
+export class SqliteUnderTest extends StoreFile<SqliteStore> implements StoreUnderTest {
   constructor(options: SqliteStoreOptions = {}) {
-    this.#folder = Deno.makeTempDirSync({ prefix: "store-" });
-    this.path = `${this.#folder}/broker.db`;
-    this.#options = options;
-  }
-
-  /** Opened when it is first asked for. */
-  get store(): SqliteStore {
-    return this.#store ??= SqliteStore.open(this.path, this.#options);
-  }
-
-  close(): void {
-    this.#store?.close();
-    this.#store = undefined;
-  }
-
-  reopen(): void {
-    this.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    await Deno.remove(this.#folder, { recursive: true });
+    super("broker", (path) => SqliteStore.open(path, options));
   }
 }
