@@ -1,6 +1,7 @@
 /**
  * What a gateway costs: 200 devices, each with one message of QoS 1 a second, a store at full durability, and a bridge
- * that forwards everything by TLS to Mosquitto.
+ * that forwards everything by TLS to Mosquitto. Beside it Mosquitto as the gateway, which writes its whole state after
+ * each change or, as it comes, every half hour, and a skeleton that only passes bytes on.
  *
  * Run by `deno task bench gateway`; `--seconds N` (default 30) is how long it is watched.
  *
@@ -8,6 +9,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { fileURLToPath } from "node:url";
 import { ENVIRONMENT } from "../../broker/packaging/unit.ts";
 import { bundle } from "../client/bundle.ts";
 import { CertificateAuthority, SERVER } from "../support/certificates.ts";
@@ -63,13 +65,34 @@ async function startOurs(uplink: number, authority: CertificateAuthority): Promi
   return { name: "ours", process, port };
 }
 
-async function startTheirs(uplink: number, authority: CertificateAuthority): Promise<Gateway> {
+async function startTheirs(
+  name: string,
+  uplink: number,
+  authority: CertificateAuthority,
+  more: readonly string[],
+): Promise<Gateway> {
   const port = freePort();
   const path = `${authority.folder}/theirs.conf`;
-  const lines = [...linesFor(port, uplink, authority), "autosave_interval 1", "autosave_on_changes true"];
-  await Deno.writeTextFile(path, lines.join("\n"));
-  return { name: "Mosquitto", process: new RunningProcess("/usr/sbin/mosquitto", ["-c", path]), port };
+  await Deno.writeTextFile(path, [...linesFor(port, uplink, authority), ...more, ""].join("\n"));
+  return { name, process: new RunningProcess("/usr/sbin/mosquitto", ["-c", path]), port };
 }
+
+const SAVING = ["autosave_interval 1", "autosave_on_changes true"];
+
+function startSkeleton(uplink: number, authority: CertificateAuthority): Gateway {
+  const port = freePort();
+  const script = fileURLToPath(new URL("./gateway_skeleton.ts", import.meta.url));
+  const args = [...RUN, script, String(port), String(uplink), authority.caFile];
+  return { name: "skeleton", process: new RunningProcess(Deno.execPath(), args, { env: ENVIRONMENT }), port };
+}
+
+/** All that are measured, in this order. */
+const STARTS: readonly ((uplink: number, authority: CertificateAuthority) => Gateway | Promise<Gateway>)[] = [
+  startOurs,
+  (uplink, authority) => startTheirs("Mosquitto, saving each change", uplink, authority, SAVING),
+  (uplink, authority) => startTheirs("Mosquitto, saving now and then", uplink, authority, []),
+  startSkeleton,
+];
 
 /** Connects as soon as the gateway listens. */
 async function connectWhenReady(port: number, clientId: string): Promise<RawClient> {
@@ -85,7 +108,7 @@ async function connectWhenReady(port: number, clientId: string): Promise<RawClie
 
 async function measure(gateway: Gateway, uplink: number, seconds: number): Promise<void> {
   const receiver = await RawClient.connect(uplink, { clientId: "cloud", autoAck: true });
-  await receiver.subscribe("gateway/#", { qos: 1 });
+  await receiver.subscribe(["gateway/#", "sensors/#"], { qos: 1 }); // the skeleton renames nothing
   const devices: RawClient[] = [];
   for (let number = 0; number < DEVICES; number++) devices.push(await connectWhenReady(gateway.port, `d${number}`));
   let isOver = false;
@@ -128,7 +151,7 @@ if (import.meta.main) {
     `${DEVICES} devices, ${DEVICES * 1_000 / PERIOD} messages/s of QoS 1 and ${PAYLOAD} bytes, store, TLS uplink\n`,
   );
   console.log("| gateway | memory | of one core | arrived |\n| --- | --- | --- | --- |");
-  for (const start of [startOurs, startTheirs]) {
+  for (const start of STARTS) {
     await using authority = await CertificateAuthority.create();
     const { certFile, keyFile } = await authority.issue({ subject: "/CN=localhost", extensions: SERVER });
     const tlsPort = freePort();
