@@ -14,8 +14,8 @@ import type { RunningProgram } from "./program.ts";
 /** The admin listener of a program. */
 export interface ProgramAdmin extends AsyncDisposable {
   /**
-   * Reads token and certificate again, if the settings are those that it was opened with. Throws an error that says what
-   * cannot be used; then all stays as it is.
+   * Reads token and certificate again, if they are to be in the files that it was opened with. Throws an error that says
+   * what cannot be used; then all stays as it is.
    */
   reload(now: AdminConfiguration | undefined): void;
 }
@@ -52,7 +52,7 @@ export async function openAdmin(
     log.write("information", `Opening admin listen socket on ${address.hostname} port ${address.port}.`);
     return {
       reload(now) {
-        if (JSON.stringify(now) === JSON.stringify(configuration)) admin.reload(tokenIn(tokenFile));
+        if (now !== undefined && filesOf(now) === filesOf(configuration)) admin.reload(tokenIn(tokenFile));
       },
       [Symbol.asyncDispose]: () => admin.close(),
     };
@@ -60,6 +60,10 @@ export async function openAdmin(
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`Cannot listen on ${hostname} port ${port} for admin: ${reason}`, { cause: error });
   }
+}
+
+function filesOf({ tokenFile, tls }: AdminConfiguration): string {
+  return JSON.stringify([tokenFile, tls]);
 }
 
 function tokenIn(path: string | undefined): string | undefined {

@@ -16,9 +16,9 @@ import { assertCertificatesUsable } from "./program_listeners.ts";
 import type { MayStay } from "./security.ts";
 
 /**
- * Takes up users, access rules, certificates, the admin token, log settings and limits, all before the next packet is handled, and then
- * opens new listeners. Connections of clients that may not be here any longer are ended, the others stay. If anything is
- * wrong, the log says so and the old configuration holds. Never rejects.
+ * Takes up users, access rules, certificates, the admin token, log settings and limits, all before the next packet is
+ * handled, and then opens new listeners. Connections of clients that may not be here any longer are ended, the others
+ * stay. If anything is wrong, the log says so and the old configuration holds. Never rejects.
  */
 export async function reload(program: RunningProgram, args: RunArguments, log: ProgramLog): Promise<void> {
   log.write("notice", "Reloading config.");
@@ -58,15 +58,21 @@ function apply(
   if (ended > 0) log.write("notice", `Ended ${ended} connections of clients that may not be here any longer.`);
 }
 
+/** What holds from the start to the end. */
+const NEED_RESTART: readonly (readonly [name: string, valueOf: (configuration: Configuration) => unknown])[] = [
+  ["persistence", ({ persistence }) => persistence],
+  ["pid_file", ({ pidFile }) => pidFile],
+  ["user", ({ user }) => user],
+  ["admin_listener", ({ admin }) => admin && [admin.hostname, admin.port]],
+  ["admin_token_file", ({ admin }) => admin?.tokenFile],
+  ["admin_certfile", ({ admin }) => admin?.tls?.certFile],
+  ["admin_keyfile", ({ admin }) => admin?.tls?.keyFile],
+  ["admin_host", ({ admin }) => admin?.hosts ?? []],
+];
+
 function warnOfRestart(started: Configuration, now: Configuration, log: ProgramLog): void {
-  const options = [
-    ["persistence", "persistence"],
-    ["pid_file", "pidFile"],
-    ["user", "user"],
-    ["admin_listener", "admin"],
-  ] as const;
-  for (const [name, option] of options) {
-    if (JSON.stringify(started[option]) === JSON.stringify(now[option])) continue;
+  for (const [name, valueOf] of NEED_RESTART) {
+    if (JSON.stringify(valueOf(started)) === JSON.stringify(valueOf(now))) continue;
     log.write("warning", `Other settings for ${name} need a restart.`);
   }
 }

@@ -7,7 +7,7 @@ import { connect } from "../../client/mod.ts";
 import { parse } from "../config/sources.ts";
 import { startConfigured } from "../config/program.ts";
 import { bounded, until } from "../support/broker.ts";
-import { CertificateAuthority, hasOpenssl, SERVER } from "../support/certificates.ts";
+import { CertificateAuthority, hasOpenssl, type KeyPair, SERVER } from "../support/certificates.ts";
 
 const TOKEN = "0123456789abcdef";
 const OTHER = "fedcba9876543210";
@@ -30,6 +30,11 @@ async function certified(authorityName?: string) {
   const ca = await Deno.readTextFile(authority.caFile);
   const kept = opened.move();
   return { tls, ca, folder: authority.folder, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+/** Its lines in a configuration. */
+function encryption({ certFile, keyFile }: KeyPair): string[] {
+  return [`admin_certfile ${certFile}`, `admin_keyfile ${keyFile}`];
 }
 
 Deno.test({
@@ -162,8 +167,7 @@ Deno.test({
         "allow_anonymous true",
         "admin_listener {port2}",
         `admin_token_file ${tokenFile}`,
-        `admin_certfile ${first.tls.certFile}`,
-        `admin_keyfile ${first.tls.keyFile}`,
+        ...encryption(first.tls),
       ]);
       const url = `https://127.0.0.1:${broker.ports[1]}/api/v1/info`;
       assertEquals(await statusOf(url, first.ca, TOKEN), 200);
@@ -180,5 +184,46 @@ Deno.test({
       assertEquals(await statusOf(url, second.ca, TOKEN), 401);
       assertEquals(await statusOf(url, second.ca, OTHER), 200);
       assertEquals(await statusOf(url, first.ca, OTHER), undefined);
+    }, WATCHDOG),
+});
+
+Deno.test({
+  name: "admin program: reading the configuration again takes up the token, and names what needs a restart",
+  ignore: Deno.build.os === "windows" || !hasOpenssl,
+  fn: () =>
+    bounded(async () => {
+      await using first = await certified();
+      await using second = await certified("Other CA");
+      const [tokenFile, otherFile] = [`${first.folder}/token`, `${second.folder}/token`];
+      await Deno.writeTextFile(tokenFile, TOKEN);
+      await Deno.writeTextFile(otherFile, TOKEN);
+      const open = ["listener {port} 127.0.0.1", "allow_anonymous true"];
+      const files = [`admin_token_file ${tokenFile}`, ...encryption(first.tls)];
+      const otherFiles = [`admin_token_file ${otherFile}`, ...encryption(second.tls)];
+      await using broker = await startConfigured([...open, ...files, "admin_listener {port2}"]);
+      const url = `https://127.0.0.1:${broker.ports[1]}/api/v1/info`;
+      const warningsOf = async (lines: readonly string[]) => {
+        const before = broker.process.stderr.length;
+        await broker.configure([...open, ...lines]);
+        await broker.reload();
+        const told = broker.process.stderr.slice(before).matchAll(/Other settings for (\w+) need a restart\./g);
+        return Array.from(told, ([, name]) => name);
+      };
+
+      await Deno.writeTextFile(tokenFile, OTHER);
+      const elsewhere = ["admin_listener {port3}", "admin_host broker.example.org"];
+      assertEquals(await warningsOf([...files, ...elsewhere]), ["admin_listener", "admin_host"]);
+      assertEquals(await statusOf(url, first.ca, OTHER), 200, "where it listened before, with the token of now");
+      assertEquals(await statusOf(url, first.ca, TOKEN), 401);
+
+      assertEquals(await warningsOf([...otherFiles, "admin_listener {port2}"]), [
+        "admin_token_file",
+        "admin_certfile",
+        "admin_keyfile",
+      ]);
+      assertEquals(await statusOf(url, first.ca, OTHER), 200, "with the files of the start");
+      assertEquals(await warningsOf([]), ["admin_listener", "admin_token_file", "admin_certfile", "admin_keyfile"]);
+      assertEquals(await warningsOf([...files, "admin_listener {port2}"]), []);
+      assertEquals(await statusOf(url, first.ca, OTHER), 200);
     }, WATCHDOG),
 });
