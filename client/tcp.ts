@@ -4,6 +4,7 @@
  * @module
  */
 
+import { streamsOf } from "../engine/channel.ts";
 import type { Channel, Transport } from "../engine/transport.ts";
 import type { TransportOptions } from "./transport_options.ts";
 
@@ -36,8 +37,7 @@ export async function openTcp(url: URL, options: TransportOptions): Promise<Tran
   connection.setNoDelay(true);
   const channel = channelOf(connection);
   return {
-    readable: readableOf(channel),
-    writable: writableOf(channel),
+    ...streamsOf(channel),
     peer: { protocol: "tcp", address: `${connection.remoteAddr.hostname}:${connection.remoteAddr.port}` },
     channel,
   };
@@ -76,28 +76,6 @@ function channelOf(connection: Deno.TcpConn): Channel {
     close: () => closeGently(connection, readEnd.promise),
     abort,
   };
-}
-
-function readableOf(channel: Channel): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const chunk = await channel.read();
-      if (chunk === undefined) controller.close();
-      else controller.enqueue(chunk);
-    },
-    cancel: () => channel.abort(),
-  }, { highWaterMark: 0 });
-}
-
-function writableOf(channel: Channel): WritableStream<Uint8Array> {
-  return new WritableStream<Uint8Array>({
-    start(controller) {
-      // `abort` is called when the write in flight has ended, which it may never do.
-      controller.signal.addEventListener("abort", () => channel.abort(), { once: true });
-    },
-    write: (chunk) => channel.write(chunk),
-    close: () => channel.close(),
-  });
 }
 
 /**
