@@ -44,13 +44,11 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-const FLAGS = [
+/** Options with a value. */
+const VALUED = [
   "config-file",
   "port",
   "host",
-  "verbose",
-  "daemon",
-  "test-config",
   "log-format",
   "store",
   "durability",
@@ -59,28 +57,17 @@ const FLAGS = [
   "admin-token-file",
   "admin-cert",
   "admin-key",
-  "help",
-  "version",
-];
+] as const;
+/** Options without one. */
+const SWITCHES = ["verbose", "daemon", "test-config", "help", "version"] as const;
 
 /** Reads the arguments. Throws {@linkcode UsageError} for one that is unknown or wrong. */
 export function parseArguments(args: string[]): Command {
   const unknown: string[] = [];
   const flags = parseArgs(args, {
-    string: [
-      "config-file",
-      "port",
-      "host",
-      "log-format",
-      "store",
-      "durability",
-      "max-queued",
-      "admin",
-      "admin-token-file",
-      "admin-cert",
-      "admin-key",
-    ],
-    boolean: ["verbose", "daemon", "daemonized", "test-config", "help", "version"],
+    string: VALUED,
+    // What a broker that goes to the background tells itself is for no one else.
+    boolean: [...SWITCHES, "daemonized"],
     collect: ["port"],
     alias: { c: "config-file", p: "port", b: "host", v: "verbose", d: "daemon", h: "help" },
     unknown: (argument) => {
@@ -92,7 +79,7 @@ export function parseArguments(args: string[]): Command {
   if (flags.version) return { kind: "version" };
   if (unknown.length > 0) {
     throw new UsageError(
-      `Cannot start: options must be among --${FLAGS.join(", --")}, received ${unknown.join(" ")}`,
+      `Cannot start: options must be among --${[...VALUED, ...SWITCHES].join(", --")}, received ${unknown.join(" ")}`,
     );
   }
   const configFile = notEmpty("--config-file", flags["config-file"], "a path");
