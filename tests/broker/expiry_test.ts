@@ -89,6 +89,7 @@ Deno.test(
 Deno.test(
   "broker expiry: a session ends when its interval has passed since the close, not before",
   withBroker(async ({ connect, broker, clock }) => {
+    const empty = broker.counts();
     const first = await connect(lasting("kept", 60));
     await first.subscribe(["a/+", "b"], { qos: 1 });
     clock.advance(600_000); // connected: no time runs
@@ -102,18 +103,7 @@ Deno.test(
     clock.advance(59_999);
     assertEquals(broker.counts().sessions, 1);
     clock.advance(1);
-    assertEquals({ ...broker.counts(), dropped: undefined, refused: undefined, limits: undefined }, {
-      connections: 0,
-      sessions: 0,
-      subscriptions: 0,
-      retained: 0,
-      delayedWills: 0,
-      trieNodes: 0,
-      timers: 0,
-      dropped: undefined,
-      refused: undefined,
-      limits: undefined,
-    });
+    assertEquals(broker.counts(), empty);
   }),
 );
 

@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import type { AuthExchange, AuthStep, ConnectRequest } from "../../broker/hooks.ts";
 import { withBroker } from "../support/broker.ts";
+import type { RawClient } from "../support/raw_client.ts";
 import { concatBytes, publishPacket, rawPacket, toText } from "../support/raw_packets.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -36,6 +37,16 @@ function answer(text: string, reasonCode = 0x18, authenticationMethod = "echo") 
 }
 
 const question = (text: string) => ({ authenticationMethod: "echo", authenticationData: encode(text) });
+
+/** Answers all questions of a connection that has sent nothing yet. */
+async function authenticate(client: RawClient): Promise<void> {
+  await client.sendConnect({ properties: { authenticationMethod: "echo" } });
+  for (const text of ["q1!", "q2!"]) {
+    await client.expect("auth");
+    await client.send(answer(text));
+  }
+  await client.expect("connack", { reasonCode: 0 });
+}
 
 Deno.test(
   "mqtt 5.0 broker: asks with AUTH 0x18, then accepts with the method in the CONNACK [MQTT-4.12.0-2] [MQTT-4.12.0-5] [MQTT-3.2.0-1] [MQTT-3.15.1-1] [MQTT-3.15.2-1]",
@@ -168,12 +179,7 @@ Deno.test(
   "mqtt 5.0 broker: re-authenticates with the method of the CONNECT, while traffic goes on [MQTT-4.12.0-2] [MQTT-4.12.0-5] [MQTT-3.15.2-1]",
   withBroker(options, async ({ open }) => {
     const client = await open();
-    await client.sendConnect({ properties: { authenticationMethod: "echo" } });
-    for (const text of ["q1!", "q2!"]) {
-      await client.expect("auth");
-      await client.send(answer(text));
-    }
-    await client.expect("connack", { reasonCode: 0 });
+    await authenticate(client);
     await client.subscribe("a", { qos: 1 });
     for (let round = 0; round < 2; round++) {
       await client.send(answer("", 0x19));
@@ -193,12 +199,7 @@ Deno.test(
   "mqtt 5.0 broker: a re-authentication that fails ends the connection with a fitting DISCONNECT [MQTT-4.12.1-2] [MQTT-4.13.2-1]",
   withBroker(options, async ({ open }) => {
     const client = await open();
-    await client.sendConnect({ properties: { authenticationMethod: "echo" } });
-    for (const text of ["q1!", "q2!"]) {
-      await client.expect("auth");
-      await client.send(answer(text));
-    }
-    await client.expect("connack", { reasonCode: 0 });
+    await authenticate(client);
     await client.send(answer("", 0x19));
     await client.expect("auth");
     await client.send(answer("wrong"));
