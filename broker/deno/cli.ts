@@ -86,7 +86,7 @@ async function test(configuration: Configuration): Promise<void> {
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error), FAILURE);
   }
-  console.log(`The configuration is right: ${listeners.length} listeners, ${warnings.length} warnings.`);
+  console.log(`The configuration is right. Listeners: ${listeners.length}, warnings: ${warnings.length}.`);
 }
 
 async function start(configuration: Configuration, args: RunArguments, log: ProgramLog): Promise<RunningProgram> {

@@ -37,7 +37,7 @@ Deno.test("broker cli: --test-config says what is wrong and ends, with status 1 
     await withFile("listener 1884\nretry_interval 5\n", async (path) => {
       const { code, stdout, stderr } = await run("-c", path, "--test-config");
       assertEquals(code, 0);
-      assertStringIncludes(stdout, "1 listeners, 1 warnings");
+      assertStringIncludes(stdout, "Listeners: 1, warnings: 1.");
       assertStringIncludes(stderr, `Warning: ${path}:2: retry_interval does nothing here`);
     });
     await withFile("foo\nmax_qos 7\n", async (path) => {

@@ -154,7 +154,7 @@ Deno.test("service: the sample configuration is right, also with everything that
         const args = ["run", "-A", BROKER, "-c", `${folder}/mosquitto.conf`, "--test-config"];
         const { code, stdout, stderr } = await runProcess(Deno.execPath(), args);
         assertEquals([code, stderr], [0, ""]);
-        assertStringIncludes(stdout, "1 listeners, 0 warnings");
+        assertStringIncludes(stdout, "Listeners: 1, warnings: 0.");
       }
     })
   ));
