@@ -107,6 +107,9 @@ function readText(path: string): string {
   try {
     return readUtf8File(path);
   } catch (error) {
-    throw new Error(`Cannot read ${path}: ${error instanceof Error ? error.message : error}`);
+    const message = error instanceof Error ? error.message : String(error);
+    const isForbidden = error instanceof Deno.errors.PermissionDenied;
+    const hint = isForbidden ? "; the user that the broker runs as (option user) must be allowed to" : "";
+    throw new Error(`Cannot read ${path}: ${message}${hint}`);
   }
 }

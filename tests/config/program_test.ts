@@ -332,6 +332,20 @@ Deno.test({
     }, WATCHDOG),
 });
 
+Deno.test("broker cli: a file that the broker's user may not read is refused with a word about that user", () =>
+  bounded(async () => {
+    await withFile("ann:x\n", async (path) => {
+      await Deno.chmod(path, 0);
+      // Root may read all files, but becomes another user first.
+      await withFile(`listener 0 127.0.0.1\npassword_file ${path}\n`, async (configuration) => {
+        const { code, stderr } = await run("-c", configuration);
+        assertEquals(code, 1);
+        assertStringIncludes(stderr, `Cannot read ${path}: Permission denied`);
+        assertStringIncludes(stderr, "the user that the broker runs as (option user) must be allowed to");
+      });
+    });
+  }, WATCHDOG));
+
 Deno.test("broker cli: files that are no UTF-8 are refused by name, and passwd leaves them as they are", () =>
   bounded(async () => {
     const latin1 = Uint8Array.from("topic deny k\u00fcche/#\n", (letter) => letter.charCodeAt(0));
