@@ -12,10 +12,11 @@ import type { Persistence } from "./persistence.ts";
 export type Acknowledge = (packetId: number, qos: 1 | 2, reasonCode: number) => void;
 
 /** See `relayFrom()` in relay.ts: stands in for the queue, where acknowledgements leave as they are due. */
-export interface Relay {
+export interface Relay extends Iterable<Receipt> {
   push(receipt: Receipt): void;
   /** Whether it was in here. */
   delete(receipt: Receipt): boolean;
+  has(receipt: Receipt): boolean;
   drain(): Receipt[];
   /** PUBREL has come. True if PUBCOMP is not to be sent now. */
   onRelease(packetId: number): boolean;
@@ -123,10 +124,15 @@ export class Receipts {
     if (earlier !== undefined && earlier.qos === qos) return earlier;
     if (isNew) return undefined;
     // A server that repeats a QoS 2 PUBLISH within one connection, as those of MQTT 3.1 may.
-    for (const waiting of this.#queue) {
+    for (const waiting of this.relay ?? this.#queue) {
       if (waiting.packetId === packetId && waiting.qos === 2) return waiting;
     }
     return undefined;
+  }
+
+  /** With a relay: whether the session still has a message unacknowledged. */
+  owes(receipt: Receipt): boolean {
+    return this.relay?.has(receipt) === true || this.#earlier.get(receipt.packetId) === receipt;
   }
 
   /** PUBREL came; whether it was expected. */

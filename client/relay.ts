@@ -38,6 +38,14 @@ class Unordered implements Relay {
     return this.#owed.delete(receipt);
   }
 
+  has(receipt: Receipt): boolean {
+    return this.#owed.has(receipt);
+  }
+
+  [Symbol.iterator](): Iterator<Receipt> {
+    return this.#owed.values();
+  }
+
   drain(): Receipt[] {
     const owed = [...this.#owed];
     this.#owed.clear();
@@ -87,6 +95,12 @@ export async function passOn(
  */
 export function relayFrom(client: Client, onRelease: Relay["onRelease"]): void {
   lifecycleOf(client).session.receipts.relay = new Unordered(onRelease);
+}
+
+/** Whether the server waits for the acknowledgement of a message, or will, when it has sent it again. */
+export function isOwed(client: Client, message: Message): boolean {
+  const receipt = receiptOf(message);
+  return receipt !== undefined && lifecycleOf(client).session.receipts.owes(receipt);
 }
 
 /** Sends the PUBCOMP that `onRelease` has kept back; without a connection, the next one asks again. */

@@ -10,7 +10,7 @@ import { encodePacket } from "../../codec/encode.ts";
 import type { Broker } from "../broker.ts";
 import type { LogSink } from "../log.ts";
 import { brokerIn, type OtherBroker } from "../origin.ts";
-import type { Exchanges } from "./exchanges.ts";
+import { Exchanges } from "./exchanges.ts";
 import { Forwarder, type ForwarderContext } from "./forwarder.ts";
 import { groupsOf, LocalSide } from "./local_side.ts";
 import { MessageSource } from "./message_source.ts";
@@ -41,6 +41,8 @@ interface Running {
   readonly local: LocalSide;
   readonly outward: Forwarder;
   readonly inward: Forwarder;
+  /** Those that come in. */
+  readonly exchanges: Exchanges;
   remote: RemoteSide | undefined;
 }
 
@@ -138,6 +140,7 @@ export class Bridge implements AsyncDisposable {
     const { clock } = this.#platform;
     await using local = await LocalSide.open(this.#broker, this.#settings, clock);
     if (this.#isClosing) return;
+    const exchanges = new Exchanges(local.incoming === 0);
     const running: Running = {
       local,
       outward: this.#forwarder(
@@ -145,7 +148,8 @@ export class Bridge implements AsyncDisposable {
         local.exchanges,
         (...given) => this.#optionsThere(...given),
       ),
-      inward: this.#forwarder(undefined, undefined, optionsFor),
+      inward: this.#forwarder(undefined, exchanges, optionsFor),
+      exchanges,
       remote: undefined,
     };
     this.#running = running;
@@ -203,8 +207,17 @@ export class Bridge implements AsyncDisposable {
     await connection;
   }
 
+  /**
+   * Whether exchanges that come in can go on with another connection, or another process: if both sessions last, and
+   * there is one broker to come from. Others have other messages under the same packet identifiers.
+   */
+  get #isSameSource(): boolean {
+    const { cleanSession, localCleanSession, addresses } = this.#settings;
+    return !cleanSession && !localCleanSession && addresses.length === 1;
+  }
+
   #ownerOf(running: Running): RemoteOwner {
-    const { local, outward, inward } = running;
+    const { local, outward, inward, exchanges } = running;
     return {
       mayGoOn: () => !local.isNew,
       onAttempt: (address) => {
@@ -212,6 +225,10 @@ export class Bridge implements AsyncDisposable {
       },
       onClient: (client) => {
         spareIdentifiers(client);
+        if (this.#isSameSource) exchanges.setSource(client);
+        client.addEventListener("connect", ({ sessionPresent }) => {
+          if (!sessionPresent) exchanges.abandon();
+        });
         // What was begun before goes on before anything else has its packet identifiers.
         outward.setTarget(client);
         const { map, protocolVersion } = this.#settings;

@@ -1,22 +1,24 @@
 /**
  * Exchanges of QoS 2 that go through a bridge from end to end.
  *
- * A message has the same packet identifier in this broker's session for the bridge and in the other broker's, and each
- * step of the one waits for that of the other: PUBREC comes here when it has come from there, which this broker writes
- * down; its PUBREL is then sent there, and the PUBCOMP that comes back ends both. So the session of this broker always
- * knows where the exchange there stands, also for a bridge of another process, after a crash: it repeats PUBLISH or
- * PUBREL, the bridge passes that on, and the other broker knows it again by its identifier.
+ * A message has the same packet identifier in the session that it comes from and in the one that it goes to, and each
+ * step of the one waits for that of the other: PUBREC goes back when it has come from where the message goes, and is
+ * written down there; PUBREL then goes on, and the PUBCOMP that comes back ends both. So the session that the message
+ * comes from always knows where the exchange stands, also for a bridge of another process, after a crash: it repeats
+ * PUBLISH or PUBREL, the bridge passes that on, and the other one knows it again by its identifier.
  *
  * @module
  */
 
 import type { Client, Message, PublishResult } from "../../client/common.ts";
-import { complete, relayFrom, release, takeOver } from "../../client/relay.ts";
+import { complete, isOwed, relayFrom, release, takeOver } from "../../client/relay.ts";
 
-/** One message between PUBLISH here and PUBCOMP there. */
+/** One message between its first PUBLISH and its last PUBCOMP. "There" is where it goes. */
 interface Exchange {
   readonly packetId: number;
   readonly message: Message;
+  /** The same, as the client that the source is now has it: to be acknowledged. */
+  owed: Message;
   /** Who has sent it there. */
   target: Client;
   /** Whether PUBREC has come from there. */
@@ -25,34 +27,67 @@ interface Exchange {
   isReleased: boolean;
 }
 
-/** The exchanges of a session of this broker. */
+/** The exchanges of one direction: from one session to another. Without a source, messages go one by one, each anew. */
 export class Exchanges {
-  readonly #source: Client;
   readonly #open = new Map<number, Exchange>();
   /** Begun by an earlier process; all that is left of them is their PUBREL. */
   readonly #inherited = new Set<number>();
-  /** Whether there never was a target: what is unknown is inherited. */
-  #isNew = true;
+  #source: Client | undefined;
+  #target: Client | undefined;
+  /** Whether an exchange that is unknown may be inherited. */
+  #mayInherit = true;
+  /** The identifiers of which it is known what the session there has under them; undefined if it is of all. */
+  readonly #known: Set<number> | undefined;
 
-  /** `source`: the client of that session, which is connected, and has taken no message yet. */
-  constructor(source: Client) {
+  /** `isKnown`: the session there has nothing of an earlier process, or has it all from this same source. */
+  constructor(isKnown: boolean) {
+    this.#known = isKnown ? undefined : new Set();
+  }
+
+  /** Messages come from this client of the same session, which is connected, and has taken no message yet. */
+  setSource(source: Client): void {
     this.#source = source;
+    this.#mayInherit = true;
     relayFrom(source, (packetId) => this.#onRelease(packetId));
   }
 
   /** Exchanges go on with this client, before it sends anything else; undefined: there is none. */
   setTarget(target: Client | undefined): void {
+    this.#target = target;
     if (target === undefined) return;
-    this.#isNew = false;
+    // What the source had left from before it has said; one that comes later says so later.
+    this.#mayInherit = false;
     for (const packetId of this.#inherited) this.#inherit(packetId, target);
   }
 
-  /** A message is about to be sent there, perhaps again. Returns what is to be called when PUBREC comes. */
-  begin(packetId: number, message: Message, target: Client): () => void {
-    const isReleased = this.#get(packetId, message)?.isReleased ?? false;
-    const exchange = { packetId, message, target, isReceived: false, isReleased };
+  /**
+   * A message is about to be sent there, perhaps again. Returns what is to be called when PUBREC comes, if that is not
+   * for the client alone to answer, since the session that the message came from is gone.
+   */
+  begin(packetId: number, message: Message, target: Client): (() => void) | undefined {
+    this.#makeSure(packetId, message, target);
+    const former = this.#get(packetId, message);
+    if (former === undefined && !this.#isOwed(message)) return undefined;
+    const { owed = message, isReleased = false } = former ?? {};
+    const exchange = { packetId, message, owed, target, isReceived: false, isReleased };
     this.#open.set(packetId, exchange);
     return () => this.#onReceived(exchange);
+  }
+
+  /** Whether a message is one that an earlier client of the source has taken, and that is on its way: then it goes on. */
+  isUnderWay(packetId: number, message: Message): boolean {
+    const exchange = this.#open.get(packetId);
+    if (exchange === undefined || exchange.message === message || exchange.isReleased) return false;
+    if (!this.#isOwed(message)) return false;
+    if (!message.dup || message.qos !== 2) {
+      // Another one has its identifier: nobody will go on with it.
+      this.#release(exchange);
+      this.#open.delete(packetId);
+      return false;
+    }
+    exchange.owed = message;
+    if (exchange.isReceived) message.acknowledge();
+    return true;
   }
 
   /** Sends PUBREL with another client, where that is what comes next of a message that was to be sent again. */
@@ -68,11 +103,12 @@ export class Exchanges {
     const exchange = this.#get(packetId, message);
     if (exchange === undefined) return false;
     this.#open.delete(packetId);
-    if (exchange.isReleased) complete(this.#source, packetId);
+    if (exchange.isReleased) this.#complete(packetId);
+    else exchange.owed.acknowledge();
     return exchange.isReleased;
   }
 
-  /** The session here is gone, with all that it knew: what was begun there goes to its end by itself. */
+  /** The session of the source is gone, with all that it knew: what was begun there goes to its end by itself. */
   abandon(): void {
     for (const exchange of this.#open.values()) this.#release(exchange);
     this.#open.clear();
@@ -87,19 +123,22 @@ export class Exchanges {
   #onReceived(exchange: Exchange): void {
     exchange.isReceived = true;
     if (exchange.isReleased) release(exchange.target, exchange.packetId);
-    else exchange.message.acknowledge();
+    else exchange.owed.acknowledge();
   }
 
   /** Whether PUBCOMP is to wait. */
   #onRelease(packetId: number): boolean {
     const exchange = this.#open.get(packetId);
-    if (exchange === undefined) {
-      if (this.#isNew) this.#inherited.add(packetId);
-      // Else it never went there, or is over there.
-      return this.#inherited.has(packetId);
+    if (exchange !== undefined) {
+      this.#release(exchange);
+      return true;
     }
-    this.#release(exchange);
-    return true;
+    // Else it never went there, or is over there.
+    if (this.#mayInherit && !this.#inherited.has(packetId)) {
+      this.#inherited.add(packetId);
+      if (this.#target !== undefined) this.#inherit(packetId, this.#target);
+    }
+    return this.#inherited.has(packetId);
   }
 
   #release(exchange: Exchange): void {
@@ -109,7 +148,26 @@ export class Exchanges {
 
   #inherit(packetId: number, target: Client): void {
     takeOver(target, packetId).then(() => {
-      if (this.#inherited.delete(packetId)) complete(this.#source, packetId);
+      if (this.#inherited.delete(packetId)) this.#complete(packetId);
     }, () => {}); // the client has ended: another one will go on
+  }
+
+  #complete(packetId: number): void {
+    if (this.#source !== undefined) complete(this.#source, packetId);
+  }
+
+  #isOwed(message: Message): boolean {
+    return this.#source !== undefined && isOwed(this.#source, message);
+  }
+
+  /**
+   * What comes for the first time is none that the session there may still have under its identifier, from a source
+   * that is gone: taken for that one, it would be lost. PUBREL ends the old one, and PUBLISH waits for that. Nor is
+   * anything, where nobody knows which source it comes from.
+   */
+  #makeSure(packetId: number, message: Message, target: Client): void {
+    if (this.#known === undefined || this.#known.has(packetId)) return;
+    this.#known.add(packetId);
+    if (!message.dup || this.#source === undefined) takeOver(target, packetId).catch(() => {}); // the client has ended: nothing goes on with it
   }
 }

@@ -147,6 +147,7 @@ export class Forwarder {
       const target = await this.#nextTarget();
       if (target === undefined) return;
       const packetId = packetIdOf(message);
+      if (this.#context.exchanges?.isUnderWay(packetId, message)) continue;
       this.#send({ message, topic, packetId, number: ++this.#taken, isRepeated: message.dup }, target);
     }
   }

@@ -94,13 +94,22 @@ export class LocalSide implements AsyncDisposable {
     this.client = client;
     this.isNew = client.state.kind === "connected" && !client.state.sessionPresent;
     spareIdentifiers(client);
-    this.exchanges = lasts ? new Exchanges(client) : undefined;
+    if (lasts) {
+      // Whatever the other broker has under an identifier, it has from here.
+      this.exchanges = new Exchanges(true);
+      this.exchanges.setSource(client);
+    }
     this.#broker = broker;
     this.#policy = policy;
     this.#gate = gate;
     this.#groups = groups;
     // What is retained goes to the other broker when that is there.
     this.sources = groups.map((group) => new MessageSource(this.#subscribe(group, 2)));
+  }
+
+  /** How many messages of QoS 2 the session has between PUBLISH and PUBREL. */
+  get incoming(): number {
+    return this.#broker.inspection.session(this.client.clientId)?.incoming ?? 0;
   }
 
   /** Opens the session, and settles when messages wait in it. */

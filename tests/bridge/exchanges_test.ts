@@ -1,67 +1,13 @@
-/** QoS 2 over a bridge, packet by packet: each step on the one side follows that on the other. */
+/** QoS 2 that goes out over a bridge, packet by packet: each step on the one side follows that on the other. */
 
 import { assertEquals } from "@std/assert";
-import { startBridge } from "../../broker/deno/bridge.ts";
-import { silentLog } from "../../broker/log.ts";
 import type { Broker } from "../../broker/mod.ts";
-import { type Clock, systemClock } from "../../client/mod.ts";
-import { bounded, type RunningBroker, startBroker, until } from "../support/broker.ts";
+import { until } from "../support/broker.ts";
 import type { RawClient } from "../support/raw_client.ts";
-import { accept, bridgeOptions, HASTE } from "./support.ts";
+import { type Scene, testBridge } from "./scene.ts";
 
-type Version = 4 | 5;
-/** What the other broker sees of a bridge. */
-interface Scene {
-  readonly broker: Broker;
-  /** Lets so many milliseconds pass for the broker. */
-  pass(milliseconds: number): void;
-  /** Starts a bridge; the session of an earlier one goes on. */
-  start(): AsyncDisposable;
-  /** Takes its next connection. */
-  take(sessionPresent: boolean, receiveMaximum?: number): Promise<RawClient>;
-}
-
-function test(name: string, body: (scene: Scene) => Promise<void>, versions: readonly Version[] = [4, 5]): void {
-  for (const version of versions) {
-    Deno.test(`mqtt ${version === 4 ? "3.1.1" : "5.0"} bridge: ${name}`, () =>
-      bounded(async () => {
-        let passed = 0;
-        const clock: Clock = { ...systemClock, now: () => systemClock.now() + passed };
-        await using ours = await startBroker({ clock });
-        const pass = (milliseconds: number) => void (passed += milliseconds);
-        using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-        await using clients = new AsyncDisposableStack();
-        await body({ ...sceneOf(ours, listener, clients, version), pass });
-      }));
-  }
-}
-
-function sceneOf(
-  { broker }: RunningBroker,
-  listener: Deno.TcpListener,
-  clients: AsyncDisposableStack,
-  version: Version,
-): Omit<Scene, "pass"> {
-  const options = bridgeOptions(listener.addr.port, {
-    protocolVersion: version,
-    tryPrivate: false,
-    notifications: false,
-    attemptUnsubscribe: false,
-    topics: [{ pattern: "out/#", qos: 2 }],
-  });
-  let connections = 0;
-  return {
-    broker,
-    start: () => startBridge(broker, options, { clock: HASTE, log: silentLog }),
-    async take(sessionPresent, receiveMaximum) {
-      const client = clients.use(await accept(listener, version));
-      // A session that has just begun here can go on with nothing.
-      await client.expect("connect", { cleanStart: version === 5 && connections++ === 0 });
-      const properties = version === 5 ? { receiveMaximum } : undefined;
-      await client.send({ type: "connack", sessionPresent, reasonCode: 0, properties });
-      return client;
-    },
-  };
+function test(name: string, body: (scene: Scene) => Promise<void>, versions?: readonly (4 | 5)[]): void {
+  testBridge(name, { topics: [{ pattern: "out/#", qos: 2 }] }, body, versions);
 }
 
 /** Publishes one message after the other. */
