@@ -91,6 +91,10 @@ export class ConnectionPolicy implements BrokerHooks, Readonly<PublishRate> {
     return this.#listener.maxInflightMessages ?? this.#options.maxInflightMessages;
   }
 
+  get receiveMaximum(): number {
+    return this.#listener.receiveMaximum ?? this.#options.receiveMaximum;
+  }
+
   /** For the queue of a session whose client comes by this listener. */
   get queue(): SessionQueuePolicy {
     const { maxQueuedMessages, maxQueuedBytes, maxQueuedAge, queueOverflow, queueQoS0Messages } = this.#listener;

@@ -76,7 +76,7 @@ export function admit(core: BrokerCore, policy: ConnectionPolicy, packet: Connec
       packet.properties?.receiveMaximum ?? RECEIVE_MAXIMUM,
       policy.maxInflightMessages,
     ),
-    ourReceiveMaximum: v5 ? options.receiveMaximum : RECEIVE_MAXIMUM,
+    ourReceiveMaximum: v5 ? policy.receiveMaximum : RECEIVE_MAXIMUM,
   };
 }
 
@@ -252,7 +252,7 @@ function announced(core: BrokerCore, policy: ConnectionPolicy, admission: Admiss
   if (admission.assigned) properties.assignedClientIdentifier = request.clientId;
   if (!options.retainAvailable) properties.retainAvailable = 0;
   if (policy.maxPacketSize < LARGEST_PACKET) properties.maximumPacketSize = policy.maxPacketSize;
-  if (options.receiveMaximum < RECEIVE_MAXIMUM) properties.receiveMaximum = options.receiveMaximum;
+  if (policy.receiveMaximum < RECEIVE_MAXIMUM) properties.receiveMaximum = policy.receiveMaximum;
   if (policy.maximumQoS < 2) properties.maximumQoS = policy.maximumQoS === 0 ? 0 : 1;
   if (sessionExpiryInterval !== sessionExpiryOf(packet)) properties.sessionExpiryInterval = sessionExpiryInterval;
   if (packet.properties?.requestResponseInformation === 1) {

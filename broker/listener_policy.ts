@@ -70,6 +70,8 @@ export interface ListenerPolicy extends BrokerHooks, PublishRate {
   mountPoint?: string;
   /** Unacknowledged QoS 1 and 2 messages towards each client, 1 to 65,535. */
   maxInflightMessages?: number;
+  /** Unacknowledged QoS 1 and 2 messages from each 5.0 client, 1 to 65,535. */
+  receiveMaximum?: number;
   /** Messages that wait for one client, beyond those in flight. */
   maxQueuedMessages?: number;
   /** Bytes of payload and properties that wait for one client. */

@@ -221,6 +221,8 @@ function policyOf(settings: BridgeSettings): ListenerPolicy {
     maxFiltersPerPacket: MANY,
     maxSubscriptions: MANY,
     maxInflightMessages: WINDOW,
+    // What comes in is open here as long as it is there.
+    receiveMaximum: WINDOW,
     maxQueuedMessages,
     maxQueuedBytes,
     maxQueuedAge,

@@ -107,6 +107,7 @@ const POLICY_RANGES: readonly Range<keyof ListenerPolicy>[] = [
   ["maximumQoS", 0, 2],
   ["maxTopicAlias", 0, 65_535],
   ["maxInflightMessages", 1, 65_535],
+  ["receiveMaximum", 1, 65_535],
   ["maxQueuedMessages", 1, Infinity],
   ["maxQueuedBytes", 1, Infinity],
   ...PUBLISH_RATE_RANGES,

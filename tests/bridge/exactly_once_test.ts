@@ -95,6 +95,7 @@ const PEERS = [
   ["Mosquitto", "mqttv50", () => startMosquitto(["max_queued_messages 0"])],
   ["Mosquitto", "mqttv311", () => startMosquitto(["max_queued_messages 0"])],
   ["our broker", "mqttv50", () => startBroker({ maxQueuedMessages: 100_000 })],
+  ["our broker", "mqttv311", () => startBroker({ maxQueuedMessages: 100_000 })],
 ] as const;
 
 for (const [peer, version, startPeer] of PEERS) {

@@ -188,7 +188,7 @@ Deno.test("broker options: memoryLimit refuses publications and clients until th
 Deno.test("broker options: listeners have settings of their own, and share one broker", () =>
   bounded(async () => {
     await using broker = new Broker({ sysInterval: 0 });
-    const mounted: ListenerPolicy = { mountPoint: "one/", maxTopicAlias: 3, maximumQoS: 1 };
+    const mounted: ListenerPolicy = { mountPoint: "one/", maxTopicAlias: 3, maximumQoS: 1, receiveMaximum: 7 };
     await using inside = await connectTo(broker, mounted, { clientId: "inside" });
     await using outside = await connectTo(broker, {}, { clientId: "outside" });
     assertEquals([inside.connack?.properties?.topicAliasMaximum, inside.connack?.properties?.maximumQoS], [3, 1]);
@@ -196,6 +196,7 @@ Deno.test("broker options: listeners have settings of their own, and share one b
       10,
       undefined,
     ]);
+    assertEquals([inside, outside].map(({ connack }) => connack?.properties?.receiveMaximum), [7, 20]);
     await inside.subscribe([{ filter: "#", qos: 0 }, { filter: "$share/g/t/+", qos: 0 }]);
     await outside.subscribe("#", { qos: 0 });
     await inside.publish("t/1", "hello");
