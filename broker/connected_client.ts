@@ -118,7 +118,7 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
     if (first >> 4 === 3) return this.#publishes.handle(frame);
     if (frame.end - frame.bodyStart === 2 && this.#responses.handleShort(first, frame)) return undefined;
     this.#assertContents(frame);
-    return this.#handlePacket(decodePacket(frame, this.client.protocolVersion));
+    return this.#handlePacket(decodePacket(frame, this.client.protocolVersion)) ?? this.#core.stint.onPacket();
   }
 
   /** Sets how fast the client may publish, as its own limits and those of its listener are now. */

@@ -39,7 +39,7 @@ export class Connection implements OutputOwner, Pausable {
   readonly #framer: Framer;
   #protocol: Protocol | undefined;
   #closing = false;
-  #deciding = false;
+  #isWaiting = false;
   #lastArrival: number;
   #watchdog: Timer | undefined;
   #wakeReader: (() => void) | undefined;
@@ -180,7 +180,11 @@ export class Connection implements OutputOwner, Pausable {
   }
 
   async #settle(pending: Promise<void> | undefined): Promise<void> {
-    if (pending !== undefined) await this.#orAborted(pending);
+    if (pending !== undefined) {
+      this.#isWaiting = true;
+      await this.#orAborted(pending);
+      this.#isWaiting = false;
+    }
     while (this.#isStuffed) await this.#drained();
   }
 
@@ -230,16 +234,12 @@ export class Connection implements OutputOwner, Pausable {
   async #goOn(first: Promise<void>, protocol: Protocol): Promise<void> {
     try {
       for (let pending: Promise<void> | undefined = first; pending !== undefined;) {
-        this.#deciding = true;
         await pending;
-        this.#deciding = false;
         // What was handled late may have found slow subscribers, too.
         pending = this.#core.pressure.isOn ? this.#core.pressure.wait() : this.#handleFrames(protocol);
       }
     } catch (error) {
       protocol.onError(error);
-    } finally {
-      this.#deciding = false;
     }
   }
 
@@ -247,8 +247,8 @@ export class Connection implements OutputOwner, Pausable {
     const { timers, clock } = this.#core;
     this.#watchdog = timers.schedule(this.#lastArrival + milliseconds, () => {
       this.#watchdog = undefined;
-      // Arrival counts, not handling: while the application decides about a packet, nothing is read.
-      if (this.#deciding) this.#lastArrival = clock.now();
+      // Arrival counts, not handling: while a packet is decided about, or others have their turn, nothing is read.
+      if (this.#isWaiting) this.#lastArrival = clock.now();
       if (clock.now() - this.#lastArrival >= milliseconds) this.#protocol?.onSilence();
       else this.#watch(milliseconds);
     });

@@ -56,8 +56,8 @@ export class BrokerCore {
   readonly audit: Audit;
   readonly pressure = new BackPressure(systemClock);
   readonly slab = new Slab();
-  readonly effort = new Effort();
   readonly stint = new Stint();
+  readonly effort = new Effort(this.stint);
   readonly pool: BufferPool = new BufferPool((bytes) => this.memory.note(bytes));
   readonly flushQueue = new FlushQueue();
   // One packet is handled at a time, so one of each serves all connections.

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { rest } from "./turns.ts";
+import type { Stint } from "./stint.ts";
 
 /** What is counted, in units of about 0.1 µs. */
 export const Cost = {
@@ -20,10 +20,18 @@ export const Cost = {
 
 /** After so many units, others have their turn. */
 const MOST = 262_144;
+/** The same as long as others with as much to do wait for it. */
+const MOST_OF_MANY = 65_536;
 
 /** The work that was done since others had their turn. */
 export class Effort {
+  readonly #stint: Stint;
   #spent = 0;
+
+  /** Whoever has done enough has his rest there. */
+  constructor(stint: Stint) {
+    this.#stint = stint;
+  }
 
   /** Others have just had it. */
   begin(): void {
@@ -37,12 +45,13 @@ export class Effort {
 
   /** Whether it is enough for now. */
   get isGreat(): boolean {
-    return this.#spent >= MOST;
+    return this.#spent >= MOST_OF_MANY && (this.#spent >= MOST || this.#stint.isAwaited);
   }
 
   /** Resolves when others have had their turn. */
-  rest(): Promise<void> {
+  async rest(): Promise<void> {
     this.#spent = 0;
-    return rest();
+    await this.#stint.rest();
+    this.#spent = 0;
   }
 }

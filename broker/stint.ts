@@ -9,14 +9,20 @@ const STINT = 2.1;
 /** The same for chunks of packets: a runtime that looks at its sockets often enough does so before. */
 const STINT_OF_CHUNKS = 4;
 /** Sockets are looked at for certain after this time of stints, in milliseconds. */
-const PATIENCE = 50;
+const PATIENCE = 20;
 
 /** After so many units of work, of about 0.2 µs, the time is looked at. */
 const UNITS_PER_LOOK = 1_024;
 /** What a filter takes that is subscribed to, or no longer. */
 const UNITS_PER_FILTER = 8;
+/** What a packet takes that is not a message, such as PINGREQ with its answer. */
+const UNITS_PER_PACKET = 4;
 /** Bytes of packets that take at least a unit. */
 const BYTES_PER_UNIT = 128;
+/** Who sends smaller chunks never rests for them: a runtime handles so many of them in a row and no more. */
+const LITTLE_CHUNK = 1_024;
+/** What it takes at most from the end of a rest to work: a settled promise leads to the next one. */
+const HOPS = 16;
 
 /**
  * The time that all have together who read without end, send long queues or handle many filters, until others have their
@@ -43,6 +49,12 @@ export class Stint {
     this.#units++;
   }
 
+  /** Counts a packet that was decoded. A promise: the next one waits until it resolves. */
+  onPacket(): Promise<void> | undefined {
+    this.#units += UNITS_PER_PACKET;
+    return this.isOver ? this.rest() : undefined;
+  }
+
   /** Counts filters that were handled. A promise: who has more to do waits until it resolves. */
   onFilters(count: number): Promise<void> | undefined {
     this.#units += UNITS_PER_FILTER * count;
@@ -52,7 +64,7 @@ export class Stint {
   /** Counts the bytes of a chunk that was handled. A promise: nothing more is read until it resolves. */
   onChunk(bytes: number): Promise<void> | undefined {
     this.#units += Math.ceil(bytes / BYTES_PER_UNIT);
-    return this.#hasTaken(STINT_OF_CHUNKS) ? this.rest() : undefined;
+    return bytes >= LITTLE_CHUNK && this.#hasTaken(STINT_OF_CHUNKS) ? this.rest() : undefined;
   }
 
   /** Whether it is the turn of others: who has more to do {@linkcode rest}s. */
@@ -69,10 +81,17 @@ export class Stint {
     return false;
   }
 
+  /** Whether others wait for their turn. */
+  get isAwaited(): boolean {
+    return this.#resting.length > 0;
+  }
+
   /** Resolves when others have had their turn: sockets, and those who rest already. */
   rest(): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
     if (this.#begun === undefined) this.#begin(performance.now());
+    // Whoever rests has done much, whatever was counted here.
+    this.#units = Math.max(this.#units, UNITS_PER_LOOK);
     return new Promise((resolve) => void this.#resting.push(resolve));
   }
 
@@ -103,7 +122,13 @@ export class Stint {
       const next = this.#resting.shift();
       if (next === undefined) return;
       next();
-      await undefined; // it works now
+      await this.#atWork();
     }
+  }
+
+  /** Resolves when the one whose rest is over has done something, or seems to have nothing to do. */
+  async #atWork(): Promise<void> {
+    const units = this.#units;
+    for (let i = 0; i < HOPS && this.#units === units; i++) await undefined;
   }
 }

@@ -13,11 +13,3 @@ const afterEvents: (task: () => void) => unknown = typeof setImmediate === "func
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => afterEvents(resolve));
 }
-
-/**
- * Resolves when the runtime has had to wait, and so has looked at all of its sockets, after a millisecond or more: for
- * work that takes so much longer that it does not matter.
- */
-export function rest(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 1));
-}

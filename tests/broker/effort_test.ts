@@ -1,10 +1,10 @@
 /** A few bytes that ask for a great deal of work: others have their turn before it is done. */
 
-import { assertEquals, assertGreater } from "@std/assert";
+import { assert, assertEquals, assertGreater } from "@std/assert";
 import { Broker, type BrokerOptions } from "../../broker/mod.ts";
 import { encodePacket } from "../../codec/encode.ts";
 import type { Packet } from "../../codec/packets.ts";
-import { memoryTransportPair } from "../../engine/mod.ts";
+import { ManualClock, memoryTransportPair } from "../../engine/mod.ts";
 import { bounded, until } from "../support/broker.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { concatBytes, publishPacket } from "../support/raw_packets.ts";
@@ -142,3 +142,67 @@ Deno.test(
     assertGreater(turns.count, 5);
   }),
 );
+
+Deno.test(
+  "broker effort: a client that does nothing but ping lets others have their turn",
+  withTurns(() => ({}), async ({ connect }) => {
+    const client = await connect();
+    await using turns = new Turns();
+    const count = 500_000;
+    const pings = new Uint8Array(2 * count);
+    for (let i = 0; i < pings.length; i += 2) pings[i] = 0xc0;
+    await client.sendBytes(pings);
+    await client.send(publishPacket("a", ""));
+    await client.send({ type: "subscribe", packetId: 1, subscriptions: [{ filter: "a", qos: 0 }] });
+    await client.take("suback", undefined, PATIENCE);
+    assertGreater(turns.count, 20);
+  }),
+);
+
+Deno.test(
+  "broker effort: many who ask for a great deal have no more of a turn together than one of them",
+  withTurns(countingPublishes, async ({ connect, turns }) => {
+    const levels = 12;
+    const clients = await Promise.all(Array.from({ length: 8 }, connect));
+    const filters = Array.from(
+      { length: 2 ** levels },
+      (_, i) => Array.from({ length: levels }, (_, level) => (i >> level) & 1 ? "a" : "+").join("/"),
+    );
+    await clients[0]?.subscribe(filters);
+    await Promise.all(clients.map(async (client, number) => {
+      // Each topic has to be looked up.
+      const topics = Array.from({ length: 60 }, (_, i) => `${"a/".repeat(levels - 1)}${number}-${i}`);
+      await send(client, [...topics.map((topic) => publishPacket(topic, "")), { type: "pingreq" }]);
+      await client.take("pingresp", undefined, PATIENCE);
+    }));
+    assertGreater(turns(), 14);
+  }),
+);
+
+Deno.test("broker effort: while others have their turn, keep alive stands still [MQTT-3.1.2-22]", () =>
+  bounded(async () => {
+    const clock = new ManualClock();
+    let isLate = false;
+    const authorizePublish = (_: unknown, { topic }: { topic: string }) => {
+      if (topic !== "last") return true;
+      for (const end = performance.now() + 10; performance.now() < end;);
+      // Once the chunk is handled.
+      queueMicrotask(() => {
+        isLate = true;
+        clock.advance(2_000);
+      });
+      return true;
+    };
+    await using broker = new Broker({ sysInterval: 0, clock, authorizePublish });
+    const [near, far] = memoryTransportPair({ highWaterMark: 1_048_576, maximumChunkSize: 1_048_576 });
+    void broker.serve(far);
+    await using client = await RawClient.connect(near, { keepAlive: 1 });
+    const burst = Array.from({ length: 20_000 }, () => encodePacket(publishPacket("nobody", "x"), 5));
+    const last = encodePacket(publishPacket("last", "x"), 5);
+    // The first one begins it, the second one ends in a rest.
+    void client.sendBytes(concatBytes(...burst));
+    await client.sendBytes(concatBytes(...burst, last));
+    await client.send({ type: "pingreq" });
+    await client.expect("pingresp");
+    assert(isLate);
+  }, 30_000));

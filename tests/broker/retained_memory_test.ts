@@ -4,6 +4,7 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { Effort } from "../../broker/effort.ts";
 import { publicationOf } from "../../broker/publication.ts";
 import { RetainedStore } from "../../broker/retained.ts";
+import { Stint } from "../../broker/stint.ts";
 import { NOWHERE, type Piece, type Resident, RetainedMemory } from "../../broker/retained_memory.ts";
 import { NamedTopic } from "../../broker/topic_cache.ts";
 import { ManualClock } from "../../engine/manual_clock.ts";
@@ -48,7 +49,7 @@ Deno.test("retained: a search goes on over messages that are replaced, deleted a
   const store = new RetainedStore(LIMITS);
   const clock = new ManualClock();
   for (let i = 0; i < 900; i++) store.set(publication(`t/${i}`, 500, i % 256));
-  const search = store.find("t/+", clock, new Effort());
+  const search = store.find("t/+", clock, new Effort(new Stint()));
   const first = search.current?.topic.name;
   // What the search has come to goes, so it comes to another one.
   store.delete(String(first));

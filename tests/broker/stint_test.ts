@@ -1,6 +1,6 @@
 /** Much work at a time: the turns of others, and of those who have as much to do. */
 
-import { assertEquals, assertGreater } from "@std/assert";
+import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { Stint } from "../../broker/stint.ts";
 
 /** Does as much work as takes `milliseconds`. */
@@ -56,4 +56,39 @@ Deno.test("stint: nobody rests on when it closes", async () => {
   const rests = [stint.rest(), stint.rest()];
   stint.close();
   await Promise.all(rests);
+});
+
+Deno.test("stint: packets that take long end in a rest", async () => {
+  const stint = new Stint();
+  assertEquals(stint.onPacket(), undefined);
+  work(stint, 10);
+  await stint.onPacket();
+  stint.close();
+});
+
+Deno.test("stint: who sends little does not wait for those who send much", async () => {
+  const stint = new Stint();
+  stint.onChunk(1_048_576); // it begins
+  work(stint, 10);
+  const rest = stint.onChunk(1_048_576);
+  assertEquals(stint.onChunk(100), undefined);
+  await rest;
+  stint.close();
+});
+
+Deno.test("stint: those whose rest leads to work through other promises do not all work in one turn", async () => {
+  const stint = new Stint();
+  const worksOfTurns: number[] = [0];
+  const others = setInterval(() => worksOfTurns.push(0), 1);
+  await Promise.all(Array.from({ length: 8 }, async () => {
+    for (let i = 0; i < 4; i++) {
+      await stint.rest();
+      for (let hop = 0; hop < 10; hop++) await undefined;
+      work(stint, 5);
+      worksOfTurns[worksOfTurns.length - 1]!++;
+    }
+  }));
+  clearInterval(others);
+  stint.close();
+  assertLess(Math.max(...worksOfTurns), 4);
 });
