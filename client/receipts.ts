@@ -16,7 +16,6 @@ export interface Relay extends Iterable<Receipt> {
   push(receipt: Receipt): void;
   /** Whether it was in here. */
   delete(receipt: Receipt): boolean;
-  has(receipt: Receipt): boolean;
   drain(): Receipt[];
   /** PUBREL has come. True if PUBCOMP is not to be sent now. */
   onRelease(packetId: number): boolean;
@@ -128,11 +127,6 @@ export class Receipts {
       if (waiting.packetId === packetId && waiting.qos === 2) return waiting;
     }
     return undefined;
-  }
-
-  /** With a relay: whether the session still has a message unacknowledged. */
-  owes(receipt: Receipt): boolean {
-    return this.relay?.has(receipt) === true || this.#earlier.get(receipt.packetId) === receipt;
   }
 
   /** PUBREL came; whether it was expected. */

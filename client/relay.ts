@@ -25,6 +25,7 @@ const REPEATED = 60;
 class Unordered implements Relay {
   readonly onRelease: (packetId: number) => boolean;
   readonly #owed = new Set<Receipt>();
+  readonly #seen = new WeakSet<Receipt>();
 
   constructor(onRelease: (packetId: number) => boolean) {
     this.onRelease = onRelease;
@@ -32,14 +33,16 @@ class Unordered implements Relay {
 
   push(receipt: Receipt): void {
     this.#owed.add(receipt);
+    this.#seen.add(receipt);
   }
 
   delete(receipt: Receipt): boolean {
     return this.#owed.delete(receipt);
   }
 
+  /** Whether it has come since this stands in, over all connections. */
   has(receipt: Receipt): boolean {
-    return this.#owed.has(receipt);
+    return this.#seen.has(receipt);
   }
 
   [Symbol.iterator](): Iterator<Receipt> {
@@ -91,16 +94,21 @@ export async function passOn(
  * PUBREL has come, and says whether PUBCOMP waits for {@linkcode complete}. Acknowledgements then do not wait for each
  * other.
  *
- * Called when the client is connected, and before it has taken a message.
+ * Called when the client is connected, and before it has taken a message; and again when the server has lost the
+ * session, so that nobody waits for what came before.
  */
 export function relayFrom(client: Client, onRelease: Relay["onRelease"]): void {
   lifecycleOf(client).session.receipts.relay = new Unordered(onRelease);
 }
 
-/** Whether the server waits for the acknowledgement of a message, or will, when it has sent it again. */
+/**
+ * Whether a message has come since {@linkcode relayFrom} was called last, and is not acknowledged: the server waits for
+ * that, or will, when it has sent the message again.
+ */
 export function isOwed(client: Client, message: Message): boolean {
+  const { relay } = lifecycleOf(client).session.receipts;
   const receipt = receiptOf(message);
-  return receipt !== undefined && lifecycleOf(client).session.receipts.owes(receipt);
+  return receipt !== undefined && relay instanceof Unordered && relay.has(receipt);
 }
 
 /** Sends the PUBCOMP that `onRelease` has kept back; without a connection, the next one asks again. */

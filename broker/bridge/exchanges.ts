@@ -48,7 +48,7 @@ export class Exchanges {
   setSource(source: Client): void {
     this.#source = source;
     this.#mayInherit = true;
-    relayFrom(source, (packetId) => this.#onRelease(packetId));
+    this.#listenTo(source);
   }
 
   /** Exchanges go on with this client, before it sends anything else; undefined: there is none. */
@@ -113,6 +113,11 @@ export class Exchanges {
     for (const exchange of this.#open.values()) this.#release(exchange);
     this.#open.clear();
     this.#inherited.clear();
+    if (this.#source !== undefined) this.#listenTo(this.#source);
+  }
+
+  #listenTo(source: Client): void {
+    relayFrom(source, (packetId) => this.#onRelease(packetId));
   }
 
   #get(packetId: number, message: Message): Exchange | undefined {
