@@ -25,6 +25,10 @@ import type { CertificateFiles } from "./tls_options.ts";
 
 /** Connections at one time, streams and WebSockets included. */
 const MOST_CONNECTIONS = 128;
+/** Requests of one connection that wait for their answers; a client that asks for more at a time is cut off. */
+const MOST_UNANSWERED = 256;
+/** Milliseconds before an answer: the runtime looks at its other sockets meanwhile. */
+const REST = 1;
 /** Bytes of a head: a topic of 65,535 bytes in percent-encoding fits. */
 const LARGEST_HEAD = 262_144;
 /** Milliseconds for a head, for a whole request, and between two of them. */
@@ -35,6 +39,13 @@ const MOST_WAIT = 30_000;
 const MOST_DROPPED = 4_194_304;
 /** Milliseconds between two looks at who takes too long. */
 const LOOK = 1_000;
+
+/** The requests of one connection that wait for their answers. */
+interface Queue {
+  length: number;
+  /** Settles with the last of them. */
+  end: Promise<void>;
+}
 
 /** Listens, and hands requests to the handler. */
 export class AdminServer implements AdminListener {
@@ -48,6 +59,8 @@ export class AdminServer implements AdminListener {
   readonly #accepted = new WeakSet<Request>();
   /** All, handshakes and WebSockets included: the server ends neither of them, but waits for them. */
   readonly #sockets = new Set<Socket>();
+  /** What each connection has asked for. */
+  readonly #queues = new WeakMap<Socket, Queue>();
   /** Those that became WebSockets. */
   readonly #upgraded = new Set<Socket>();
   readonly #forget: () => void;
@@ -70,9 +83,8 @@ export class AdminServer implements AdminListener {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
     });
-    // Neither of them rejects.
-    this.#server.on("request", (message, response) => void this.#answer(message, response));
-    // What is accepted from the network is a Socket; the type allows for more.
+    this.#server.on("request", (message, response) => this.#enqueue(message, response));
+    // This does not reject. What is accepted from the network is a Socket; the type allows for more.
     this.#server.on("upgrade", (message, socket, head) => void this.#upgrade(message, socket as Socket, head));
     this.#forget = broker.onClose(() => void this.close());
   }
@@ -127,6 +139,21 @@ export class AdminServer implements AdminListener {
   #accept(request: Request): Response {
     this.#accepted.add(request);
     return new Response(null);
+  }
+
+  /** Answers the requests of a connection one after the other, and lets others have their turn before each. */
+  #enqueue(message: IncomingMessage, response: ServerResponse): void {
+    const { socket } = message;
+    const queue = this.#queues.get(socket) ?? { length: 0, end: Promise.resolve() };
+    this.#queues.set(socket, queue);
+    if (queue.length === MOST_UNANSWERED) return void socket.destroy();
+    queue.length++;
+    // None of this rejects.
+    queue.end = queue.end.then(async () => {
+      if (!socket.destroyed) await new Promise((resolve) => setTimeout(resolve, REST));
+      if (!socket.destroyed) await this.#answer(message, response);
+      queue.length--;
+    });
   }
 
   async #answer(message: IncomingMessage, response: ServerResponse): Promise<void> {

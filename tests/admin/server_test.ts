@@ -239,6 +239,42 @@ Deno.test("admin server: health is told to balancers, which ask in HTTP/1.0 and 
     }
   }));
 
+Deno.test("admin server: requests that do not wait for answers let others have their turn, and too many are cut off", () =>
+  bounded(async () => {
+    await using broker = new Broker({ sysInterval: 0 });
+    await using admin = await listenAdmin(broker, { port: 0 });
+    const { port } = admin.address;
+    const request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const last = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let turns = 0;
+    const others = setInterval(() => turns++, 0);
+    const answers = await exchange(port, request.repeat(99) + last);
+    clearInterval(others);
+    assertEquals(answers.split("HTTP/1.1 200 OK").length - 1, 100);
+    assert(turns > 0);
+    using greedy = await Deno.connect({ hostname: "127.0.0.1", port });
+    await greedy.write(new TextEncoder().encode(request.repeat(2_000)));
+    assert(await answersOf(greedy) < 2_000);
+    const fine = await fetch(`http://127.0.0.1:${port}/healthz`);
+    assertEquals(fine.status, 200);
+    await fine.body?.cancel();
+  }));
+
+/** How many answers come before the other end closes, well within the time after which it closes idle connections. */
+async function answersOf(conn: Deno.Conn): Promise<number> {
+  const decoder = new TextDecoder();
+  const bytes = new Uint8Array(65_536);
+  let text = "";
+  try {
+    for (let count = await conn.read(bytes); count !== null; count = await conn.read(bytes)) {
+      text += decoder.decode(bytes.subarray(0, count), { stream: true });
+    }
+  } catch {
+    // What was not read there resets the connection.
+  }
+  return text.split("HTTP/1.1 200 OK").length - 1;
+}
+
 Deno.test("admin server: who does not read what was asked for is not kept", () =>
   bounded(async () => {
     await using broker = new Broker({ sysInterval: 0 });
