@@ -33,7 +33,7 @@ export class Effort {
     this.#stint = stint;
   }
 
-  /** Others have just had it. */
+  /** A chunk of packets begins: what each asks for is counted by itself. */
   begin(): void {
     this.#spent = 0;
   }

@@ -79,7 +79,6 @@ export class Journal {
   #due = Infinity;
   /** The shortest delay that was asked for since the timer was last seen to; Infinity: none. */
   #wanted = Infinity;
-  #isSeenTo = true;
   #readAgain: ReturnType<typeof setTimeout> | undefined;
   /** Milliseconds that the last commit took. */
   #taken = 0;
@@ -339,16 +338,13 @@ export class Journal {
 
   /** Sees to it that a commit comes after `delay`, or sooner. Not by the broker's clock, which is the protocol's. */
   #schedule(delay: number): void {
-    if (delay < this.#wanted) this.#wanted = delay;
-    if (!this.#isSeenTo) return;
-    this.#isSeenTo = false;
     // When the packet is through: a timer that is set and cancelled again wakes the process up nevertheless.
-    queueMicrotask(() => this.#seeToTimer());
+    if (this.#wanted === Infinity) queueMicrotask(() => this.#seeToTimer());
+    if (delay < this.#wanted) this.#wanted = delay;
   }
 
   #seeToTimer(): void {
     const delay = this.#wanted;
-    this.#isSeenTo = true;
     this.#wanted = Infinity;
     if (delay === Infinity || this.#state === "closed") return;
     if (this.#timer !== undefined && (this.#state === "failing" || this.#due <= performance.now() + delay)) return;

@@ -311,7 +311,7 @@ export class Session {
 
   #rest(): void {
     this.#isResting = true;
-    (this.#effort.isGreat ? this.#effort.rest() : this.#stint.rest()).then(() => {
+    this.#effort.rest().then(() => {
       this.#isResting = false;
       this.pump();
     });

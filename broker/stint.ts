@@ -42,7 +42,7 @@ export class Stint {
   #looked = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
-  #resting: (() => void)[] = [];
+  readonly #resting: (() => void)[] = [];
 
   /** Counts a message that was taken out of a queue. */
   onSent(): void {
@@ -51,13 +51,16 @@ export class Stint {
 
   /** Counts a packet that was decoded. A promise: the next one waits until it resolves. */
   onPacket(): Promise<void> | undefined {
-    this.#units += UNITS_PER_PACKET;
-    return this.isOver ? this.rest() : undefined;
+    return this.#onWork(UNITS_PER_PACKET);
   }
 
   /** Counts filters that were handled. A promise: who has more to do waits until it resolves. */
   onFilters(count: number): Promise<void> | undefined {
-    this.#units += UNITS_PER_FILTER * count;
+    return this.#onWork(UNITS_PER_FILTER * count);
+  }
+
+  #onWork(units: number): Promise<void> | undefined {
+    this.#units += units;
     return this.isOver ? this.rest() : undefined;
   }
 

@@ -173,6 +173,7 @@ export class Exchanges {
   #makeSure(packetId: number, message: Message, target: Client): void {
     if (this.#known === undefined || this.#known.has(packetId)) return;
     this.#known.add(packetId);
-    if (!message.dup || this.#source === undefined) takeOver(target, packetId).catch(() => {}); // the client has ended: nothing goes on with it
+    if (message.dup && this.#source !== undefined) return;
+    takeOver(target, packetId).catch(() => {}); // the client has ended: nothing goes on with it
   }
 }

@@ -9,8 +9,18 @@ import { type Scene, testBridge } from "./scene.ts";
 
 const topics = [{ pattern: "in/#", direction: "in", qos: 2 }] as const;
 
-function test(name: string, body: (scene: Scene) => Promise<void>): void {
-  testBridge(name, { topics }, body);
+type Listener = Awaited<ReturnType<typeof listenTo>>;
+
+/** `listener` gets what arrives here. */
+function test(
+  name: string,
+  body: (scene: Scene, listener: Listener) => Promise<void>,
+  more: { localCleanSession?: boolean } = {},
+): void {
+  testBridge(name, { topics, ...more }, async (scene) => {
+    await using listener = await listenTo(scene.port, "in/#");
+    await body(scene, listener);
+  });
 }
 
 /** Takes the next connection of the bridge, and its subscription. */
@@ -33,46 +43,51 @@ async function release(there: RawClient, packetId: number): Promise<void> {
   await there.expect("pubcomp", { packetId });
 }
 
+/** A whole exchange. */
+async function pass(there: RawClient, packetId: number, text: string, dup = false): Promise<void> {
+  await publish(there, packetId, text, dup);
+  await release(there, packetId);
+}
+
 function incoming(broker: Broker): number | undefined {
   return broker.inspection.session("local.gateway")?.incoming;
 }
 
 /** Waits for the last of these messages, of which none is to come twice. */
-async function assertArrived(listener: Awaited<ReturnType<typeof listenTo>>, ...texts: string[]): Promise<void> {
+async function assertArrived(listener: Listener, ...texts: string[]): Promise<void> {
   await listener.count(texts.length);
   assertEquals(listener.messages.map((message) => message.text()), texts);
 }
 
-test("what comes in with QoS 2 goes on with another bridge of the same session, from where it stood", async (scene) => {
-  const { broker, port } = scene;
-  await using listener = await listenTo(port, "in/#");
-  {
+test(
+  "what comes in with QoS 2 goes on with another bridge of the same session, from where it stood",
+  async (scene, listener) => {
+    const { broker } = scene;
+    {
+      await using _bridge = scene.start();
+      const there = await connected(scene, false);
+      await publish(there, 1, "complete");
+      await publish(there, 2, "to be released");
+      await publish(there, 3, "to be sent again");
+      await release(there, 1);
+      // Here it is open as long as it is there.
+      assertEquals(incoming(broker), 2);
+    }
     await using _bridge = scene.start();
-    const there = await connected(scene, false);
-    await publish(there, 1, "complete");
-    await publish(there, 2, "to be released");
-    await publish(there, 3, "to be sent again");
+    const there = await connected(scene, true);
+    // What the other broker has not heard of.
     await release(there, 1);
-    // Here it is open as long as it is there.
-    assertEquals(incoming(broker), 2);
-  }
-  await using _bridge = scene.start();
-  const there = await connected(scene, true);
-  // What the other broker has not heard of.
-  await release(there, 1);
-  await release(there, 2);
-  await publish(there, 3, "to be sent again", true);
-  await release(there, 3);
-  assertEquals(incoming(broker), 0);
-  await publish(there, 1, "new");
-  await release(there, 1);
-  assertEquals(incoming(broker), 0);
-  await assertArrived(listener, "complete", "to be released", "to be sent again", "new");
-});
+    await release(there, 2);
+    await pass(there, 3, "to be sent again", true);
+    assertEquals(incoming(broker), 0);
+    await pass(there, 1, "new");
+    assertEquals(incoming(broker), 0);
+    await assertArrived(listener, "complete", "to be released", "to be sent again", "new");
+  },
+);
 
-test("what comes in and breaks with a connection goes on with the next one", async (scene) => {
-  const { broker, port } = scene;
-  await using listener = await listenTo(port, "in/#");
+test("what comes in and breaks with a connection goes on with the next one", async (scene, listener) => {
+  const { broker } = scene;
   await using _bridge = scene.start();
   const first = await connected(scene, false);
   await publish(first, 1, "to be released");
@@ -82,17 +97,14 @@ test("what comes in and breaks with a connection goes on with the next one", asy
   await release(second, 1);
   await publish(second, 2, "to be sent again", true);
   // As older servers do without a break.
-  await publish(second, 2, "to be sent again", true);
-  await release(second, 2);
+  await pass(second, 2, "to be sent again", true);
   assertEquals(incoming(broker), 0);
-  await publish(second, 1, "new");
-  await release(second, 1);
+  await pass(second, 1, "new");
   await assertArrived(listener, "to be released", "to be sent again", "new");
 });
 
-test("what comes in and breaks with a connection goes on with another client", async (scene) => {
-  const { broker, port } = scene;
-  await using listener = await listenTo(port, "in/#");
+test("what comes in and breaks with a connection goes on with another client", async (scene, listener) => {
+  const { broker } = scene;
   await using _bridge = scene.start();
   const first = await connected(scene, false);
   await publish(first, 1, "to be released");
@@ -101,23 +113,20 @@ test("what comes in and breaks with a connection goes on with another client", a
   await scene.refuse();
   const second = await connected(scene, true);
   await release(second, 1);
-  await publish(second, 2, "to be sent again", true);
-  await release(second, 2);
+  await pass(second, 2, "to be sent again", true);
   assertEquals(incoming(broker), 0);
   // One that does not know any more what it has sent.
   await publish(second, 1, "new");
   await second.close();
   await scene.refuse();
   const third = await connected(scene, true);
-  await publish(third, 1, "newer");
-  await release(third, 1);
+  await pass(third, 1, "newer");
   assertEquals(incoming(broker), 0);
   await assertArrived(listener, "to be released", "to be sent again", "new", "newer");
 });
 
-test("a server that has lost the session may use its packet identifiers anew", async (scene) => {
-  const { broker, port } = scene;
-  await using listener = await listenTo(port, "in/#");
+test("a server that has lost the session may use its packet identifiers anew", async (scene, listener) => {
+  const { broker } = scene;
   {
     await using _bridge = scene.start();
     const first = await connected(scene, false);
@@ -126,38 +135,32 @@ test("a server that has lost the session may use its packet identifiers anew", a
     await first.close();
     const second = await connected(scene, false);
     await publish(second, 1, "c");
-    await publish(second, 3, "d");
-    await release(second, 3);
+    await pass(second, 3, "d");
     // What nobody goes on with is over.
     await until(() => incoming(broker) === 1, "the end of an exchange");
   }
   await using _bridge = scene.start();
   const third = await connected(scene, false);
-  await publish(third, 1, "e");
-  await release(third, 1);
+  await pass(third, 1, "e");
   assertEquals(incoming(broker), 0);
   await assertArrived(listener, "a", "b", "c", "d", "e");
 });
 
-test("what comes in goes on when the session here is gone", async (scene) => {
-  const { broker, port } = scene;
-  await using listener = await listenTo(port, "in/#");
+test("what comes in goes on when the session here is gone", async (scene, listener) => {
+  const { broker } = scene;
   await using _bridge = scene.start();
   const there = await connected(scene, false);
-  await publish(there, 1, "complete");
-  await release(there, 1);
+  await pass(there, 1, "complete");
   await publish(there, 2, "open");
   broker.endSession("local.gateway");
   await release(there, 2);
-  await publish(there, 1, "new");
-  await release(there, 1);
+  await pass(there, 1, "new");
   await until(() => listener.messages.at(-1)?.text() === "new", "the last message");
   assertEquals(new Set(listener.messages.map((message) => message.text())), new Set(["complete", "open", "new"]));
 });
 
-test("what another broker sends is not taken for what the first one has begun", async (scene) => {
-  const { broker, port } = scene;
-  await using listener = await listenTo(port, "in/#");
+test("what another broker sends is not taken for what the first one has begun", async (scene, listener) => {
+  const { broker } = scene;
   {
     await using _bridge = scene.start();
     const there = await connected(scene, false);
@@ -175,11 +178,7 @@ test("what another broker sends is not taken for what the first one has begun", 
   await assertArrived(listener, "a", "b", "c", "d");
 });
 
-testBridge("without a lasting session here, what comes in arrives at least once", {
-  topics,
-  localCleanSession: true,
-}, async (scene) => {
-  await using listener = await listenTo(scene.port, "in/#");
+test("without a lasting session here, what comes in arrives at least once", async (scene, listener) => {
   {
     await using _bridge = scene.start();
     const there = await connected(scene, false);
@@ -189,9 +188,7 @@ testBridge("without a lasting session here, what comes in arrives at least once"
   await using _bridge = scene.start();
   const there = await connected(scene, true);
   await release(there, 1);
-  await publish(there, 2, "b", true);
-  await release(there, 2);
-  await publish(there, 1, "c");
-  await release(there, 1);
+  await pass(there, 2, "b", true);
+  await pass(there, 1, "c");
   await assertArrived(listener, "a", "b", "b", "c");
-});
+}, { localCleanSession: true });
