@@ -160,7 +160,9 @@ networkTest(
   "loses nothing beside Mosquitto, and doubles nothing that it publishes",
   !hasMosquitto,
   async (kind, version) => {
-    await using server = await startMosquitto(["max_queued_messages 0", "persistent_client_expiration 1d"]);
+    // Behind 20 open messages, the default, Mosquitto 2.0.11 queues what comes next, and lets later ones overtake it.
+    const unbounded = ["max_queued_messages 0", "max_inflight_messages 0"];
+    await using server = await startMosquitto([...unbounded, "persistent_client_expiration 1d"]);
     const common = { port: server.port, version, kind, seed: 1 };
     verify(await transfer({ ...common, bothFail: false }));
     // Mosquitto 2.0.11 begins some deliveries of QoS 2 again when a write to the subscriber has failed.
