@@ -303,7 +303,7 @@ export class Session {
       if (next === undefined) return;
       if (next.qos > 0 && (this.#isWindowFull || this.outbound.resending)) return;
       if (this.#stint.isOver || this.#effort.isGreat) return this.#rest();
-      this.#stint.onSent();
+      this.#stint.onSent(next.publication.size);
       this.#queue.shift();
       this.#sendQueued(link, next);
     }

@@ -19,6 +19,8 @@ const UNITS_PER_FILTER = 8;
 const UNITS_PER_PACKET = 4;
 /** Bytes of packets that take at least a unit. */
 const BYTES_PER_UNIT = 128;
+/** The same for bytes that are sent, which are copied and written: 2 to the power of this take a unit. */
+const SENT_BYTES_SHIFT = 9;
 /** Who sends smaller chunks never rests for them: a runtime handles so many of them in a row and no more. */
 const LITTLE_CHUNK = 1_024;
 /** What it takes at most from the end of a rest to work: a settled promise leads to the next one. */
@@ -44,9 +46,9 @@ export class Stint {
   #isClosed = false;
   readonly #resting: (() => void)[] = [];
 
-  /** Counts a message that was taken out of a queue. */
-  onSent(): void {
-    this.#units++;
+  /** Counts a message of so many bytes that was taken out of a queue. */
+  onSent(bytes: number): void {
+    this.#units += 1 + (bytes >> SENT_BYTES_SHIFT);
   }
 
   /** Counts a packet that was decoded. A promise: the next one waits until it resolves. */

@@ -131,6 +131,21 @@ Deno.test(
 );
 
 Deno.test(
+  "broker effort: large retained messages that go out let others have their turn",
+  withTurns(() => ({}), async ({ broker, connect }) => {
+    const count = 600;
+    const payload = new Uint8Array(100_000);
+    for (let i = 0; i < count; i++) broker.publish({ topic: `large/${i}`, payload, retain: true });
+    const client = await connect();
+    await using turns = new Turns();
+    await client.send({ type: "subscribe", packetId: 1, subscriptions: [{ filter: "large/#", qos: 0 }] });
+    await client.expect("suback");
+    await client.expectMany("publish", count);
+    assertGreater(turns.count, 5);
+  }),
+);
+
+Deno.test(
   "broker effort: a publisher whose bytes are always there lets others have their turn",
   withTurns(() => ({}), async ({ connect }) => {
     const client = await connect();

@@ -1,11 +1,11 @@
 /** Much work at a time: the turns of others, and of those who have as much to do. */
 
-import { assertEquals, assertGreater, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { Stint } from "../../broker/stint.ts";
 
 /** Does as much work as takes `milliseconds`. */
 function work(stint: Stint, milliseconds: number): void {
-  for (const end = performance.now() + milliseconds; performance.now() < end;) stint.onSent();
+  for (const end = performance.now() + milliseconds; performance.now() < end;) stint.onSent(0);
 }
 
 async function workOn(stint: Stint, pieces: number, onPiece: () => void): Promise<void> {
@@ -48,6 +48,19 @@ Deno.test("stint: filters and chunks that take long end in a rest, little ones d
   stint.onFilters(10_000);
   work(stint, 10);
   await stint.onFilters(10_000);
+  stint.close();
+});
+
+Deno.test("stint: large messages are as much work as many small ones", async () => {
+  const stint = new Stint();
+  stint.onSent(1_048_576);
+  assert(!stint.isOver); // it begins
+  for (const end = performance.now() + 10; performance.now() < end;);
+  stint.onSent(1);
+  assert(!stint.isOver);
+  stint.onSent(1_048_576);
+  assert(stint.isOver);
+  await stint.rest();
   stint.close();
 });
 
