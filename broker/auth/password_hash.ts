@@ -8,8 +8,8 @@
  * @module
  */
 
-import { saslPrep } from "../../engine/scram_messages.ts";
 import { scramKeys } from "../../engine/scram_keys.ts";
+import { preparedText } from "./prepared_text.ts";
 import { type Bytes, equalSecrets, fromBase64, randomBytes, toBase64 } from "./secrets.ts";
 
 /** How a new password is hashed. */
@@ -127,7 +127,7 @@ export async function hashPassword(
     case "sha512":
       return { scheme, salt, hash: await sha512(bytes, salt) };
     case "scram-sha-256": {
-      const { storedKey, serverKey } = await scramKeys(saslPrep(password), salt, iterations);
+      const { storedKey, serverKey } = await scramKeys(preparedText(password), salt, iterations);
       return { scheme, iterations, salt, storedKey, serverKey };
     }
   }
@@ -141,7 +141,7 @@ export async function verifyPassword(known: PasswordHash, password: Bytes): Prom
     case "sha512":
       return equalSecrets(await sha512(password, known.salt), known.hash);
     case "scram-sha-256": {
-      const { storedKey } = await scramKeys(preparedText(password), known.salt, known.iterations);
+      const { storedKey } = await scramKeys(textOf(password), known.salt, known.iterations);
       return equalSecrets(storedKey, known.storedKey);
     }
   }
@@ -161,10 +161,10 @@ async function sha512(password: Bytes, salt: Bytes): Promise<Bytes> {
 }
 
 /** What cannot be prepared is no password that was ever hashed, but must cost the same. */
-function preparedText(password: Bytes): string {
+function textOf(password: Bytes): string {
   const text = new TextDecoder().decode(password);
   try {
-    return saslPrep(text);
+    return preparedText(text);
   } catch {
     return text;
   }

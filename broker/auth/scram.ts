@@ -12,12 +12,12 @@ import {
   formatServerFirst,
   parseClientFinal,
   parseClientFirst,
-  saslPrep,
 } from "../../engine/scram_messages.ts";
 import type { AuthExchange, AuthStep, BrokerHooks, ConnectDecision, ConnectRequest, MaybePromise } from "../hooks.ts";
 import { AuthFileError } from "./file_error.ts";
 import type { PasswordHash, ScramHash } from "./password_hash.ts";
 import { parsePasswordFile } from "./password_lines.ts";
+import { preparedText } from "./prepared_text.ts";
 import { type Bytes, equalSecrets, fromBase64, randomBytes, toBase64 } from "./secrets.ts";
 
 /** What a server keeps of a user: it proves nothing to others. */
@@ -217,7 +217,7 @@ async function judge(asked: Asked, message: string, users: ScramUsers): Promise<
 
 function prepared(username: string): string | undefined {
   try {
-    return saslPrep(username);
+    return preparedText(username);
   } catch {
     return undefined;
   }

@@ -19,6 +19,14 @@ const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
 const base64 = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes));
 
+const ANYBODY: Omit<ConnectRequest, "username" | "password"> = {
+  clientId: "c",
+  protocolVersion: 4,
+  cleanStart: true,
+  properties: {},
+  peer: { protocol: "memory", address: "test" },
+};
+
 /** RFC 7677 section 3. */
 const EXAMPLE = {
   clientFirst: "n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
@@ -130,6 +138,38 @@ Deno.test("scram: the right password of a known user alone", async () => {
   assertEquals(await run(users, "ann", "secret", "bob"), wrong, "not for another user name in CONNECT");
 });
 
+Deno.test("scram: a name or password is prepared only if it is of a sensible length, as that takes long for others", async () => {
+  // The sorting of combining characters takes the square of their number.
+  const hostile = "a" + "\u0301".repeat(16_000) + "\u0327".repeat(16_000);
+  const users = await credentials("ann", "secret");
+  const file = passwordFile(users);
+  const longest = await longestNormalized(async () => {
+    assertEquals((await exchange(users).next(encode(`n,,n=${hostile},r=abc`))).kind, "failure");
+    for (const username of ["ann", "nobody"]) {
+      const decision = await file.authenticate({ ...ANYBODY, username, password: encode(hostile) });
+      assertEquals(typeof decision === "object" && !decision.accepted && decision.reasonCode, 0x87);
+    }
+    await assertRejects(() => hashPassword(hostile, "scram-sha-256", 4_096), TypeError, "at most 1024 characters");
+  });
+  assert(longest <= 1_024, `${longest} characters were normalized`);
+});
+
+/** Characters of the longest text that is normalized while `task` runs. */
+async function longestNormalized(task: () => Promise<void>): Promise<number> {
+  const { normalize } = String.prototype;
+  let longest = 0;
+  String.prototype.normalize = function (form) {
+    longest = Math.max(longest, this.length);
+    return normalize.call(this, form);
+  };
+  try {
+    await task();
+  } finally {
+    String.prototype.normalize = normalize;
+  }
+  return longest;
+}
+
 Deno.test("scram: an unknown user is asked with a salt of its own, always the same one", async () => {
   const users = await credentials("ann", "secret");
   const ask = async (user: string, with_ = users) => {
@@ -194,15 +234,7 @@ Deno.test("scram: a file must hold nothing else, and its lines serve for plain p
   const error = assertThrows(() => scram(`${users}bob:${sha512}\n`), AuthFileError);
   assertEquals(error.line, 2);
   const file = passwordFile(users);
-  const request = (password: string): ConnectRequest => ({
-    clientId: "c",
-    username: "ann",
-    password: encode(password),
-    protocolVersion: 4,
-    cleanStart: true,
-    properties: {},
-    peer: { protocol: "memory", address: "test" },
-  });
+  const request = (password: string) => ({ ...ANYBODY, username: "ann", password: encode(password) });
   assertEquals(await file.authenticate(request("secret")), true);
   assert(await file.authenticate(request("other")) !== true);
 });
