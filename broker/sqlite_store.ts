@@ -6,7 +6,7 @@
  * @module
  */
 
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type {
   LoadedDelivery,
   Store,
@@ -34,6 +34,7 @@ import {
   subscriptionOf,
   willOf,
 } from "./sqlite_rows.ts";
+import { openPrivately } from "./sqlite_file.ts";
 import { migrateSchema, schemaVersionOf } from "./sqlite_schema.ts";
 import { prepareStatements, type Statements } from "./sqlite_statements.ts";
 import { RowInserter } from "./sqlite_insert.ts";
@@ -104,7 +105,7 @@ export class SqliteStore implements Store, Disposable {
   }
 
   /**
-   * Opens a store; makes it if there is no such file. Throws an `Error` that says what is wrong with a file that is
+   * Opens a store; makes it if there is no such file, for the user of the process alone. Throws an `Error` that says what is wrong with a file that is
    * in use, is damaged or read-only, belongs to another program or to a newer version, or has no room to grow.
    */
   static open(path: string, options: SqliteStoreOptions = {}): SqliteStore {
@@ -112,7 +113,7 @@ export class SqliteStore implements Store, Disposable {
     if (path === "") throw new RangeError("Cannot open store: path must not be empty");
     let db: DatabaseSync | undefined;
     try {
-      db = new DatabaseSync(path);
+      db = openPrivately(path);
       // Taken at the first look and kept: two brokers must not believe that they own the same sessions.
       db.exec("PRAGMA locking_mode = EXCLUSIVE");
       const version = schemaVersionOf(db);

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { ClientStore } from "./client_store.ts";
+import { openPrivately } from "./sqlite_file.ts";
 import { explain, migrateSchema, schemaVersionOf } from "./sqlite_schema.ts";
 import type { ClientStoreWrite, StoredPhase, StoredPublication, StoredState } from "./stored.ts";
 
@@ -57,7 +58,7 @@ export class SqliteStore extends ClientStore implements Disposable {
   }
 
   /**
-   * Opens a store; makes it if there is no such file. Throws an `Error` that says what is wrong with a file that is in
+   * Opens a store; makes it if there is no such file, for the user of the process alone. Throws an `Error` that says what is wrong with a file that is in
    * use, is damaged or read-only, belongs to another program or to a newer version, or has no room to grow.
    */
   static open(path: string, options: SqliteStoreOptions = {}): SqliteStore {
@@ -65,7 +66,7 @@ export class SqliteStore extends ClientStore implements Disposable {
     if (path === "") throw new RangeError("Cannot open store: path must not be empty");
     let db: DatabaseSync | undefined;
     try {
-      db = new DatabaseSync(path);
+      db = openPrivately(path);
       // Taken at the first look and kept: two clients must not believe that they own the same session.
       db.exec("PRAGMA locking_mode = EXCLUSIVE");
       const version = schemaVersionOf(db);

@@ -66,6 +66,25 @@ Deno.test("broker SQLite store: an empty file becomes a store", async () => {
   assertEquals([...test.store.sessions()].length, 1);
 });
 
+Deno.test({
+  name: "broker SQLite store: what is stored is for its owner alone; a file that is there keeps its permissions",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using test = new SqliteUnderTest();
+    test.store.commit([session(1)]);
+    const modes = () =>
+      [...Deno.readDirSync(test.path.replace(/[^/]*$/, ""))].map(({ name }) => {
+        const { mode } = Deno.statSync(test.path.replace(/[^/]*$/, name));
+        return `${name.replace(/^[^.]*/, "")} ${((mode ?? 0) & 0o777).toString(8)}`;
+      }).sort();
+    assertEquals(modes(), [".db 600", ".db-wal 600"]);
+    test.close();
+    await Deno.chmod(test.path, 0o640);
+    test.store.commit([]);
+    assertEquals(modes(), [".db 640", ".db-wal 640"]);
+  },
+});
+
 Deno.test("broker SQLite store: a folder, and a file in a folder that is not there, are refused", async () => {
   await using test = new SqliteUnderTest();
   assertStringIncludes(openError(`${test.path}/nowhere/broker.db`), "it must be a file in a folder that exists");

@@ -53,6 +53,25 @@ Deno.test("client SQLite store: a database of another program, such as a broker'
   }
 });
 
+Deno.test({
+  name: "client SQLite store: what is stored is for its owner alone; a file that is there keeps its permissions",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using test = new SqliteUnderTest();
+    test.store.commit([add(1)]);
+    const modes = () =>
+      [...Deno.readDirSync(test.path.replace(/[^/]*$/, ""))].map(({ name }) => {
+        const { mode } = Deno.statSync(test.path.replace(/[^/]*$/, name));
+        return `${name.replace(/^[^.]*/, "")} ${((mode ?? 0) & 0o777).toString(8)}`;
+      }).sort();
+    assertEquals(modes(), [".db 600", ".db-wal 600"]);
+    test.close();
+    await Deno.chmod(test.path, 0o640);
+    test.store.commit([]);
+    assertEquals(modes(), [".db 640", ".db-wal 640"]);
+  },
+});
+
 Deno.test("client SQLite store: a store of a newer version is refused", async () => {
   await using test = new SqliteUnderTest();
   test.store.commit([add(1)]);
