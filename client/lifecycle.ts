@@ -97,6 +97,8 @@ export class Lifecycle {
       last = failure.error;
       const isStopped = this.#stop.signal.aborted;
       const wait = isStopped ? undefined : this.#waitAfter(failure);
+      // Before the events, whose listeners may end the wait.
+      const skip = this.#skip = Promise.withResolvers();
       // The state is the new one when events tell what has happened.
       if (wait === undefined) this.#owner.onEnded(isStopped ? undefined : last);
       else if (wait === "none") this.#connecting();
@@ -107,8 +109,7 @@ export class Lifecycle {
         return this.#first.reject(this.#stop.signal.reason);
       }
       if (wait === "none") continue;
-      this.#skip = Promise.withResolvers();
-      await settledWithin(this.#settings.clock, wait, this.#skip.promise, this.#stop.signal);
+      await settledWithin(this.#settings.clock, wait, skip.promise, this.#stop.signal);
       this.#connecting();
     }
   }

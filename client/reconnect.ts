@@ -45,26 +45,22 @@ export interface ReconnectInit {
 /** The same with nothing left open. */
 export type ReconnectSettings = Readonly<Required<ReconnectInit>>;
 
-const DEFAULTS: ReconnectSettings = {
-  initial: false,
-  minimumDelay: 1_000,
-  maximumDelay: 60_000,
-  stableAfter: 30_000,
-  maximumAttempts: Infinity,
-};
-
 /** Fills in the defaults. `RangeError` for times that are negative or not finite. */
-export function reconnectSettings(init: ReconnectInit = {}): ReconnectSettings {
-  const settings = { ...DEFAULTS, ...init };
+export function reconnectSettings({
+  initial = false,
+  minimumDelay = 1_000,
+  maximumDelay = 60_000,
+  stableAfter = 30_000,
+  maximumAttempts = Infinity,
+}: ReconnectInit = {}): ReconnectSettings {
+  const settings = { initial, minimumDelay, maximumDelay, stableAfter, maximumAttempts };
   for (const name of ["minimumDelay", "maximumDelay", "stableAfter"] as const) {
     const value = settings[name];
     if (Number.isFinite(value) && value >= 0) continue;
     throw new RangeError(`Cannot connect: reconnect.${name} must be 0 or more milliseconds, received ${value}`);
   }
-  if (!(settings.maximumAttempts >= 1)) {
-    throw new RangeError(
-      `Cannot connect: reconnect.maximumAttempts must be 1 or more, received ${settings.maximumAttempts}`,
-    );
+  if (!(maximumAttempts >= 1)) {
+    throw new RangeError(`Cannot connect: reconnect.maximumAttempts must be 1 or more, received ${maximumAttempts}`);
   }
   return settings;
 }

@@ -96,14 +96,7 @@ export function settingsOf(url: ServerUrl | readonly ServerUrl[], init: ConnectI
     reconnect,
     refresh: init.refresh,
     maximumRedirects: init.maximumRedirects ?? 0,
-    queue: {
-      messages: 65_536,
-      bytes: 67_108_864,
-      inFlight: MAXIMUM_IN_FLIGHT,
-      overflow: "wait",
-      qos0: true,
-      ...init.queue,
-    },
+    queue: queueSettings(init.queue),
     open: init.transport ?? platform.open,
     transport: { tls: init.tls, headers: init.headers },
     clock: init.clock ?? platform.clock,
@@ -127,6 +120,16 @@ export function settingsFor(settings: Settings, server: ServerAddress, refreshed
   };
   if (refreshed !== undefined) check(result);
   return result;
+}
+
+function queueSettings({
+  messages = 65_536,
+  bytes = 67_108_864,
+  inFlight = MAXIMUM_IN_FLIGHT,
+  overflow = "wait",
+  qos0 = true,
+}: QueueInit = {}): Required<QueueInit> {
+  return { messages, bytes, inFlight, overflow, qos0 };
 }
 
 function serversOf(url: ServerUrl | readonly ServerUrl[]): Servers {

@@ -76,6 +76,25 @@ Deno.test("options that cannot be are refused before anything is opened", async 
   await assertRejects(() => connect("not a URL", { transport }), TypeError, "url must be one like mqtt://host:1883");
 });
 
+clientTest({ "5.0": "" }, "an option that is undefined is one that was not given", async (script) => {
+  const reconnect = {
+    initial: undefined,
+    minimumDelay: undefined,
+    maximumDelay: undefined,
+    stableAfter: undefined,
+    maximumAttempts: undefined,
+  };
+  const queue = { messages: undefined, bytes: undefined, inFlight: undefined, overflow: undefined, qos0: undefined };
+  const { client, peer } = await script.connect({ reconnect, queue });
+  await peer.close();
+  await settle();
+  const published = client.publish("a", "waits");
+  const again = script.acceptWith();
+  await script.passWait();
+  await (await again).peer.expect("publish", { payload: "waits" });
+  assertEquals((await published).ok, true);
+});
+
 clientTest({ "5.0": "" }, "waits by the back-off, and tells the time of the next attempt", async (script) => {
   const { client, peer } = await script.connect({ reconnect: { minimumDelay: 1_000 }, keepAlive: 0 });
   const start = script.clock.now();
@@ -274,6 +293,17 @@ clientTest(
     assertThrows(() => client.reconnect(), DOMException, "client must be open");
   },
 );
+
+clientTest({ "5.0": "" }, "reconnect(): also in a listener that learns of the wait", async (script) => {
+  for (const type of ["statechange", "disconnect", "error"]) {
+    const { client, peer } = await script.connect();
+    const again = script.acceptWith();
+    client.addEventListener(type, () => client.reconnect(), { once: true });
+    await peer.close();
+    await again;
+    await client.close({ force: true });
+  }
+});
 
 clientTest({ "5.0": "" }, "reconnect(): also where the client does not come back by itself", async (script) => {
   const { client, peer } = await script.connect({ reconnect: false });
