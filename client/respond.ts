@@ -6,7 +6,6 @@
 
 import type { QoS } from "../codec/packets.ts";
 import { topicMatches } from "../codec/topic.ts";
-import { asError } from "./errors.ts";
 import type { Message } from "./message.ts";
 import type { Payload } from "./payload.ts";
 import type { PublishOptions } from "./publication.ts";
@@ -123,7 +122,7 @@ export class Responder implements AsyncDisposable {
 export interface RespondPort {
   readonly client: Pick<RequestPort, "publish" | "subscribe">;
   /** Tells of an error that nobody waits for. */
-  report(error: Error): void;
+  report(error: unknown): void;
 }
 
 /** Begins to respond. */
@@ -151,23 +150,18 @@ export function respond(
 async function answer(port: RespondPort, handler: RequestHandler, request: Message, allowed: string): Promise<void> {
   const { responseTopic, correlationData } = request.properties;
   if (responseTopic === undefined || !topicMatches(allowed, responseTopic)) return;
-  const { payload, qos = request.qos, properties } = await replyTo(port, handler, request);
-  try {
+  const send = async ({ payload, qos = request.qos, properties }: Reply): Promise<void> => {
     await port.client.publish(responseTopic, payload, { qos, properties: { ...properties, correlationData } });
-  } catch (error) {
-    port.report(asError(error));
-  }
-}
-
-async function replyTo(port: RespondPort, handler: RequestHandler, request: Message): Promise<Reply> {
+  };
   try {
     const answer = await handler(request);
-    return isReply(answer) ? answer : { payload: answer };
+    await send(isReply(answer) ? answer : { payload: answer });
   } catch (error) {
     const isMeant = error instanceof RequestError;
-    if (!isMeant) port.report(asError(error));
+    if (!isMeant) port.report(error);
     const text = isMeant ? error.message : "The responder has failed";
-    return { payload: "", properties: { userProperties: [[ERROR_PROPERTY, text]] } };
+    await send({ payload: "", properties: { userProperties: [[ERROR_PROPERTY, text]] } })
+      .catch((error) => port.report(error));
   }
 }
 
@@ -177,5 +171,5 @@ function isReply(value: Payload | Reply): value is Reply {
 
 /** The end of a subscription is told where it is waited for: by the signal's owner, in `ready`, or by an event. */
 function ended(port: RespondPort, error: unknown, signal: AbortSignal | undefined): void {
-  if (!signal?.aborted) port.report(asError(error));
+  if (!signal?.aborted) port.report(error);
 }

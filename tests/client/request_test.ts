@@ -152,6 +152,23 @@ atBoth("closing the client ends its requests", async (url) => {
   await assertRejects(() => client.request("silent", "hello"), DOMException);
 });
 
+atBoth("a requester learns of an answer that cannot be sent", async (url) => {
+  await using server = await connect(url);
+  await using client = await connect(url);
+  const errors: string[] = [];
+  server.addEventListener("error", ({ error }) => errors.push(error.message));
+  const broken = () => new ReadableStream({ start: (controller) => controller.error(new Error("broken")) });
+  const answers = [broken, () => ({ payload: "", properties: { contentType: "\0" } }), () => undefined as never];
+  for (const [i, answer] of answers.entries()) {
+    await using responder = server.respond(`answer/${i}`, answer);
+    await responder.ready;
+    const error = await assertRejects(() => client.request(`answer/${i}`, ""), RequestError);
+    assertEquals(error.message, "The responder has failed");
+    assertEquals(errors.length, i + 1);
+  }
+  assertEquals(errors[0], "broken");
+});
+
 atBoth("a responder that is closed answers what it has taken, and nothing else", async (url) => {
   await using server = await connect(url);
   const release = Promise.withResolvers<void>();
