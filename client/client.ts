@@ -72,18 +72,13 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   static async connect(url: ServerUrl | readonly ServerUrl[], init: ConnectInit, platform: Platform): Promise<Client> {
     init.signal?.throwIfAborted();
     const kept = await init.store?.begin(init);
-    let client: Client;
+    let client: Client | undefined;
     try {
       client = new Client(settingsOf(url, kept?.init ?? init, platform), kept);
-    } catch (error) {
-      await kept?.end();
-      throw error;
-    }
-    try {
       await abortable(client.#lifecycle.firstConnected, init.signal);
       return client;
     } catch (error) {
-      await client.close({ force: true });
+      await (client?.close({ force: true }) ?? kept?.end());
       throw error;
     }
   }
@@ -235,14 +230,10 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
    * console.log(response.json()); // 6
    * ```
    */
-  request(topic: string, payload: Payload, options: RequestOptions = {}): Promise<Message> {
-    try {
-      this.#assertVersion5("request");
-      this.#assertOpen("request");
-      return this.#requester.request(topic, payload, options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  async request(topic: string, payload: Payload, options: RequestOptions = {}): Promise<Message> {
+    this.#assertVersion5("request");
+    this.#assertOpen("request");
+    return await this.#requester.request(topic, payload, options);
   }
 
   /**
@@ -290,8 +281,8 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   /**
    * Ends the client: waits for publications that are in flight, unless `force` is given, says DISCONNECT and closes the
    * transport. Publications that are not complete by then reject. Iterators end; messages that they have not taken are
-   * dropped, but the server keeps those of QoS 1 and 2 if it keeps the session. Never rejects; a second call waits for
-   * the first.
+   * dropped, but the server keeps those of QoS 1 and 2 if it keeps the session. A second call waits for the first. Never
+   * rejects, but for properties that cannot be sent: then the client has ended all the same.
    */
   close(options: CloseOptions = {}): Promise<void> {
     this.#closing ??= this.#close(options);
@@ -326,8 +317,15 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
       const idle = Promise.race([this.#session.outbox.idle, this.#closed]);
       await settledWithin(this.#settings.clock, timeout, idle, signal);
     }
-    this.#lifecycle.connection?.disconnect(reasonCode, disconnectProperties(options, this.#settings));
-    await this.#closed;
+    const { connection } = this.#lifecycle;
+    try {
+      connection?.disconnect(reasonCode, disconnectProperties(options, this.#settings));
+    } finally {
+      // Also if that cannot be said.
+      connection?.disconnect(0, {});
+      await this.#closed;
+      this.#closing = undefined;
+    }
   }
 
   #ended(error: Error | undefined): void {
@@ -364,10 +362,10 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
 
   /** A caller's function has thrown: silence would hide its fault from whoever wrote it. */
   #reportThrown(error: unknown): void {
-    if (this.hasErrorListeners) this.dispatchEvent(new ClientErrorEvent(asError(error)));
-    else {queueMicrotask(() => {
-        throw error;
-      });}
+    if (this.hasErrorListeners) return void this.dispatchEvent(new ClientErrorEvent(asError(error)));
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 
   #onMessage(message: Message): void {

@@ -40,6 +40,19 @@ clientTest({ "5.0": "" }, "close() without a limit waits for what is in flight",
   await closed;
 });
 
+clientTest(
+  { "5.0": "" },
+  "close() with properties that cannot be sent ends the client all the same",
+  async (script) => {
+    const { client, peer } = await script.connect();
+    const properties = { sessionExpiryInterval: -1 };
+    await assertRejects(() => client.close({ properties }), RangeError, "sessionExpiryInterval must be 0 to");
+    await peer.expectDisconnect(0);
+    await client.closed;
+    assertEquals(client.state.kind, "closed");
+  },
+);
+
 Deno.test("mqtt client: a signal ends the wait for a message of QoS 0 that the server does not take", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const accepting = listener.accept();
