@@ -11,9 +11,9 @@ import { assertTopicFilter } from "../codec/topic.ts";
 import type { SubscribeOptions } from "./subscription.ts";
 
 /** Throws `RangeError` for what is no QoS. */
-export function assertQoS(qos: QoS): void {
+export function assertQoS(qos: QoS, what: string): void {
   if (qos === 0 || qos === 1 || qos === 2) return;
-  throw new RangeError(`Cannot publish: QoS must be 0, 1 or 2, received ${qos}`);
+  throw new RangeError(`Cannot ${what}: QoS must be 0, 1 or 2, received ${qos}`);
 }
 
 /** What a client may say in PUBACK and PUBREC; 0x10 is for servers (MQTT 5.0 sections 3.4.2.1 and 3.5.2.1). */
@@ -28,9 +28,7 @@ export function assertAcknowledgementCode(reasonCode: number): void {
 /** Throws for filters that cannot be subscribed to: `TypeError`, `RangeError`, `MqttError` 0x8F and 0x82. */
 export function assertFilters(filters: readonly string[], { qos = 0, noLocal = false }: SubscribeOptions): void {
   if (filters.length === 0) throw new TypeError("Cannot subscribe: there must be a topic filter, received none");
-  if (qos !== 0 && qos !== 1 && qos !== 2) {
-    throw new RangeError(`Cannot subscribe: QoS must be 0, 1 or 2, received ${qos}`);
-  }
+  assertQoS(qos, "subscribe");
   for (const filter of filters) {
     assertTopicFilter(filter);
     if (!noLocal || !filter.startsWith("$share/")) continue;

@@ -6,6 +6,22 @@
 
 import type { ClientEventListener, ClientEventMap } from "./events.ts";
 
+/** Types alone: there is nothing else to do to take a listener back. */
+export interface ClientEventTarget {
+  /** Takes a listener back. */
+  removeEventListener<Name extends keyof ClientEventMap>(
+    type: Name,
+    listener: ClientEventListener<Name> | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  /** The same for names that this client does not know. */
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
+
 /**
  * An `EventTarget` whose events have types.
  *
@@ -52,25 +68,5 @@ export class ClientEventTarget extends EventTarget {
     if (type === "message") this.#hasMessageListeners = true;
     if (type === "error") this.#hasErrorListeners = true;
     super.addEventListener(type, listener, options);
-  }
-
-  /** Takes a listener back. */
-  override removeEventListener<Name extends keyof ClientEventMap>(
-    type: Name,
-    listener: ClientEventListener<Name> | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
-  /** The same for names that this client does not know. */
-  override removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
-  override removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void {
-    super.removeEventListener(type, listener, options);
   }
 }

@@ -151,8 +151,8 @@ export class Message {
    */
   json<Output>(schema: StandardSchema<Output>): Promise<Output>;
   json<Output>(schema?: StandardSchema<Output>): unknown {
-    if (schema === undefined) return JSON.parse(this.text());
-    return this.#validated(schema);
+    const text = this.text();
+    return schema === undefined ? JSON.parse(text) : validated(text, schema);
   }
 
   /**
@@ -193,10 +193,6 @@ export class Message {
     const receipt = this.#receipt;
     this.#receipt = undefined;
     receipt?.release(reasonCode);
-  }
-
-  async #validated<Output>(schema: StandardSchema<Output>): Promise<Output> {
-    return await validated(JSON.parse(this.text()), schema);
   }
 
   static {

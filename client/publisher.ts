@@ -41,7 +41,7 @@ export class Publisher {
   #publish(topic: string, payload: string | Uint8Array, options: PublishOptions): Promise<PublishResult> {
     const { qos = 0, retain = false, signal } = options;
     signal?.throwIfAborted();
-    assertQoS(qos);
+    assertQoS(qos, "publish");
     const expiry = options.properties?.messageExpiryInterval;
     const properties = publishProperties(options, this.#settings.protocolVersion);
     const sender = this.#lifecycle.connection?.sender;

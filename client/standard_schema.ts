@@ -103,9 +103,9 @@ export class SchemaError extends TypeError {
   }
 }
 
-/** The value that a schema makes of `value`; rejects with {@linkcode SchemaError} if it finds fault with it. */
-export async function validated<Output>(value: unknown, schema: StandardSchema<Output>): Promise<Output> {
-  const result = await schema["~standard"].validate(value);
+/** What a schema makes of the value of a JSON text; rejects with {@linkcode SchemaError} if it finds fault with it. */
+export async function validated<Output>(text: string, schema: StandardSchema<Output>): Promise<Output> {
+  const result = await schema["~standard"].validate(JSON.parse(text));
   if (result.issues !== undefined) throw new SchemaError(result.issues);
   return result.value;
 }
