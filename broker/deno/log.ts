@@ -10,6 +10,9 @@ import { formatLine, type LogFormat } from "./log_format.ts";
 import { openSyslog, syslogLine } from "./syslog.ts";
 import { type LogTarget, LogWriter } from "./log_writer.ts";
 
+/** Characters of a line; client identifiers and topics may have 65,535. Mosquitto's lines have 1,000 bytes. */
+const LONGEST_LINE = 2_048;
+
 /** Publishes a line on a topic. */
 export type PublishLine = (topic: string, line: string) => void;
 
@@ -96,8 +99,10 @@ export class ProgramLog implements LogSink {
     this.#droppedBefore += writer.dropped - dropped;
   }
 
-  write(level: LogLevel, line: string): void {
+  write(level: LogLevel, whole: string): void {
     if (!this.#types.has(level)) return;
+    // A few long ones would leave no room for those of others, and soon none on the disk.
+    const line = whole.length <= LONGEST_LINE ? whole : `${whole.slice(0, LONGEST_LINE)}...`;
     this.observe?.(level, line);
     const now = Date.now();
     const formatted = formatLine(this.#format, this.#settings, level, line, now);

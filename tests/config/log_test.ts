@@ -158,6 +158,22 @@ Deno.test("broker log: JSON, one object a line", () =>
     assert(lines.some(({ level, message }) => level === "notice" && message.includes('as quote" (p5')));
   }, WATCHDOG));
 
+Deno.test("broker log: long names are cut, so that who has one cannot fill it", () =>
+  bounded(async () => {
+    await using broker = await startConfigured([...OPEN, "log_type all"]);
+    const clientId = "\u0001".repeat(65_535);
+    await using client = await RawClient.connect(broker.port, { clientId });
+    await client.disconnect();
+    await using other = await RawClient.connect(broker.port, { clientId: "other" });
+    await other.disconnect();
+    await broker.process.waitForLine(/other disconnected/);
+    await broker.process.stop();
+    const lines = broker.process.stderr.split("\n");
+    assert(lines.some((line) => /New client connected from .* as (?:\\u\{1\}){1000}.*\.\.\.$/.test(line)));
+    const longest = Math.max(...lines.map(({ length }) => length));
+    assert(longest < 5 * 2_048 + 100, `a line has ${longest} characters`);
+  }, WATCHDOG));
+
 Deno.test("broker log: log_type, log_timestamp_format, log_dest stdout and topic", () =>
   bounded(async () => {
     await using broker = await startConfigured([
