@@ -28,7 +28,8 @@ import {
 import type { Acceptance, ClientInfo, ConnectRequest } from "./hooks.ts";
 import type { ConnectionState } from "./inspection.ts";
 import { type ConnectRecord, connectRecordOf } from "./inspector.ts";
-import { limitOf } from "./limits.ts";
+import { LimitError, limitOf } from "./limits.ts";
+import { hasMoreUserProperties } from "./packet_contents.ts";
 import { assertPublishRate } from "./publish_rate.ts";
 import { Sender } from "./sender.ts";
 import { SessionAccess } from "./session_access.ts";
@@ -46,6 +47,8 @@ type State =
 
 /** Bytes of the largest packet from a client that has not been let in: strangers get little memory. */
 const LARGEST_CONNECT = 524_288;
+/** User properties of such a packet, and of a will: decoded, each takes 70 bytes at least, and must be kept for a while. */
+const MOST_USER_PROPERTIES = 4_096;
 
 /** Speaks MQTT with one client over one connection. */
 export class ServerProtocol implements Protocol, ClientConnection, Holder {
@@ -125,6 +128,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
       return undefined;
     }
     this.#configure(version, "", Infinity, 0, false);
+    if (version === 5) assertContents(frame);
     const packet = decodePacket(frame, version);
     if (packet.type !== "connect") throw new MqttError("Cannot connect: the first packet must be CONNECT", 0x82);
     this.#configure(
@@ -167,6 +171,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
   }
 
   #handleAuthenticating(state: State & { kind: "authenticating" }, frame: Frame): Promise<void> | undefined {
+    assertContents(frame);
     const packet = decodePacket(frame, 5);
     if (packet.type === "disconnect") {
       this.leave({ kind: "disconnect" });
@@ -345,4 +350,14 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     const { session, will } = state.active;
     this.#core.sessions.release(session, will, end);
   }
+}
+
+/** Before it is decoded: that would take the memory and the time. */
+function assertContents(frame: Frame): void {
+  if (!hasMoreUserProperties(frame, MOST_USER_PROPERTIES)) return;
+  throw new LimitError(
+    "maxPacketSize",
+    `Cannot connect: there must be at most ${MOST_USER_PROPERTIES} user properties, received more`,
+    ReasonCode.QuotaExceeded,
+  );
 }

@@ -320,6 +320,40 @@ Deno.test(
   }),
 );
 
+Deno.test("broker hostile: strangers send 4,096 user properties at a time, and no more, as each takes memory while they are not let in", async () => {
+  const method = { authenticationMethod: "m" };
+  const next = () => ({ kind: "continue", data: Uint8Array.of(1) }) as const;
+  await withBroker({ authenticationMethods: { m: () => ({ next }) } }, async ({ open, broker }) => {
+    const many = (count: number) => ({ userProperties: Array.from({ length: count }, () => ["", ""] as const) });
+    const will = (count: number) => ({
+      topic: "w",
+      payload: new Uint8Array(1),
+      qos: 0 as const,
+      properties: many(count),
+    });
+    const refused = async (client: RawClient) => {
+      await client.expect("connack", { reasonCode: 0x97 });
+      await client.expectClosed();
+    };
+    for (const count of [4_096, 4_097]) {
+      const [first, second, third] = [await open(), await open(), await open()];
+      await first.sendConnect({ properties: many(count) });
+      await second.sendConnect({ properties: many(4_096), will: will(count) });
+      await third.sendConnect({ properties: method });
+      await third.expect("auth", { reasonCode: 0x18 });
+      await third.send({ type: "auth", reasonCode: 0x18, properties: { ...method, ...many(count) } });
+      if (count > 4_096) {
+        for (const client of [first, second, third]) await refused(client);
+      } else {
+        await first.expect("connack", { reasonCode: 0 });
+        await second.expect("connack", { reasonCode: 0 });
+        await third.expect("auth", { reasonCode: 0x18 });
+      }
+    }
+    assertEquals(broker.counts().limits.maxPacketSize, 3);
+  })();
+});
+
 Deno.test(
   "broker hostile: CONNECT again and again on new connections with the same wrong bytes is refused each time",
   withBroker(async ({ open, broker }) => {
