@@ -117,10 +117,10 @@ export class ProgramListeners {
         const change = kept.get(policy);
         return isGone.has(policy) || (change !== undefined && wayOf(change.was) !== wayOf(change.now));
       }, ReasonCode.AdministrativeAction);
-      const unwanted = broker.disconnect(({ username }, policy) => {
+      const unwanted = broker.disconnect((client, policy) => {
         const change = kept.get(policy);
         if (change === undefined || change.now.policy.usernameFrom !== undefined) return false;
-        return !mayStay(change.was.security, change.now.security, username);
+        return !mayStay(change.was.security, change.now.security, client);
       });
       return cutOff + unwanted;
     };

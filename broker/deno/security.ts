@@ -7,9 +7,10 @@
 import { type AccessControl, accessControl } from "../auth/access_control.ts";
 import { type PasswordFile, passwordFile } from "../auth/password_file.ts";
 import type { ListenerConfiguration, SecurityConfiguration } from "../config/configuration.ts";
-import type { BrokerHooks } from "../hooks.ts";
+import type { Peer } from "../../engine/transport.ts";
+import type { BrokerHooks, ClientInfo } from "../hooks.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
-import { authenticationWith, refusalOf } from "./listener_hooks.ts";
+import { authenticationWith, noting, refusalOf } from "./listener_hooks.ts";
 import { readUtf8File } from "./text_file.ts";
 import { readTokens, type Tokens, tokensId } from "./token_files.ts";
 
@@ -17,13 +18,15 @@ import { readTokens, type Tokens, tokensId } from "./token_files.ts";
 export type SecuredListener = Pick<ListenerConfiguration, "security" | "policy">;
 
 /** Whether a client that came in under the settings `was` may stay under the settings `now`. */
-export type MayStay = (was: SecurityConfiguration, now: SecurityConfiguration, username: string | undefined) => boolean;
+export type MayStay = (was: SecurityConfiguration, now: SecurityConfiguration, client: ClientInfo) => boolean;
 
 /** What listeners have to know of users, by the paths of the files. */
 export class SecurityFiles {
   #users: ReadonlyMap<string, PasswordFile> = new Map();
   #rules: ReadonlyMap<string, AccessControl> = new Map();
   #tokens: ReadonlyMap<string, Tokens> = new Map();
+  /** Who has shown a token: the password file may have a user of the same name. */
+  readonly #withToken = new WeakSet<Peer>();
 
   /**
    * Reads all files that the listeners name. Rejects with an error that names the file which cannot be read or used. The
@@ -56,17 +59,15 @@ export class SecurityFiles {
       });
       const before = this.#tokens;
       this.#tokens = tokens;
-      return (was, now, username) => {
+      return (was, now, { username, peer }) => {
         const { passwordFile: path, allowAnonymous } = now;
         if (username === undefined) return allowAnonymous;
         // Nobody is asked to show who it is.
         if (path === undefined && now.tokens === undefined) return allowAnonymous;
+        if (this.#withToken.has(peer)) return now.tokens !== undefined && keysOf(before, was) === keysOf(tokens, now);
         // It has shown no password, or that of another file.
-        if (was.passwordFile !== path) return false;
-        if (changed.get(path ?? "")?.has(username) === true) return false;
-        if (this.#users.get(path ?? "")?.has(username) === true) return true;
-        // Without a line there, it came with a token.
-        return now.tokens !== undefined && keysOf(before, was) === keysOf(tokens, now);
+        if (was.passwordFile !== path || changed.get(path ?? "")?.has(username) === true) return false;
+        return this.#users.get(path ?? "")?.has(username) === true;
       };
     };
   }
@@ -79,7 +80,10 @@ export class SecurityFiles {
     if (policy.usernameFrom !== undefined) return { access };
     const users = this.#users.get(path ?? "");
     const known = tokens === undefined ? undefined : this.#tokens.get(tokensId(tokens));
-    if (known !== undefined) return { access, ...authenticationWith(known.hooks, users, allowAnonymous) };
+    if (known !== undefined) {
+      const noted = noting(known.hooks, (peer) => this.#withToken.add(peer));
+      return { access, ...authenticationWith(noted, users, allowAnonymous) };
+    }
     if (users === undefined && !allowAnonymous) {
       return { access, authenticate: refusalOf("there must be a password_file") };
     }
