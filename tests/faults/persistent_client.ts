@@ -152,6 +152,8 @@ export class PersistentClient {
         this.#receivedIds.delete(packet.packetId);
         client.send({ type: "pubcomp", packetId: packet.packetId, reasonCode: 0 });
         return;
+      case "disconnect":
+        return; // and the end of the connection follows
       case "puback":
       case "pubcomp":
         this.#open.delete(packet.packetId);

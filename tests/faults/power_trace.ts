@@ -1,0 +1,126 @@
+/**
+ * What a program has asked of its files and connections, in order, as `strace` has seen it.
+ *
+ * @module
+ */
+
+/** A system call that has succeeded. */
+export type Call =
+  | { readonly kind: "open"; readonly fd: number; readonly path: string; readonly creates: boolean }
+  | { readonly kind: "write"; readonly fd: number; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: "truncate"; readonly fd: number; readonly size: number }
+  | { readonly kind: "sync"; readonly fd: number }
+  | { readonly kind: "unlink"; readonly path: string }
+  | { readonly kind: "close"; readonly fd: number }
+  | { readonly kind: "accept"; readonly fd: number }
+  | { readonly kind: "receive"; readonly fd: number; readonly bytes: Uint8Array }
+  | { readonly kind: "send"; readonly fd: number; readonly bytes: Uint8Array }
+  /** Nothing that a store or a connection is known to do. */
+  | { readonly kind: "other"; readonly name: string; readonly fd: number; readonly paths: readonly string[] };
+
+/** One system call as `strace` writes it. */
+interface Line {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly result: number;
+}
+
+const KNOWN = ["openat", "close", "accept4", "recvfrom", "sendto", "pwrite64", "ftruncate", "fsync", "fdatasync"];
+const REMOVING = ["unlink", "unlinkat"];
+/** These would change what a disk holds as well, or send as well: where they are met, the model has to learn them. */
+const UNKNOWN = ["write", "writev", "pwritev", "pwritev2", "truncate", "fallocate", "copy_file_range", "sendfile"];
+const UNKNOWN_TOO = ["rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "sendmsg", "recvmsg"];
+
+/** The call of a thread in whose place its program is killed: the how manieth of those with such a name. */
+export interface Death {
+  readonly name: "fsync" | "pwrite64";
+  readonly count: number;
+}
+
+/** Arguments of `strace` by which it writes to `file` what {@linkcode readTrace} reads. */
+export function traceArguments(file: string, death?: Death): string[] {
+  // Calls that a machine does not have are left out; `-D`: the program stays our child.
+  const names = [...KNOWN, ...REMOVING, ...UNKNOWN, ...UNKNOWN_TOO].map((name) => `?${name}`).join();
+  const output = ["-xx", "-s", "10000000", "-o", file, "-e", "signal=none"];
+  // The quick way of tracing forgets to kill.
+  const way = death === undefined
+    ? ["--seccomp-bpf"]
+    : ["-e", `inject=${death.name}:error=EIO:signal=KILL:when=${death.count}`];
+  return ["-D", "-f", "-qq", ...output, "-e", `trace=${names}`, ...way];
+}
+
+/** Whether `strace` is there, and may trace. */
+export async function canTrace(): Promise<boolean> {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    const command = new Deno.Command("strace", { args: ["-qq", "-o", "/dev/null", "true"], stderr: "null" });
+    return (await command.output()).success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** All calls that have succeeded. A call counts when it has ended: its caller knows of it no sooner. */
+export async function readTrace(file: string): Promise<Call[]> {
+  const calls: Call[] = [];
+  const begun = new Map<string, string>();
+  for (const text of (await Deno.readTextFile(file)).split("\n")) {
+    const line = parseLine(text, begun);
+    if (line === undefined || line.result < 0) continue;
+    calls.push(callOf(line));
+  }
+  return calls;
+}
+
+/** `begun` has the first halves of the calls during which other threads have made some. */
+function parseLine(text: string, begun: Map<string, string>): Line | undefined {
+  const [, thread = "", rest = ""] = text.match(/^(\d+) +(.*)$/) ?? [];
+  if (rest.endsWith(" <unfinished ...>")) {
+    begun.set(thread, rest.slice(0, -" <unfinished ...>".length));
+    return undefined;
+  }
+  const resumed = rest.match(/^<\.\.\. \w+ resumed>(.*)$/);
+  const whole = resumed === null ? rest : (begun.get(thread) ?? "") + resumed[1];
+  const [, name, args = "", result] = whole.match(/^(\w+)\((.*)\)\s+= (-?\d+)/) ?? [];
+  return name === undefined ? undefined : { name, args: args.split(", "), result: Number(result) };
+}
+
+function callOf({ name, args, result }: Line): Call {
+  const [first = "", second = ""] = args;
+  const fd = Number(first);
+  switch (name) {
+    case "openat":
+      return { kind: "open", fd: result, path: textOf(second), creates: args[2]?.includes("O_CREAT") ?? false };
+    case "close":
+      return { kind: "close", fd };
+    case "accept4":
+      return { kind: "accept", fd: result };
+    case "recvfrom":
+      return { kind: "receive", fd, bytes: bytesOf(second).subarray(0, result) };
+    case "sendto":
+      return { kind: "send", fd, bytes: bytesOf(second).subarray(0, result) };
+    case "pwrite64":
+      return { kind: "write", fd, offset: Number(args[3]), bytes: bytesOf(second).subarray(0, result) };
+    case "ftruncate":
+      return { kind: "truncate", fd, size: Number(second) };
+    case "fsync":
+    case "fdatasync":
+      return { kind: "sync", fd };
+    case "unlink":
+      return { kind: "unlink", path: textOf(first) };
+    case "unlinkat":
+      return { kind: "unlink", path: textOf(second) };
+    default:
+      return { kind: "other", name, fd, paths: args.filter((arg) => arg.startsWith('"')).map(textOf) };
+  }
+}
+
+/** The bytes of `"\x61\x62"`. */
+function bytesOf(text: string): Uint8Array {
+  return Uint8Array.fromHex(text.slice(1, -1).replaceAll("\\x", ""));
+}
+
+function textOf(text: string): string {
+  return new TextDecoder().decode(bytesOf(text));
+}
