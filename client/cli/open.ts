@@ -47,7 +47,7 @@ export async function open(config: Config, terminal: Terminal, init: OpenInit): 
   try {
     return await Client.connect(urlOf(config), connectInit, { open: openTransport, clock: systemClock });
   } catch (error) {
-    if (init.signal?.aborted) throw error;
+    init.signal?.throwIfAborted();
     throw connectError(config, error);
   }
 }

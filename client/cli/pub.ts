@@ -22,6 +22,9 @@ const OBSTACLES: Readonly<Record<number, string>> = {
   [ReasonCode.RetainNotSupported]: "Error: Retained messages not supported on broker.",
 };
 
+/** More than this many messages of QoS 1 and 2 cannot be under way at once. */
+const LARGEST_WINDOW = 65_535;
+
 /** Runs the command to its end. */
 export async function pub(config: Config, terminal: Terminal): Promise<void> {
   const { message } = config;
@@ -44,7 +47,8 @@ async function publishLines(config: Config, terminal: Terminal): Promise<void> {
   const client = await open(config, terminal, { reconnect: { minimumDelay: 1_000, maximumDelay: 1_000 } });
   const publisher = new Publisher(client, config, terminal);
   // As many as may be under way; their places are taken in turn.
-  const window: Promise<void>[] = Array.from({ length: config.maximumInFlight }, () => Promise.resolve());
+  const places = Math.min(config.maximumInFlight, LARGEST_WINDOW);
+  const window: Promise<void>[] = Array.from({ length: places }, () => Promise.resolve());
   let count = 0;
   try {
     for await (const line of readLines(terminal.input)) {

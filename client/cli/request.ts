@@ -28,8 +28,8 @@ export async function request(config: Config, terminal: Terminal): Promise<void>
   try {
     await exchange(client, config, terminal, payload, signal);
   } catch (error) {
-    if (!signal.aborted) throw endError(config, error);
-    if (interruption.isTimeout) throw new CommandError("Timed out", ExitCode.TimedOut);
+    signal.throwIfAborted();
+    throw endError(config, error);
   } finally {
     await closeClient(client, config);
     terminal.flush();

@@ -35,7 +35,7 @@ export async function sub(config: Config, terminal: Terminal): Promise<void> {
     await closeClient(client, config, reasonCode);
     terminal.flush();
   }
-  if (interruption.isTimeout) throw new CommandError("Timed out", ExitCode.TimedOut);
+  interruption.signal.throwIfAborted();
 }
 
 async function connected(config: Config, terminal: Terminal, { signal }: Interruption): Promise<Client> {

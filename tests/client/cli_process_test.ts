@@ -25,6 +25,26 @@ Deno.test("cli: a signal ends sub with success, and with a DISCONNECT", async ()
   }
 });
 
+Deno.test("cli: time and signals also end a command whose server does not answer", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const server = ["-h", "127.0.0.1", "-p", String(listener.addr.port), "-t", "a"];
+  for (const command of [["sub"], ["request", "-m", "x"]]) {
+    const args = [...PROGRAM, ...command, ...server];
+    await using timed = new RunningProcess(Deno.execPath(), [...args, "-W", "1"]);
+    using _one = await listener.accept();
+    assertEquals(await timed.ended(), { code: 27, stdout: "", stderr: "Timed out\n" });
+    await using stopped = new RunningProcess(Deno.execPath(), args);
+    using _other = await listener.accept();
+    assertEquals(await stopped.stop("SIGINT"), { code: 0, stdout: "", stderr: "" });
+  }
+});
+
+Deno.test("cli: pub -l takes any number for -M", async () => {
+  await using running = await startBroker();
+  const args = ["pub", "-h", "127.0.0.1", "-p", String(running.port), "-t", "a", "-l", "-M", "2147483647"];
+  assertEquals(await run(args, "one\ntwo\n"), { code: 0, stdout: "", stderr: "" });
+});
+
 Deno.test("cli: sub ends when nobody reads what it prints", async () => {
   await using running = await startBroker();
   const line = `${[Deno.execPath(), ...PROGRAM].join(" ")} sub -h 127.0.0.1 -p ${running.port} -t a -C 1000`;
