@@ -45,7 +45,6 @@ export class BrokerCore {
   readonly topics: TopicCache;
   readonly router: Router;
   readonly memory: MemoryGuard;
-  readonly accessWatch = new AccessWatch(() => this.router.forgetRoutes());
   readonly retained: RetainedStore;
   readonly retainedExpiry: RetainedExpiry;
   /** Undefined without a store: then nothing outlives the broker. */
@@ -58,6 +57,7 @@ export class BrokerCore {
   readonly slab = new Slab();
   readonly stint = new Stint();
   readonly effort = new Effort(this.stint);
+  readonly accessWatch = new AccessWatch(() => this.router.forgetRoutes(), this.effort);
   readonly pool: BufferPool = new BufferPool((bytes) => this.memory.note(bytes));
   readonly flushQueue = new FlushQueue();
   // One packet is handled at a time, so one of each serves all connections.

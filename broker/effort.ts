@@ -10,6 +10,8 @@ import type { Stint } from "./stint.ts";
 
 /** What is counted, in units of about 0.1 µs. */
 export const Cost = {
+  /** The clock has gone on by a millisecond. */
+  Millisecond: 10_000,
   /** A message is handed to one receiver. */
   Receiver: 1,
   /** A level of a filter or topic is looked at. */

@@ -7,6 +7,7 @@
 
 import { topicMatches } from "../codec/topic.ts";
 import type { AccessRules, AccessSubject, Permissions, SubscribeRequest } from "./hooks.ts";
+import { Cost, type Effort } from "./effort.ts";
 import { covers } from "./filter_cover.ts";
 import type { OtherBroker } from "./origin.ts";
 import type { StoredAccess } from "./store.ts";
@@ -24,11 +25,14 @@ export class AccessWatch {
   /** Changes with the rules; no answer of an earlier epoch holds. */
   epoch = 0;
   readonly #onChange: () => void;
+  /** Is told what answers take. */
+  readonly effort: Pick<Effort, "spend">;
   readonly #watched = new Map<AccessRules, () => void>();
 
   /** `onChange` is called with each new epoch. */
-  constructor(onChange: () => void) {
+  constructor(onChange: () => void, effort: Pick<Effort, "spend">) {
     this.#onChange = onChange;
+    this.effort = effort;
   }
 
   /** Begins a new epoch. */
@@ -65,8 +69,8 @@ export class SessionAccess {
   #rules: AccessRules | undefined;
   #record: StoredAccess | undefined;
   #isFree = true;
-  readonly #publish = new Remembered((topic) => this.#mayPublish(topic));
-  readonly #receive = new Remembered((topic) => this.#mayReceive(topic));
+  readonly #publish: Remembered;
+  readonly #receive: Remembered;
 
   constructor(
     watch: AccessWatch,
@@ -80,6 +84,8 @@ export class SessionAccess {
     this.#source = source;
     this.#permissions = permissions;
     this.broker = broker;
+    this.#publish = new Remembered((topic) => this.#mayPublish(topic), watch.effort);
+    this.#receive = new Remembered((topic) => this.#mayReceive(topic), watch.effort);
   }
 
   /** What the next broker has to know; the same object each time. */
@@ -143,13 +149,15 @@ function matchesAny(filters: readonly string[] | undefined, topic: string): bool
 /** Answers by topic; the last one is found without a map. */
 class Remembered {
   readonly #ask: (topic: string) => boolean;
+  readonly #effort: Pick<Effort, "spend">;
   #topic: Topic | undefined;
   #answer = false;
   #others: Map<Topic, boolean> | undefined;
   #weight = 0;
 
-  constructor(ask: (topic: string) => boolean) {
+  constructor(ask: (topic: string) => boolean, effort: Pick<Effort, "spend">) {
     this.#ask = ask;
+    this.#effort = effort;
   }
 
   decide(topic: Topic): boolean {
@@ -173,8 +181,16 @@ class Remembered {
       if (!this.#others.has(this.#topic)) this.#weight += weightOf(this.#topic);
       this.#others.set(this.#topic, this.#answer);
     }
-    this.#answer = this.#others?.get(topic) ?? this.#ask(topic.name);
+    this.#answer = this.#others?.get(topic) ?? this.#findOut(topic);
     this.#topic = topic;
     return this.#answer;
+  }
+
+  /** How long it takes depends on the rules, and on names that clients give themselves: only a clock can tell. */
+  #findOut(topic: Topic): boolean {
+    const begun = performance.now();
+    const answer = this.#ask(topic.name);
+    this.#effort.spend((performance.now() - begun) * Cost.Millisecond);
+    return answer;
   }
 }

@@ -1,7 +1,7 @@
 /** A few bytes that ask for a great deal of work: others have their turn before it is done. */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { Broker, type BrokerOptions } from "../../broker/mod.ts";
+import { accessControl, type AccessRules, Broker, type BrokerOptions } from "../../broker/mod.ts";
 import { encodePacket } from "../../codec/encode.ts";
 import type { Packet } from "../../codec/packets.ts";
 import { ManualClock, memoryTransportPair } from "../../engine/mod.ts";
@@ -64,6 +64,9 @@ function send(client: RawClient, packets: readonly Packet[]): Promise<void> {
   return client.sendBytes(concatBytes(...packets.map((packet) => encodePacket(packet, 5))));
 }
 
+/** Rules that let everybody read everything. */
+const SILENT = { maySubscribe: () => true, mayReceive: () => true, onChange: () => () => {} };
+
 function countingPublishes(note: () => void): BrokerOptions {
   return {
     authorizePublish() {
@@ -72,6 +75,24 @@ function countingPublishes(note: () => void): BrokerOptions {
     },
   };
 }
+
+Deno.test(
+  "broker effort: messages about which many access rules have to be asked let others have their turn",
+  withTurns((note) => {
+    const { access } = accessControl("pattern write devices/%c/+/set\n".repeat(2_000) + "topic write known/#\n");
+    const mayPublish = (...[client, topic]: Parameters<AccessRules["mayPublish"]>) => {
+      note();
+      return access.mayPublish(client, topic);
+    };
+    // The rules do not change here.
+    return { access: { ...SILENT, mayPublish } };
+  }, async ({ connect, turns }) => {
+    const client = await connect();
+    await send(client, Array.from({ length: 4_000 }, (_, at) => publishPacket(`${at}`, "")));
+    await client.barrier();
+    assertGreater(turns(), 1);
+  }),
+);
 
 Deno.test(
   "broker effort: messages whose many subscriptions have to be found again and again let others have their turn",
