@@ -11,6 +11,7 @@ import type { Framer } from "../codec/framer.ts";
 import type { AuthPacket, ConnackPacket, DisconnectPacket, Packet, ProtocolVersion } from "../codec/packets.ts";
 import type { DisconnectProperties } from "../codec/properties.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
+import { channelOf } from "../engine/channel.ts";
 import type { Transport } from "../engine/transport.ts";
 import { Authenticator } from "./authenticator.ts";
 import {
@@ -82,8 +83,9 @@ export class Connection implements OutputOwner {
     this.#settings = settings;
     this.#session = session;
     this.#version = settings.protocolVersion;
-    this.#frames = new FrameReader(transport.readable, settings.maximumPacketSize);
-    this.#output = new Output(session.kept?.guard(transport.writable) ?? transport.writable, this);
+    const channel = channelOf(transport);
+    this.#frames = new FrameReader(channel, settings.maximumPacketSize);
+    this.#output = new Output(session.kept?.guard(channel) ?? channel, this);
     this.#authenticator = new Authenticator(settings.authentication);
     this.#ended.promise.catch(() => {}); // looked at while connecting only
   }
@@ -150,7 +152,7 @@ export class Connection implements OutputOwner {
   /** Ends the connection at once, without DISCONNECT. */
   abort(error: Error): void {
     this.#end({ error, properties: {} });
-    this.#breakOff();
+    this.#output.abort();
   }
 
   /** Begins a re-authentication; settles when the server has accepted it. */
@@ -351,12 +353,7 @@ export class Connection implements OutputOwner {
     this.#authenticator.end(error);
     this.#ended.reject(error);
     this.#output.end();
-    this.#cancelCloseTimeout = this.#settings.clock.schedule(CLOSE_TIMEOUT, () => this.#breakOff());
-  }
-
-  #breakOff(): void {
-    this.#output.abort();
-    this.#frames.cancel();
+    this.#cancelCloseTimeout = this.#settings.clock.schedule(CLOSE_TIMEOUT, () => this.#output.abort());
   }
 
   /** Settles when the transport is closed. */
@@ -365,7 +362,7 @@ export class Connection implements OutputOwner {
     const discarded = this.#frames.discard();
     await this.#output.closed;
     this.#cancelCloseTimeout?.();
-    this.#frames.cancel();
+    this.#output.abort();
     await discarded;
   }
 

@@ -6,6 +6,7 @@
 
 import type { ConnackPacket } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
+import { channelOf } from "../engine/channel.ts";
 import type { Transport } from "../engine/transport.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
 import { asError } from "./errors.ts";
@@ -225,7 +226,7 @@ async function openTransport({ open, server, transport }: Settings, signal: Abor
     return await abortable(opening, signal);
   } catch (error) {
     // An opener that does not heed the signal may still come up with a transport.
-    opening.then((transport) => transport.writable.abort()).catch(() => {});
+    opening.then((transport) => channelOf(transport).abort()).catch(() => {});
     throw error;
   }
 }

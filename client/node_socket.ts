@@ -5,7 +5,9 @@
  */
 
 import type { Socket } from "node:net";
-import type { Peer, Transport } from "../engine/transport.ts";
+import { transportOf } from "../engine/channel.ts";
+import type { Channel, Peer, Transport } from "../engine/transport.ts";
+import { Fifo } from "./fifo.ts";
 
 /** Milliseconds that the server has to close its side, once it was told that we close ours. */
 const LINGER = 1_000;
@@ -28,7 +30,7 @@ export async function openSocket(
   flow: Flow = socket,
 ): Promise<Transport> {
   // Listens to everything from the start: an error that nobody listens to ends the process.
-  const transport = { readable: readableOf(socket, flow), writable: writableOf(socket), peer };
+  const transport = transportOf(new SocketChannel(socket, flow), peer);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onAbort = () => reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
@@ -45,48 +47,68 @@ export async function openSocket(
   }
 }
 
-function readableOf(socket: Socket, flow: Flow): ReadableStream<Uint8Array> {
-  let isOpen = true;
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      flow.pause();
-      socket.on("data", (chunk: Uint8Array) => {
-        if (!isOpen) return;
-        flow.pause();
-        // A plain array: the `slice` of Node's own kind does not copy.
-        controller.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
-      });
-      socket.once("end", () => {
-        if (isOpen) controller.close();
-        isOpen = false;
-      });
-      const fail = (error: Error) => {
-        if (isOpen) controller.error(error);
-        isOpen = false;
-      };
-      socket.on("error", fail);
-      socket.once("close", () => fail(closedError()));
-    },
-    pull: () => flow.resume(),
-    cancel() {
-      isOpen = false;
-      socket.destroy();
-    },
-  }, { highWaterMark: 0 });
-}
+class SocketChannel implements Channel {
+  readonly #socket: Socket;
+  readonly #flow: Flow;
+  /** What has come and was not read: a socket does not always stop at once. */
+  readonly #chunks = new Fifo<Uint8Array>();
+  /** The read that waits. */
+  #reader: ((chunk: Uint8Array | Promise<undefined>) => void) | undefined;
+  /** What reads come to behind what is there. */
+  #outcome: Promise<undefined> | undefined;
 
-function writableOf(socket: Socket): WritableStream<Uint8Array> {
-  return new WritableStream<Uint8Array>({
-    start(controller) {
-      // `abort` is called when the write in flight has ended, which it may never do.
-      controller.signal.addEventListener("abort", () => socket.destroy(), { once: true });
-    },
-    write: (chunk) =>
-      new Promise((resolve, reject) => {
-        socket.write(chunk, (error) => error ? reject(error) : resolve());
-      }),
-    close: () => closeGently(socket),
-  });
+  constructor(socket: Socket, flow: Flow) {
+    this.#socket = socket;
+    this.#flow = flow;
+    flow.pause();
+    socket.on("data", (chunk: Uint8Array) => this.#take(chunk));
+    socket.once("end", () => this.#end(Promise.resolve(undefined)));
+    socket.on("error", (error) => this.#end(Promise.reject(error)));
+    socket.once("close", () => this.#end(Promise.reject(closedError())));
+  }
+
+  read(): Promise<Uint8Array | undefined> {
+    const chunk = this.#chunks.shift();
+    if (chunk !== undefined) return Promise.resolve(chunk);
+    if (this.#outcome !== undefined) return this.#outcome;
+    return new Promise((resolve) => {
+      this.#reader = resolve;
+      this.#flow.resume();
+    });
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#socket.write(bytes, (error) => error ? reject(error) : resolve());
+    });
+  }
+
+  close(): Promise<void> {
+    return closeGently(this.#socket);
+  }
+
+  abort(): void {
+    this.#end(Promise.resolve(undefined));
+    this.#chunks.drain();
+    this.#socket.destroy();
+  }
+
+  #take(chunk: Uint8Array): void {
+    this.#flow.pause();
+    if (this.#outcome !== undefined) return;
+    // A plain array: the `slice` of Node's own kind does not copy.
+    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
+    if (this.#reader === undefined) this.#chunks.push(bytes);
+    else this.#reader(bytes);
+    this.#reader = undefined;
+  }
+
+  #end(outcome: Promise<undefined>): void {
+    outcome.catch(() => {}); // seen at the read that meets it
+    this.#outcome ??= outcome;
+    this.#reader?.(outcome);
+    this.#reader = undefined;
+  }
 }
 
 /** Lets the other end read all that was sent before the connection goes. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Channel } from "../engine/transport.ts";
 import { Fifo } from "./fifo.ts";
 
 const SMALL_BUFFER = 4_096;
@@ -36,7 +37,7 @@ type OutputState = "open" | "ending" | "closed";
 export class Output {
   /** Where {@linkcode reserve} has made room; another one after the next call of a method. */
   buffer: Uint8Array = NO_BYTES;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #channel: Channel;
   readonly #owner: OutputOwner;
   #used = 0;
   /** Full buffers that go before `buffer`. */
@@ -59,10 +60,8 @@ export class Output {
   readonly #onWritten = (): void => this.#written();
   readonly #onFailed = (error: unknown): void => this.#failed(error);
 
-  constructor(writable: WritableStream<Uint8Array>, owner: OutputOwner) {
-    this.#writer = writable.getWriter();
-    // Failures are seen at the write that meets them.
-    this.#writer.closed.catch(() => {});
+  constructor(channel: Channel, owner: OutputOwner) {
+    this.#channel = channel;
     this.#owner = owner;
   }
 
@@ -121,9 +120,9 @@ export class Output {
 
   /** Closes the transport at once; what is not written is lost. */
   abort(): void {
-    if (this.#state === "closed") return;
     this.#release();
-    this.#writer.abort().then(this.#closed.resolve, this.#closed.resolve);
+    this.#closed.resolve();
+    this.#channel.abort();
   }
 
   #schedule(): void {
@@ -180,7 +179,7 @@ export class Output {
     this.#partStart = start;
     this.#partEnd = end;
     this.#owner.onWrite(this.#pending === end - start);
-    this.#writer.write(end - start === chunk.length ? chunk : chunk.subarray(start, end))
+    this.#channel.write(end - start === chunk.length ? chunk : chunk.subarray(start, end))
       .then(this.#onWritten, this.#onFailed);
   }
 
@@ -219,14 +218,13 @@ export class Output {
 
   #failed(error: unknown): void {
     if (this.#state === "closed") return;
-    this.#release();
-    this.#closed.resolve();
+    this.abort();
     this.#owner.onWriteError(error);
   }
 
   #finish(): void {
     this.#release();
-    this.#writer.close().then(this.#closed.resolve, this.#closed.resolve);
+    this.#channel.close().then(this.#closed.resolve, this.#closed.resolve);
   }
 
   #release(): void {

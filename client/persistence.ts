@@ -9,6 +9,7 @@
 import { OutboundFlow, type PubrecOutcome } from "../engine/outbound_flow.ts";
 import { assertTopicName } from "../codec/topic.ts";
 import type { Clock } from "../engine/clock.ts";
+import type { Channel } from "../engine/transport.ts";
 import type { ClientStore } from "./client_store.ts";
 import { ClientErrorEvent } from "./events.ts";
 import { asError } from "./errors.ts";
@@ -201,26 +202,24 @@ export class Persistence {
     this.#journal.setClientId(clientId);
   }
 
-  /** A transport's writable in which a chunk leaves when all is in the store that has happened before. */
-  guard(writable: WritableStream<Uint8Array>): WritableStream<Uint8Array> {
-    const writer = writable.getWriter();
-    writer.closed.catch(ignore); // seen at the write that meets it
-    const breakOff = (reason: unknown) => void writer.abort(reason).catch(ignore);
-    return new WritableStream<Uint8Array>({
-      start: (controller) => {
-        // Also while a write or a commit is under way, which the stream would wait for.
-        controller.signal.addEventListener("abort", () => breakOff(controller.signal.reason));
-        this.#breakOff = (error) => {
-          controller.error(error);
-          breakOff(error);
-        };
+  /** A connection's channel in which a chunk leaves when all is in the store that has happened before. */
+  guard(channel: Channel): Channel {
+    const end = new AbortController();
+    const breakOff = (reason?: unknown) => {
+      // Also while a commit is under way, which the write would wait for.
+      end.abort(reason);
+      channel.abort();
+    };
+    this.#breakOff = breakOff;
+    return {
+      read: () => channel.read(),
+      write: async (chunk) => {
+        await abortable(this.#journal.commit(), end.signal);
+        await abortable(channel.write(chunk), end.signal);
       },
-      write: async (chunk, { signal }) => {
-        await abortable(this.#journal.commit(), signal);
-        await abortable(writer.write(chunk), signal);
-      },
-      close: () => writer.close(),
-    });
+      close: () => channel.close(),
+      abort: breakOff,
+    };
   }
 
   /**

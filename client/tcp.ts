@@ -4,7 +4,7 @@
  * @module
  */
 
-import { streamsOf } from "../engine/channel.ts";
+import { transportOf } from "../engine/channel.ts";
 import type { Channel, Transport } from "../engine/transport.ts";
 import type { TransportOptions } from "./transport_options.ts";
 
@@ -35,12 +35,8 @@ export async function openTcp(url: URL, options: TransportOptions): Promise<Tran
   const port = url.port === "" ? DEFAULT_PORT : Number(url.port);
   const connection = await Deno.connect({ hostname, port, signal: options.signal });
   connection.setNoDelay(true);
-  const channel = channelOf(connection);
-  return {
-    ...streamsOf(channel),
-    peer: { protocol: "tcp", address: `${connection.remoteAddr.hostname}:${connection.remoteAddr.port}` },
-    channel,
-  };
+  const { hostname: host, port: to } = connection.remoteAddr;
+  return transportOf(channelOf(connection), { protocol: "tcp", address: `${host}:${to}` });
 }
 
 function channelOf(connection: Deno.TcpConn): Channel {

@@ -5,6 +5,7 @@
  */
 
 import type { Transport } from "../engine/transport.ts";
+import { abortable } from "./waiting.ts";
 import { drained } from "./websocket_drain.ts";
 
 /** The subprotocol that stands for MQTT of all versions. */
@@ -18,9 +19,6 @@ const LINGER = 1_000;
 const CloseCode = { Normal: 1000, UnsupportedData: 1003, NoStatus: 1005, MessageTooBig: 1009 } as const;
 /** The standard lets applications close with codes from 3000 on only; these say the same. */
 const APPLICATION_CODES = 3000;
-
-/** What an end of a WebSocket leaves behind: nothing, or the error that broke it. */
-type State = { readonly kind: "open" } | { readonly kind: "ended"; readonly error: Error | undefined };
 
 /**
  * Opens a WebSocket to `url` (`ws:` or `wss:`) with the subprotocol `mqtt`. Rejects when the server does not take it;
@@ -46,7 +44,7 @@ export async function webSocketTransport(socket: WebSocket, signal: AbortSignal)
   socket.binaryType = "arraybuffer";
   const connection = new WebSocketConnection(socket);
   try {
-    await opened(socket, signal);
+    await abortable(opened(socket), signal);
   } catch (error) {
     connection.abort();
     throw error;
@@ -54,26 +52,15 @@ export async function webSocketTransport(socket: WebSocket, signal: AbortSignal)
   return connection;
 }
 
-function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    const settle = (error?: unknown) => {
-      signal.removeEventListener("abort", onAbort);
-      if (error === undefined) resolve();
-      else reject(error);
-    };
-    if (signal.aborted) return onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    socket.addEventListener("open", () => settle(wrongProtocol(socket)), { once: true });
-    socket.addEventListener("error", (event) => settle(failure(event)), { once: true });
-    socket.addEventListener("close", () => settle(failure()), { once: true });
+async function opened(socket: WebSocket): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    socket.addEventListener("open", () => resolve());
+    socket.addEventListener("error", (event) => reject(failure(event)));
+    socket.addEventListener("close", () => reject(failure()));
   });
-}
-
-/** A server that does not choose `mqtt` does not speak it [MQTT-6.0.0-4]. */
-function wrongProtocol(socket: WebSocket): Error | undefined {
-  if (socket.protocol === SUBPROTOCOL) return undefined;
-  return new Error(`Cannot connect: server must take the subprotocol mqtt, received "${socket.protocol}"`);
+  // A server that does not choose `mqtt` does not speak it [MQTT-6.0.0-4].
+  if (socket.protocol === SUBPROTOCOL) return;
+  throw new Error(`Cannot connect: server must take the subprotocol mqtt, received "${socket.protocol}"`);
 }
 
 /** Browsers do not say what went wrong; other runtimes do. */
@@ -88,7 +75,8 @@ class WebSocketConnection implements Transport {
   readonly writable: WritableStream<Uint8Array>;
   readonly peer: Transport["peer"];
   readonly #socket: WebSocket;
-  #state: State = { kind: "open" };
+  /** Set at its end, with the error that broke it, if there is one. */
+  #ended: { readonly error: Error | undefined } | undefined;
   /** Ends the readable stream, with the error if there is one. */
   #endReading: (error: Error | undefined) => void = () => {};
 
@@ -125,7 +113,7 @@ class WebSocketConnection implements Transport {
   }
 
   #receive(data: unknown, controller: ReadableStreamDefaultController<Uint8Array>): void {
-    if (this.#state.kind === "ended") return;
+    if (this.#ended !== undefined) return;
     if (!(data instanceof ArrayBuffer)) return this.#refuse(CloseCode.UnsupportedData, textError());
     // The highest mark is 0, so that what is less is unread.
     const unread = -(controller.desiredSize ?? 0);
@@ -141,8 +129,8 @@ class WebSocketConnection implements Transport {
   }
 
   #end(error: Error | undefined): void {
-    if (this.#state.kind === "ended") return;
-    this.#state = { kind: "ended", error };
+    if (this.#ended !== undefined) return;
+    this.#ended = { error };
     this.#endReading(error);
   }
 
@@ -155,7 +143,7 @@ class WebSocketConnection implements Transport {
   }
 
   #assertOpen(): void {
-    if (this.#state.kind === "ended") throw this.#state.error ?? new Error("WebSocket is closed");
+    if (this.#ended !== undefined) throw this.#ended.error ?? new Error("WebSocket is closed");
   }
 
   /** Sends what was written, then the end; settles when the server has closed, too, or will not. */

@@ -4,60 +4,61 @@
  * @module
  */
 
-import type { Channel, Transport } from "./transport.ts";
+import type { Channel, Peer, Transport } from "./transport.ts";
 
 /** The channel of a transport. Its streams must not be used any more. */
 export function channelOf(transport: Transport): Channel {
-  return transport.channel ?? new StreamChannel(transport);
+  if (transport.channel !== undefined) return transport.channel;
+  const reader = transport.readable.getReader();
+  const writer = transport.writable.getWriter();
+  return {
+    read: async () => (await reader.read()).value,
+    write: (bytes) => writer.write(bytes),
+    close: () => writer.close(),
+    abort() {
+      writer.abort().catch(() => {});
+      reader.cancel().catch(() => {});
+    },
+  };
+}
+
+/** What {@linkcode streamsOf} needs: `reason` is what the streams were aborted or cancelled with. */
+type AbortableChannel = Channel & { abort(reason?: unknown): void };
+
+/** A transport over a channel: streams are made for those only who ask for them. */
+export function transportOf(channel: AbortableChannel, peer: Peer): Transport {
+  let streams: Pick<Transport, "readable" | "writable"> | undefined;
+  const transport: Transport = {
+    get readable() {
+      return (streams ??= streamsOf(channel)).readable;
+    },
+    get writable() {
+      return (streams ??= streamsOf(channel)).writable;
+    },
+    peer,
+  };
+  // Not enumerable: a copy with another stream in it must not bring a way around that.
+  return Object.defineProperty(transport, "channel", { value: channel });
 }
 
 /** A pair of streams over a channel, which must not be used any more. */
-export function streamsOf(channel: Channel): Pick<Transport, "readable" | "writable"> {
+export function streamsOf(channel: AbortableChannel): Pick<Transport, "readable" | "writable"> {
   const readable = new ReadableStream<Uint8Array>({
     async pull(controller) {
       const chunk = await channel.read();
       if (chunk === undefined) controller.close();
       else controller.enqueue(chunk);
     },
-    cancel: () => channel.abort(),
+    cancel: (reason) => channel.abort(reason),
   }, { highWaterMark: 0 });
   const writable = new WritableStream<Uint8Array>({
     start(controller) {
+      const { signal } = controller;
       // A sink's own `abort` is called when the write in flight has ended, which it may never do.
-      controller.signal.addEventListener("abort", () => channel.abort());
+      signal.addEventListener("abort", () => channel.abort(signal.reason));
     },
     write: (chunk) => channel.write(chunk),
     close: () => channel.close(),
   });
   return { readable, writable };
-}
-
-class StreamChannel implements Channel {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-
-  constructor({ readable, writable }: Transport) {
-    this.#reader = readable.getReader();
-    this.#writer = writable.getWriter();
-    // Failures are seen at the write that meets them.
-    this.#writer.closed.catch(() => {});
-  }
-
-  async read(): Promise<Uint8Array | undefined> {
-    const { value } = await this.#reader.read();
-    return value;
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#writer.write(bytes);
-  }
-
-  close(): Promise<void> {
-    return this.#writer.close();
-  }
-
-  abort(): void {
-    this.#writer.abort().catch(() => {});
-    this.#reader.cancel().catch(() => {});
-  }
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Peer, Transport } from "./transport.ts";
+import { transportOf } from "./channel.ts";
+import type { Channel, Peer, Transport } from "./transport.ts";
 
 /** How a connection in memory behaves. */
 export interface MemoryTransportOptions {
@@ -36,33 +37,43 @@ export interface MemoryTransportOptions {
 export function memoryTransportPair(options: MemoryTransportOptions = {}): [Transport, Transport] {
   const there = new Pipe(options);
   const back = new Pipe(options);
-  return [transport(back, there), transport(there, back)];
+  return [transportOf(new End(back, there), PEER), transportOf(new End(there, back), PEER)];
 }
 
 const PEER: Peer = { protocol: "memory", address: "memory" };
 
-function transport(incoming: Pipe, outgoing: Pipe): Transport {
-  function abort(reason: unknown): void {
-    incoming.break(reason);
-    outgoing.break(new Error("Connection broken: the peer aborted it", { cause: reason }));
+/** Room for what is written, which is made seldom, and never used twice: chunks are parts of it. */
+const SLAB_SIZE = 4_096;
+const NO_BYTES = new Uint8Array(0);
+const DONE: Promise<void> = Promise.resolve();
+
+class End implements Channel {
+  readonly #incoming: Pipe;
+  readonly #outgoing: Pipe;
+
+  constructor(incoming: Pipe, outgoing: Pipe) {
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
   }
-  const readable = new ReadableStream<Uint8Array>({
-    start: (controller) => incoming.open(controller),
-    pull: () => incoming.pull(),
-    cancel: abort,
-  }, { highWaterMark: 0 });
-  const writable = new WritableStream<Uint8Array>({
-    start(controller) {
-      // Not the sink's own abort(), which would wait for a write that waits for the peer.
-      controller.signal.addEventListener("abort", () => abort(controller.signal.reason));
-    },
-    write: (chunk) => outgoing.write(chunk),
-    close() {
-      outgoing.end();
-      incoming.close();
-    },
-  });
-  return { readable, writable, peer: PEER };
+
+  read(): Promise<Uint8Array | undefined> {
+    return this.#incoming.read();
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#outgoing.write(bytes);
+  }
+
+  close(): Promise<void> {
+    this.#outgoing.end();
+    this.#incoming.close();
+    return DONE;
+  }
+
+  abort(reason: unknown = new Error("Connection broken: this end aborted it")): void {
+    this.#incoming.break(reason);
+    this.#outgoing.break(new Error("Connection broken: the peer aborted it", { cause: reason }));
+  }
 }
 
 /** One direction: what one end has written and the other has not read. */
@@ -72,14 +83,17 @@ class Pipe {
   readonly #reuseChunks: boolean;
   /** `ended`: the writer has closed; what waits can still be read. `closed`: nothing goes through any more. */
   #state: "open" | "ended" | "closed" = "open";
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #waiting: Uint8Array[] = [];
-  #bytes = 0;
-  /** Whether a read waits for bytes. */
-  #wanted = false;
+  /** Holds what waits, from `#start` to `#end`; before that, chunks that were given out. */
+  #buffer: Uint8Array = NO_BYTES;
+  #start = 0;
+  #end = 0;
+  /** The read that waits for bytes. */
+  #reader: ((chunk: Uint8Array | Promise<undefined>) => void) | undefined;
   #lastChunk: Uint8Array | undefined;
   /** The write that waits for the reader. */
   #blocked: PromiseWithResolvers<void> | undefined;
+  /** What reads come to when nothing goes through any more. */
+  #outcome: Promise<undefined> | undefined;
 
   constructor(options: MemoryTransportOptions) {
     const { highWaterMark = 65_536, maximumChunkSize = 65_536, reuseChunks = false } = options;
@@ -90,26 +104,22 @@ class Pipe {
     this.#reuseChunks = reuseChunks;
   }
 
-  /** Connects the reading end. */
-  open(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    this.#controller = controller;
-  }
-
   /** The reading end wants a chunk. */
-  pull(): void {
+  read(): Promise<Uint8Array | undefined> {
     if (this.#reuseChunks) this.#lastChunk?.fill(0xee);
-    this.#wanted = true;
-    this.#flush();
+    if (this.#end > this.#start) return Promise.resolve(this.#take());
+    if (this.#state === "ended") this.close();
+    return this.#outcome ?? new Promise((resolve) => this.#reader = resolve);
   }
 
   /** The writing end sends a chunk; settles when the reader has kept up. */
-  write(chunk: Uint8Array): Promise<void> | undefined {
-    if (this.#state !== "open") throw new Error("Cannot write: the connection is closed");
-    if (chunk.byteLength === 0) return undefined;
-    this.#waiting.push(chunk.slice());
-    this.#bytes += chunk.byteLength;
-    this.#flush();
-    if (this.#bytes <= this.#highWaterMark) return undefined;
+  write(chunk: Uint8Array): Promise<void> {
+    if (this.#state !== "open") return Promise.reject(new Error("Cannot write: the connection is closed"));
+    if (chunk.byteLength === 0) return DONE;
+    this.#append(chunk);
+    this.#reader?.(this.#take());
+    this.#reader = undefined;
+    if (this.#end - this.#start <= this.#highWaterMark) return DONE;
     this.#blocked = Promise.withResolvers();
     return this.#blocked.promise;
   }
@@ -118,65 +128,56 @@ class Pipe {
   end(): void {
     if (this.#state !== "open") return;
     this.#state = "ended";
-    this.#flush();
+    if (this.#reader !== undefined) this.close();
   }
 
   /** The reading end closes in peace: it sees an end, writes fail. */
   close(): void {
-    if (this.#state === "closed") return;
-    this.#drop(new Error("Cannot write: the peer has closed the connection"));
-    this.#controller?.close();
+    this.#drop(Promise.resolve(undefined), new Error("Cannot write: the peer has closed the connection"));
   }
 
   /** The reading end sees an error, writes fail. */
   break(reason: unknown): void {
-    if (this.#state === "closed") return;
-    this.#drop(reason);
-    this.#controller?.error(reason);
+    const outcome: Promise<undefined> = Promise.reject(reason);
+    outcome.catch(() => {}); // seen at the read that meets it
+    this.#drop(outcome, reason);
   }
 
-  #drop(reason: unknown): void {
+  #drop(outcome: Promise<undefined>, reason: unknown): void {
+    if (this.#state === "closed") return;
     this.#state = "closed";
-    this.#waiting = [];
-    this.#bytes = 0;
+    this.#outcome = outcome;
+    this.#buffer = NO_BYTES;
+    this.#start = this.#end = 0;
+    this.#reader?.(outcome);
+    this.#reader = undefined;
     this.#blocked?.reject(reason);
     this.#blocked = undefined;
   }
 
-  #flush(): void {
-    if (!this.#wanted) return;
-    if (this.#bytes > 0) this.#deliver();
-    else if (this.#state === "ended") this.close();
+  #append(bytes: Uint8Array): void {
+    if (this.#buffer.length - this.#end < bytes.length) this.#makeRoom(bytes.length);
+    this.#buffer.set(bytes, this.#end);
+    this.#end += bytes.length;
   }
 
-  #deliver(): void {
-    this.#wanted = false;
-    const chunk = this.#take(Math.min(this.#bytes, this.#maximumChunkSize));
+  #makeRoom(length: number): void {
+    const waiting = this.#buffer.subarray(this.#start, this.#end);
+    this.#buffer = new Uint8Array(Math.max(SLAB_SIZE, 2 * (waiting.length + length)));
+    this.#buffer.set(waiting);
+    this.#start = 0;
+    this.#end = waiting.length;
+  }
+
+  #take(): Uint8Array {
+    const end = Math.min(this.#end, this.#start + this.#maximumChunkSize);
+    const chunk = this.#buffer.subarray(this.#start, end);
+    this.#start = end;
     this.#lastChunk = chunk;
-    this.#controller?.enqueue(chunk);
-    if (this.#bytes > this.#highWaterMark) return;
-    this.#blocked?.resolve();
-    this.#blocked = undefined;
-  }
-
-  /** Takes the first `size` bytes that wait, from as many writes as they came with. */
-  #take(size: number): Uint8Array {
-    const chunk = new Uint8Array(size);
-    let filled = 0;
-    let used = 0;
-    for (const waiting of this.#waiting) {
-      const part = waiting.subarray(0, size - filled);
-      chunk.set(part, filled);
-      filled += part.byteLength;
-      if (part.byteLength < waiting.byteLength) {
-        this.#waiting[used] = waiting.subarray(part.byteLength);
-        break;
-      }
-      used++;
-      if (filled === size) break;
+    if (this.#end - end <= this.#highWaterMark) {
+      this.#blocked?.resolve();
+      this.#blocked = undefined;
     }
-    this.#waiting.splice(0, used);
-    this.#bytes -= size;
     return chunk;
   }
 }

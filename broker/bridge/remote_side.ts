@@ -15,6 +15,7 @@ import {
   type TransportOptions,
   type WillInit,
 } from "../../client/common.ts";
+import { channelOf } from "../../engine/channel.ts";
 import type { Clock } from "../../engine/clock.ts";
 import { saying } from "../origin.ts";
 import { bare } from "./address.ts";
@@ -228,8 +229,7 @@ export class RemoteSide {
     const { tls } = this.#settings;
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(PREFERRED_RETRY)]);
     try {
-      const transport = await this.#open(address, { signal, tls });
-      await transport.readable.cancel();
+      channelOf(await this.#open(address, { signal, tls })).abort();
       return true;
     } catch {
       return false;

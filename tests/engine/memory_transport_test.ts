@@ -1,4 +1,5 @@
-import { assertEquals, assertNotEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { channelOf, transportOf } from "../../engine/channel.ts";
 import { memoryTransportPair } from "../../engine/memory_transport.ts";
 import { testTransport } from "./transport_conformance.ts";
 
@@ -7,6 +8,13 @@ testTransport("memory (small, reused chunks)", () => ({
   ends: memoryTransportPair({ highWaterMark: 10_000, maximumChunkSize: 4_000, reuseChunks: true }),
 }));
 testTransport("memory (no buffer)", () => ({ ends: memoryTransportPair({ highWaterMark: 0 }) }));
+testTransport("streams over a channel over streams", () => {
+  const [one, other] = memoryTransportPair().map(({ readable, writable, peer }) =>
+    transportOf(channelOf({ readable, writable, peer }), peer)
+  );
+  assert(one !== undefined && other !== undefined);
+  return { ends: [one, other] };
+});
 
 function bytes(...values: number[]): Uint8Array {
   return Uint8Array.from(values);
@@ -65,6 +73,17 @@ Deno.test("an abort shows at both ends, with its reason", async () => {
   const error = await assertRejects(() => other.readable.getReader().read(), Error, "the peer aborted it");
   assertStrictEquals(error.cause, reason);
   await assertRejects(() => other.writable.getWriter().write(bytes(1)), Error, "connection is closed");
+});
+
+Deno.test("a read of the channel that waits settles with an abort, and so does a write", async () => {
+  const [{ channel: one }, { channel: other }] = memoryTransportPair({ highWaterMark: 0 });
+  assert(one !== undefined && other !== undefined);
+  const [reading, writing] = [one.read(), one.write(bytes(1))];
+  one.abort();
+  await assertRejects(() => reading, Error, "this end aborted it");
+  await assertRejects(() => writing, Error, "aborted");
+  await assertRejects(() => other.read(), Error, "the peer aborted it");
+  await assertRejects(() => other.write(bytes(1)), Error, "connection is closed");
 });
 
 Deno.test("the two ends of a closed connection see an end, not an error", async () => {
