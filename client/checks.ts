@@ -4,8 +4,9 @@
  * @module
  */
 
+import { encodeClientPacket } from "../codec/encode_client.ts";
 import { MqttError } from "../codec/errors.ts";
-import type { QoS } from "../codec/packets.ts";
+import type { QoS, SubscriptionRequest } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import { assertTopicFilter } from "../codec/topic.ts";
 import type { SubscribeOptions } from "./subscription.ts";
@@ -25,8 +26,9 @@ export function assertAcknowledgementCode(reasonCode: number): void {
   throw new RangeError(`Cannot acknowledge: reasonCode must be one of PUBACK, received ${reasonCode}`);
 }
 
-/** Throws for filters that cannot be subscribed to: `TypeError`, `RangeError`, `MqttError` 0x8F and 0x82. */
-export function assertFilters(filters: readonly string[], { qos = 0, noLocal = false }: SubscribeOptions): void {
+/** Throws for what cannot be subscribed to: `TypeError`, `RangeError`, `MqttError` 0x8F and 0x82. */
+export function assertFilters(filters: readonly string[], options: SubscribeOptions): void {
+  const { qos = 0, noLocal = false, retainHandling, properties } = options;
   if (filters.length === 0) throw new TypeError("Cannot subscribe: there must be a topic filter, received none");
   assertQoS(qos, "subscribe");
   for (const filter of filters) {
@@ -37,4 +39,7 @@ export function assertFilters(filters: readonly string[], { qos = 0, noLocal = f
       ReasonCode.ProtocolError,
     );
   }
+  // The codec knows the rules for the rest; better here than with each connection.
+  const subscriptions: SubscriptionRequest[] = [{ filter: "a", qos, retainHandling }];
+  encodeClientPacket({ type: "subscribe", packetId: 1, subscriptions, properties }, 5);
 }

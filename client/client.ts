@@ -203,7 +203,7 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   unsubscribe(filter: string | readonly string[], options: UnsubscribeOptions = {}): Promise<void> {
     this.#assertOpen("unsubscribe");
     const filters = [...new Set(typeof filter === "string" ? [filter] : filter)];
-    assertFilters(filters, {});
+    assertFilters(filters, options);
     const answered = this.#session.subscriptions.forget(filters, options.properties?.userProperties);
     return abortable(answered, options.signal);
   }

@@ -146,9 +146,6 @@ function check(settings: Settings): void {
   if (protocolVersion === 4 && clientId === "" && !cleanStart) {
     throw new TypeError("Cannot connect: clientId must not be empty without cleanStart, received an empty one");
   }
-  if (settings.username === undefined && settings.password !== undefined && protocolVersion < 5) {
-    throw new TypeError("Cannot connect: password must come with a username before MQTT 5.0, received it alone");
-  }
   if (settings.authentication !== undefined && protocolVersion < 5) {
     throw new TypeError("Cannot connect: authentication must go with MQTT 5.0, received an older version");
   }

@@ -56,7 +56,7 @@ function check(packet: ConnectPacket): void {
   checkInteger(keepAlive, 0, 0xffff, "keep alive");
   if (will !== undefined) checkWill(will);
   if (version < 5 && password !== undefined && username === undefined) {
-    throw new TypeError("Cannot encode CONNECT: a password must come with a user name before MQTT 5.0");
+    throw new TypeError("Cannot encode CONNECT: password must come with a username before MQTT 5.0, received it alone");
   }
   if (version === 5 && properties?.authenticationData !== undefined && properties.authenticationMethod === undefined) {
     throw new TypeError("Cannot encode CONNECT: authentication data must come with an authentication method");

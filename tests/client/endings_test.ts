@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { connect, systemClock } from "../../client/mod.ts";
 import { clientTest, deliver, grant, ignoreFailure, settle } from "./scripted.ts";
 
@@ -39,6 +39,31 @@ clientTest({ "5.0": "" }, "close() without a limit waits for what is in flight",
   assertEquals((await published).ok, true);
   await closed;
 });
+
+clientTest(
+  { "5.0": "" },
+  "a subscription that cannot be asked for throws, and is not asked for later",
+  async (script) => {
+    const { client, peer } = await script.connect();
+    const properties = { userProperties: [["name", 1]] as never };
+    const retainHandling = 3 as never;
+    const wrong = () => {
+      assertThrows(() => client.subscribe("a", { properties }), TypeError, "userProperties must be a string");
+      assertThrows(() => client.subscribe("a", { retainHandling }), RangeError, "retain handling must be 0 to 2");
+      assertThrows(() => client.unsubscribe("a", { properties }), TypeError, "userProperties must be a string");
+    };
+    wrong();
+    await peer.close();
+    await settle();
+    wrong();
+    const again = script.acceptWith();
+    await script.passWait();
+    const { peer: next } = await again;
+    client.subscribe("b");
+    assertEquals((await next.expect("subscribe")).subscriptions.map(({ filter }) => filter), ["b"]);
+    assertEquals(client.state.kind, "connected");
+  },
+);
 
 clientTest(
   { "5.0": "" },
