@@ -5,6 +5,7 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
+import { isFull } from "./sqlite_errors.ts";
 
 /** Marks a file as a store of ours, in the place that SQLite has for that: "MQTT" in ASCII. */
 const APPLICATION_ID = 0x4d515454;
@@ -130,6 +131,19 @@ export function migrateSchema(db: DatabaseSync, version: number, migrations: rea
   } catch (error) {
     if (db.isTransaction) db.exec("ROLLBACK");
     throw error;
+  }
+}
+
+/**
+ * Has the disk keep what a process that was killed has left in the log of changes: it may have written that and not
+ * waited for the disk, and from now on it is taken for kept.
+ */
+export function settleLog(db: DatabaseSync): void {
+  try {
+    db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+  } catch (error) {
+    // The disk keeps the log by then; only the file cannot grow.
+    if (!isFull(error)) throw error;
   }
 }
 

@@ -35,7 +35,7 @@ import {
   willOf,
 } from "./sqlite_rows.ts";
 import { openPrivately } from "./sqlite_file.ts";
-import { migrateSchema, schemaVersionOf } from "./sqlite_schema.ts";
+import { migrateSchema, schemaVersionOf, settleLog } from "./sqlite_schema.ts";
 import { prepareStatements, type Statements } from "./sqlite_statements.ts";
 import { RowInserter } from "./sqlite_insert.ts";
 import { Broom, sweep } from "./sqlite_sweep.ts";
@@ -123,6 +123,7 @@ export class SqliteStore implements Store, Disposable {
       if (options.maxBytes !== undefined) db.exec(`PRAGMA max_page_count = ${Math.ceil(options.maxBytes / PAGE)}`);
       // With this, a file that cannot be written to is found now.
       db.exec("BEGIN IMMEDIATE; COMMIT");
+      settleLog(db);
       migrateSchema(db, version);
       correctDates(db);
       return new SqliteStore(path, db);

@@ -67,9 +67,24 @@ export function schemaVersionOf(db: DatabaseSync): number {
   throw new RangeError(`its version must be at most ${SCHEMA_VERSION}, received ${version}, made by a newer client`);
 }
 
+/**
+ * Has the disk keep what a process that was killed has left in the log of changes: it may have written that and not
+ * waited for the disk, and from now on it is taken for kept.
+ */
+export function settleLog(db: DatabaseSync): void {
+  try {
+    db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+  } catch (error) {
+    // The disk keeps the log by then; only the file cannot grow.
+    if (codeOf(error) !== FULL) throw error;
+  }
+}
+
 function pragma(db: DatabaseSync, name: "user_version" | "application_id"): number {
   return Number(db.prepare(`PRAGMA ${name}`).get()?.[name]);
 }
+
+const FULL = 13;
 
 /** What must be so that the error does not come, by SQLite's extended or primary result code. */
 const EXPLANATIONS: Readonly<Record<number, string>> = {
@@ -77,7 +92,7 @@ const EXPLANATIONS: Readonly<Record<number, string>> = {
   8: "it must be writable",
   10: "its disk must work",
   11: "it must be undamaged",
-  13: "its disk must have room",
+  [FULL]: "its disk must have room",
   14: "it must be a file in a folder that exists, and accessible",
   26: "it must be a store of this client",
 };
@@ -85,9 +100,13 @@ const EXPLANATIONS: Readonly<Record<number, string>> = {
 /** An error that begins with `what` and says what must be otherwise; SQLite's own is its `cause`. */
 export function explain(what: string, error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && "errcode" in error ? Number(error.errcode) : 0;
   // Before there is a file, there is no code: the message is all.
-  const explanation = EXPLANATIONS[message.startsWith("unable to open") ? 14 : code & 0xff];
+  const explanation = EXPLANATIONS[message.startsWith("unable to open") ? 14 : codeOf(error)];
   if (explanation === undefined) return new Error(`${what}: ${message}`, { cause: error });
   return new Error(`${what}: ${explanation}, received "${message}"`, { cause: error });
+}
+
+/** SQLite's primary result code; 0 for other errors. */
+function codeOf(error: unknown): number {
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
 }

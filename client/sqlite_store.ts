@@ -7,7 +7,7 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { ClientStore } from "./client_store.ts";
 import { openPrivately } from "./sqlite_file.ts";
-import { explain, migrateSchema, schemaVersionOf } from "./sqlite_schema.ts";
+import { explain, migrateSchema, schemaVersionOf, settleLog } from "./sqlite_schema.ts";
 import type { ClientStoreWrite, StoredPhase, StoredPublication, StoredState } from "./stored.ts";
 
 export type { QoS } from "../codec/packets.ts";
@@ -75,6 +75,7 @@ export class SqliteStore extends ClientStore implements Disposable {
       if (options.maxBytes !== undefined) db.exec(`PRAGMA max_page_count = ${Math.ceil(options.maxBytes / PAGE)}`);
       // With this, a file that cannot be written to is found now.
       db.exec("BEGIN IMMEDIATE; COMMIT");
+      settleLog(db);
       migrateSchema(db, version);
       return new SqliteStore(path, db);
     } catch (error) {

@@ -20,97 +20,111 @@ export type Readers = ReadonlyMap<string, readonly string[]>;
 
 /** What of the promises to all clients is not kept, a line for each. */
 export function brokenPromises(store: Store, witness: Witness, readers: Readers): string[] {
-  const retained = retainedLosses(store, witness);
-  const ids = new Map([...store.sessions()].map(({ clientId, id }) => [clientId, id]));
-  const found: string[] = [];
+  const left = new Left(store);
+  const found = retainedLosses(store, witness);
   for (const [clientId, record] of witness.clients) {
-    const id = ids.get(clientId);
-    const losses = sessionLosses(store, record, id);
-    if (id !== undefined) losses.push(...receivedLosses(store, witness, readers, record, id, ids));
+    const losses = [...sessionLosses(left, clientId, record), ...receivedLosses(left, witness, readers, clientId)];
     found.push(...losses.map((loss) => `session ${clientId}: ${loss}`));
   }
   for (const [clientId, topics] of readers) {
-    const id = ids.get(clientId);
-    const record = witness.clients.get(clientId);
-    if (id === undefined || record === undefined) continue;
     for (const topic of topics) {
-      const promised = witness.topics.get(topic)?.promised ?? -1;
-      const losses = deliveryLosses(deliveriesOf(store, id, topic), topic, promised, record);
+      const losses = deliveryLosses(left, witness, clientId, topic);
       found.push(...losses.map((loss) => `to ${clientId}: ${topic} ${loss}`));
-    }
-  }
-  return [...retained, ...found];
-}
-
-function retainedLosses(store: Store, { retained }: Witness): string[] {
-  const texts = new Map([...store.retained()].map(({ message }) => [message.topic, textOf(message.payload)]));
-  return [...retained]
-    .filter(([topic, history]) => !history.allows(texts.get(topic) ?? ""))
-    .map(([topic]) => `retained ${topic}: an older one than was promised`);
-}
-
-function sessionLosses(store: Store, record: ClientRecord, id: number | undefined): string[] {
-  if (id === undefined) return record.sessions.allows(NO_SESSION) ? [] : ["lost"];
-  const own = [...store.subscriptions()].filter(({ session }) => session === id);
-  const will = [...store.wills()].find(({ session }) => session === id);
-  const subscriptions = new Map(own.map(({ filter, qos, identifier }) => [filter, `${qos} ${identifier}`]));
-  const text = sessionText(subscriptions, will && textOf(will.message.payload));
-  return record.sessions.allows(text) ? [] : [`${text} is older than what was promised`];
-}
-
-/** QoS 2 messages that would be lost or doubled when their publisher goes on. */
-function receivedLosses(
-  store: Store,
-  witness: Witness,
-  readers: Readers,
-  record: ClientRecord,
-  id: number,
-  ids: ReadonlyMap<string, number>,
-): string[] {
-  const stored = new Set([...store.received()].filter(({ session }) => session === id).map((it) => it.packetId));
-  const found: string[] = [];
-  for (const packetId of stored) {
-    if (!record.held.has(packetId)) found.push(`received ${packetId} would be taken twice`);
-  }
-  for (const [packetId, { topic, number, phase }] of record.held) {
-    const isStored = stored.has(packetId);
-    if (phase === "promised" && !isStored) found.push(`received ${packetId}: lost`);
-    if (phase !== "received") continue;
-    for (const [clientId, topics] of readers) {
-      const reader = ids.get(clientId);
-      if (!topics.includes(topic) || reader === undefined) continue;
-      const delivered = witness.clients.get(clientId)?.delivered.get(deliveryKey(topic, number));
-      const isThere = delivered !== undefined || deliveriesOf(store, reader, topic).some((it) => it.number === number);
-      if (isThere && !isStored) found.push(`received ${packetId}: ${topic} ${number} would come twice`);
-      if (!isThere && isStored) found.push(`received ${packetId}: ${topic} ${number} would never come`);
     }
   }
   return found;
 }
 
-interface StoredNumber {
+/** A delivery by what its payload begins with. */
+interface Numbered {
   readonly number: number;
   readonly loaded: LoadedDelivery;
 }
 
-/** What a session still has of a topic, in the order in which it is sent. */
-function deliveriesOf(store: Store, session: number, topic: string): StoredNumber[] {
-  const sent = [...store.inFlight()].filter(({ delivery }) => delivery.session === session);
-  return [...sent, ...store.queued(session, 0, 1_000_000)]
-    .filter(({ message }) => message.topic === topic)
-    .map((loaded) => ({ number: numberOf(loaded.message.payload), loaded }));
+/** What the store has of each client. */
+class Left {
+  readonly #store: Store;
+  readonly #ids: ReadonlyMap<string, number>;
+  readonly #inFlight: readonly LoadedDelivery[];
+  readonly #deliveries = new Map<string, readonly Numbered[]>();
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.#ids = new Map([...store.sessions()].map(({ clientId, id }) => [clientId, id]));
+    this.#inFlight = [...store.inFlight()];
+  }
+
+  /** Its session in the words of the witness. */
+  session(clientId: string): string {
+    const id = this.#ids.get(clientId);
+    if (id === undefined) return NO_SESSION;
+    const own = [...this.#store.subscriptions()].filter(({ session }) => session === id);
+    const will = [...this.#store.wills()].find(({ session }) => session === id);
+    const subscriptions = new Map(own.map(({ filter, qos, identifier }) => [filter, `${qos} ${identifier}`]));
+    return sessionText(subscriptions, will && textOf(will.message.payload));
+  }
+
+  /** Packet identifiers of QoS 2 messages that were received and not released. */
+  received(clientId: string): Set<number> {
+    const id = this.#ids.get(clientId);
+    return new Set([...this.#store.received()].filter(({ session }) => session === id).map((it) => it.packetId));
+  }
+
+  /** All deliveries of a topic in the order in which they go on. */
+  deliveries(clientId: string, topic: string): readonly Numbered[] {
+    const key = `${clientId} ${topic}`;
+    const known = this.#deliveries.get(key) ?? this.#load(this.#ids.get(clientId) ?? 0, topic);
+    this.#deliveries.set(key, known);
+    return known;
+  }
+
+  #load(id: number, topic: string): Numbered[] {
+    const sent = this.#inFlight.filter(({ delivery }) => delivery.session === id);
+    return [...sent, ...this.#store.queued(id, 0, 1_000_000)]
+      .filter(({ message }) => message.topic === topic)
+      .map((loaded) => ({ number: numberOf(loaded.message.payload), loaded }));
+  }
 }
 
-function deliveryLosses(
-  deliveries: readonly StoredNumber[],
-  topic: string,
-  promised: number,
-  { delivered }: ClientRecord,
-): string[] {
+function retainedLosses(store: Store, { retained }: Witness): string[] {
+  const texts = new Map([...store.retained()].map(({ message }) => [message.topic, textOf(message.payload)]));
+  return [...retained]
+    .filter(([topic, { promised, possible }]) => promised >= 0 && !possible.includes(texts.get(topic) ?? ""))
+    .map(([topic]) => `retained ${topic}: "${texts.get(topic)}" is older than what was promised`);
+}
+
+function sessionLosses(left: Left, clientId: string, record: ClientRecord): string[] {
+  const session = left.session(clientId);
+  return record.allows(session) ? [] : [`${session} is older than what was promised`];
+}
+
+/** QoS 2 messages that would be lost or doubled when their publisher goes on. */
+function receivedLosses(left: Left, witness: Witness, readers: Readers, clientId: string): string[] {
+  const held = witness.clients.get(clientId)?.held ?? new Map<number, never>();
+  const received = left.received(clientId);
+  const found = [...received].filter((id) => !held.has(id)).map((id) =>
+    `received ${id}: the next one would be ignored`
+  );
+  for (const [id, { topic, number, phase }] of held) {
+    const isReceived = received.has(id);
+    if (phase === "promised" && !isReceived) found.push(`received ${id}: lost`);
+    if (phase !== "received") continue;
+    for (const [reader, topics] of readers) {
+      if (!topics.includes(topic)) continue;
+      const delivered = witness.clients.get(reader)?.delivered.get(deliveryKey(topic, number));
+      const isThere = delivered !== undefined || left.deliveries(reader, topic).some((it) => it.number === number);
+      if (isThere && !isReceived) found.push(`received ${id}: ${topic} ${number} would come twice to ${reader}`);
+      if (!isThere && isReceived) found.push(`received ${id}: ${topic} ${number} would never come to ${reader}`);
+    }
+  }
+  return found;
+}
+
+function deliveryLosses(left: Left, { clients, topics }: Witness, clientId: string, topic: string): string[] {
   const stored = new Map<number, LoadedDelivery>();
   const found: string[] = [];
   let last = -1;
-  for (const { number, loaded } of deliveries) {
+  for (const { number, loaded } of left.deliveries(clientId, topic)) {
     // With QoS 1 a publisher may have sent it again.
     const isAgain = stored.has(number);
     if (isAgain && loaded.message.qos === 2) found.push(`${number}: there twice`);
@@ -118,8 +132,10 @@ function deliveryLosses(
     if (!isAgain) stored.set(number, loaded);
     last = Math.max(last, number);
   }
+  const promised = topics.get(topic)?.promised ?? -1;
+  const delivered = clients.get(clientId)?.delivered;
   for (let number = 0; number <= Math.max(promised, last); number++) {
-    const loss = deliveryLoss(stored.get(number), delivered.get(deliveryKey(topic, number)));
+    const loss = deliveryLoss(stored.get(number), delivered?.get(deliveryKey(topic, number)));
     if (loss !== undefined) found.push(`${number}: ${loss}`);
   }
   return found;

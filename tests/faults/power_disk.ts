@@ -6,6 +6,8 @@
  * - What was written to a file, and its size, is on the disk for certain when a sync of this file has ended. Until then
  *   each sector has, independently of all others, any of the contents that it had since then; so writes may be there in
  *   any order, in part, or not at all.
+ * - A truncation is there as a whole or not at all, and what was written after it only where it is there: journals keep
+ *   that together.
  * - A name in a folder is on the disk, or gone from it, for certain when a sync of the folder has ended, and not by that
  *   of the file. Until then each name, independently of others, stands for any file that it stood for since then.
  * - Where a file has grown, what was not written reads as zeros, or as what lay on the disk there before.
@@ -30,8 +32,9 @@ export interface Loss {
   readonly garbage: boolean;
 }
 
-/** A write, or with zeros in the place of what is gone, a truncation. */
+/** A write, or a truncation: that has as many zeros as bytes are gone. */
 interface Change {
+  readonly kind: "write" | "truncation";
   readonly offset: number;
   readonly bytes: Uint8Array;
   /** Size of the file after it. */
@@ -48,13 +51,13 @@ class DiskFile {
 
   write(offset: number, bytes: Uint8Array): void {
     this.#size = Math.max(this.#size, offset + bytes.length);
-    this.#changes.push({ offset, bytes, size: this.#size });
+    this.#changes.push({ kind: "write", offset, bytes, size: this.#size });
   }
 
   truncate(size: number): void {
     const bytes = new Uint8Array(Math.max(this.#size - size, 0));
     this.#size = size;
-    this.#changes.push({ offset: size, bytes, size });
+    this.#changes.push({ kind: "truncation", offset: size, bytes, size });
   }
 
   sync(): void {
@@ -97,34 +100,59 @@ class DiskFile {
   #torn(sectorSize: number, filler: () => number, next: () => number): Uint8Array {
     const content = this.#copy(this.#extent);
     content.fill(Math.floor(filler() * 256), this.#syncedSize);
-    // Few sectors are missing, or most of them.
-    const share = [0.02, 0.3, 0.9][Math.floor(next() * 3)] ?? 0;
-    const left = new Map<number, number>();
-    for (const [sector, count] of this.#versions(sectorSize)) {
-      left.set(sector, next() < share ? Math.floor(next() * count) : count);
+    let size = this.#syncedSize;
+    for (const { truncation, writes } of this.#untilTruncation(next)) {
+      if (truncation !== undefined) content.set(truncation.bytes, truncation.offset);
+      tear(content, writes, sectorSize, next);
+      const sizes = [truncation?.size ?? size, ...writes.map((write) => write.size)];
+      const chosen = next() < 0.7 ? sizes.at(-1) : sizes[Math.floor(next() * sizes.length)];
+      size = chosen ?? size;
     }
-    for (const { offset, bytes } of this.#changes) {
-      for (const [sector, from, to] of sectorsOf(offset, bytes.length, sectorSize)) {
-        const versions = left.get(sector) ?? 0;
-        if (versions > 0) content.set(bytes.subarray(from, to), offset + from);
-        left.set(sector, versions - 1);
-      }
-    }
-    const sizes = [this.#syncedSize, ...this.#changes.map(({ size }) => size)];
-    const size = next() < 0.7 ? this.#size : sizes[Math.floor(next() * sizes.length)];
     return content.subarray(0, size);
   }
 
-  /** How often each sector was written. */
-  #versions(sectorSize: number): Map<number, number> {
-    const counts = new Map<number, number>();
-    for (const { offset, bytes } of this.#changes) {
-      for (const [sector] of sectorsOf(offset, bytes.length, sectorSize)) {
-        counts.set(sector, (counts.get(sector) ?? 0) + 1);
-      }
+  /** The changes, each truncation with the writes that follow it, up to one that is not there any more. */
+  #untilTruncation(next: () => number): Epoch[] {
+    const epochs: Epoch[] = [{ truncation: undefined, writes: [] }];
+    for (const change of this.#changes) {
+      if (change.kind === "truncation") epochs.push({ truncation: change, writes: [] });
+      else epochs.at(-1)?.writes.push(change);
     }
-    return counts;
+    return epochs.slice(0, 1 + Math.floor(next() * epochs.length));
   }
+}
+
+interface Epoch {
+  readonly truncation: Change | undefined;
+  readonly writes: Change[];
+}
+
+/** Writes each sector as it was at a moment of its own. */
+function tear(content: Uint8Array, writes: readonly Change[], sectorSize: number, next: () => number): void {
+  // Few sectors are missing, or most of them.
+  const share = [0.02, 0.3, 0.9][Math.floor(next() * 3)] ?? 0;
+  const left = new Map<number, number>();
+  for (const [sector, count] of versions(writes, sectorSize)) {
+    left.set(sector, next() < share ? Math.floor(next() * count) : count);
+  }
+  for (const { offset, bytes } of writes) {
+    for (const [sector, from, to] of sectorsOf(offset, bytes.length, sectorSize)) {
+      const count = left.get(sector) ?? 0;
+      if (count > 0) content.set(bytes.subarray(from, to), offset + from);
+      left.set(sector, count - 1);
+    }
+  }
+}
+
+/** How often each sector was written. */
+function versions(writes: readonly Change[], sectorSize: number): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { offset, bytes } of writes) {
+    for (const [sector] of sectorsOf(offset, bytes.length, sectorSize)) {
+      counts.set(sector, (counts.get(sector) ?? 0) + 1);
+    }
+  }
+  return counts;
 }
 
 /** The sectors that a write touches, each with its part of the bytes. */
@@ -175,7 +203,7 @@ export class Disk {
       this.#open.delete(call.fd);
       return false;
     }
-    const isOurs = file !== undefined || (call.kind === "other" && call.paths.some((path) => this.#has(path)));
+    const isOurs = file !== undefined || (call.kind === "other" && call.texts.some((text) => this.#has(text)));
     if (!isOurs) return false;
     if (file === "folder" && call.kind === "sync") this.#unsynced.clear();
     else if (!(file instanceof DiskFile)) throw new Error(`Cannot follow ${Deno.inspect(call)}`);
@@ -186,8 +214,23 @@ export class Disk {
     return true;
   }
 
-  /** The files that may be there after a loss of power, by their names in the folder. */
-  after(loss: Loss, next: () => number): Map<string, Uint8Array> {
+  /** Returns what `look` finds in a folder that has what may be there if the power fails now. */
+  async lose<Result>(
+    loss: Loss,
+    next: () => number,
+    look: (folder: string) => Result | Promise<Result>,
+  ): Promise<Result> {
+    const folder = await Deno.makeTempDir({ prefix: "faults-" });
+    try {
+      for (const [name, bytes] of this.#after(loss, next)) await Deno.writeFile(`${folder}/${name}`, bytes);
+      return await look(folder);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  }
+
+  /** The files that may be there, by their names in the folder. */
+  #after(loss: Loss, next: () => number): Map<string, Uint8Array> {
     const files = new Map<string, Uint8Array>();
     for (const name of new Set([...this.#names.keys(), ...this.#unsynced.keys()])) {
       const choices = this.#unsynced.get(name) ?? [this.#names.get(name)];

@@ -11,7 +11,7 @@ import { RawClient } from "../support/raw_client.ts";
 import { quietPort } from "./broker_killer.ts";
 import { PersistentClient } from "./persistent_client.ts";
 import type { Readers } from "./power_check.ts";
-import { type Death, traceArguments } from "./power_trace.ts";
+import { type Fault, traceArguments } from "./power_trace.ts";
 
 /** Messages that each publisher sends in one life. */
 const PER_LIFE = 120;
@@ -44,13 +44,13 @@ export class TracedBroker implements AsyncDisposable {
   }
 
   /** Starts it, and waits until it listens. */
-  async start(dies?: Death): Promise<void> {
+  async start(fault?: Fault): Promise<void> {
     const trace = `${this.folder}/../trace-${this.traces.length}`;
     this.traces.push(trace);
     const broker = ["run", "-A", "broker/mod.ts", "--verbose", "--host", "127.0.0.1", "--port", String(this.port)];
     const store = ["--store", `${this.folder}/broker.db`, "--max-queued", "1000000", ...this.#options];
     this.#process = new RunningProcess("strace", [
-      ...traceArguments(trace, dies),
+      ...traceArguments(trace, fault),
       Deno.execPath(),
       ...broker,
       ...store,
@@ -163,7 +163,7 @@ export class Load {
  * Has a broker live three times under load: the first life ends with `death`, the second in good order, and the third
  * when all has arrived.
  */
-export async function liveThreeLives(broker: TracedBroker, death: Death, seed: number): Promise<void> {
+export async function liveThreeLives(broker: TracedBroker, death: Fault, seed: number): Promise<void> {
   const load = new Load(broker.port, seed);
   await broker.start(death);
   await load.subscribe();

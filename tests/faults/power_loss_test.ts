@@ -13,9 +13,9 @@ import { startBrokerProcess } from "../support/process.ts";
 import { random } from "../support/random.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { brokenPromises } from "./power_check.ts";
-import { anyLoss, Disk, type Loss } from "./power_disk.ts";
+import { anyLoss, Disk } from "./power_disk.ts";
 import { liveThreeLives, READERS, TracedBroker } from "./power_load.ts";
-import { type Call, canTrace, type Death, readTrace } from "./power_trace.ts";
+import { type Call, canTrace, deathAt, type Fault, readTrace } from "./power_trace.ts";
 import { numberOf, Witness } from "./power_witness.ts";
 
 const ROUNDS = Number(Deno.env.get("FAULT_ROUNDS") ?? 12);
@@ -83,29 +83,16 @@ async function lookAt(
     follow(disk, witness, call);
     for (let looks = chosen.get(at) ?? 0; looks > 0; looks--) {
       const loss = anyLoss(next);
-      const promises = await lose(disk, loss, next, (path) => judge(path, witness, ++looked));
       const moment = `${at} of ${calls.length}, ${call?.kind}, ${JSON.stringify(loss)}`;
+      const promises = await disk.lose(loss, next, (copy) => judge(`${copy}/broker.db`, witness, ++looked))
+        .catch((cause) => {
+          throw new Error(`The store is not whole: ${moment}`, { cause });
+        });
       if (promises.length > 0) broken.push(`${moment}: ${promises.slice(0, 5).join("; ")}`);
     }
   }
   assertGreater(witness.promises, 500);
   return { moments: looked, broken };
-}
-
-/** What `look` finds in the store when the power has failed now. */
-async function lose<Result>(
-  disk: Disk,
-  loss: Loss,
-  next: () => number,
-  look: (path: string) => Promise<Result>,
-): Promise<Result> {
-  const folder = await Deno.makeTempDir({ prefix: "faults-" });
-  try {
-    for (const [name, bytes] of disk.after(loss, next)) await Deno.writeFile(`${folder}/${name}`, bytes);
-    return await look(`${folder}/broker.db`);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 function follow(disk: Disk, witness: Witness, call: Call | undefined): void {
@@ -155,7 +142,7 @@ async function fetchAll(port: number, count: number): Promise<string[]> {
   return [...found, ...more.map(nameOf)];
 }
 
-async function losePower(durability: Durability, death: Death): Promise<Outcome> {
+async function losePower(durability: Durability, death: Fault): Promise<Outcome> {
   const folder = await Deno.makeTempDir({ prefix: "faults-" });
   try {
     await using broker = new TracedBroker(folder, ["--durability", durability]);
@@ -175,7 +162,7 @@ Deno.test(
   () =>
     bounded(async () => {
       // Between a write and its sync: what the next one finds may not be on the disk.
-      const { broken } = await losePower("full", { name: "fsync", count: 250 });
+      const { broken } = await losePower("full", deathAt("fsync", 250));
       assertEquals(broken, []);
     }, 60_000 + ROUNDS * 5_000),
 );
@@ -185,7 +172,7 @@ Deno.test(
   { ignore },
   () =>
     bounded(async () => {
-      const { broken } = await losePower("normal", { name: "pwrite64", count: 2_500 });
+      const { broken } = await losePower("normal", deathAt("pwrite64", 2_500));
       assertGreater(broken.length, 0);
     }, 60_000 + ROUNDS * 5_000),
 );

@@ -15,8 +15,8 @@ export type Call =
   | { readonly kind: "accept"; readonly fd: number }
   | { readonly kind: "receive"; readonly fd: number; readonly bytes: Uint8Array }
   | { readonly kind: "send"; readonly fd: number; readonly bytes: Uint8Array }
-  /** Nothing that a store or a connection is known to do. */
-  | { readonly kind: "other"; readonly name: string; readonly fd: number; readonly paths: readonly string[] };
+  /** Nothing that a store or a connection is known to do; with all texts that it was given. */
+  | { readonly kind: "other"; readonly name: string; readonly fd: number; readonly texts: readonly string[] };
 
 /** One system call as `strace` writes it. */
 interface Line {
@@ -31,21 +31,21 @@ const REMOVING = ["unlink", "unlinkat"];
 const UNKNOWN = ["write", "writev", "pwritev", "pwritev2", "truncate", "fallocate", "copy_file_range", "sendfile"];
 const UNKNOWN_TOO = ["rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "sendmsg", "recvmsg"];
 
-/** The call of a thread in whose place its program is killed: the how manieth of those with such a name. */
-export interface Death {
-  readonly name: "fsync" | "pwrite64";
-  readonly count: number;
+/** A fault in place of a system call, in the words of `strace`: the name of the call, and what becomes of which. */
+export type Fault = string;
+
+/** The program is killed in place of a thread's so manieth call of this name. */
+export function deathAt(name: "fsync" | "pwrite64", count: number): Fault {
+  return `${name}:error=EIO:signal=KILL:when=${count}`;
 }
 
 /** Arguments of `strace` by which it writes to `file` what {@linkcode readTrace} reads. */
-export function traceArguments(file: string, death?: Death): string[] {
+export function traceArguments(file: string, fault?: Fault): string[] {
   // Calls that a machine does not have are left out; `-D`: the program stays our child.
   const names = [...KNOWN, ...REMOVING, ...UNKNOWN, ...UNKNOWN_TOO].map((name) => `?${name}`).join();
   const output = ["-xx", "-s", "10000000", "-o", file, "-e", "signal=none"];
   // The quick way of tracing forgets to kill.
-  const way = death === undefined
-    ? ["--seccomp-bpf"]
-    : ["-e", `inject=${death.name}:error=EIO:signal=KILL:when=${death.count}`];
+  const way = fault === undefined ? ["--seccomp-bpf"] : ["-e", `inject=${fault}`];
   return ["-D", "-f", "-qq", ...output, "-e", `trace=${names}`, ...way];
 }
 
@@ -112,7 +112,7 @@ function callOf({ name, args, result }: Line): Call {
     case "unlinkat":
       return { kind: "unlink", path: textOf(second) };
     default:
-      return { kind: "other", name, fd, paths: args.filter((arg) => arg.startsWith('"')).map(textOf) };
+      return { kind: "other", name, fd, texts: args.filter((arg) => arg.startsWith('"')).map(textOf) };
   }
 }
 

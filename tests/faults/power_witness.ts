@@ -23,10 +23,17 @@ export class History<Value> {
     return () => this.promised = Math.max(this.promised, at);
   }
 
-  /** Whether this may be what is left: what was promised, or came later. */
-  allows(value: Value): boolean {
-    return this.promised < 0 || this.values.slice(this.promised).includes(value);
+  /** What may be left: what was promised, and all that came later; nothing in particular before the first promise. */
+  get possible(): readonly Value[] {
+    return this.values.slice(Math.max(this.promised, 0));
   }
+}
+
+/** A session that outlives its connection, or none. */
+interface SessionState {
+  readonly isLasting: boolean;
+  readonly subscriptions: ReadonlyMap<string, string>;
+  readonly will: string | undefined;
 }
 
 /** A message that the broker has received with QoS 2, until it has sent PUBCOMP. */
@@ -46,21 +53,32 @@ export interface Delivered {
 
 /** All that is known of a client. */
 export class ClientRecord {
-  /** Its session as {@linkcode sessionText} tells it. */
-  readonly sessions = new History<string>();
   readonly held = new Map<number, Held>();
   /** By {@linkcode deliveryKey}. */
   readonly delivered = new Map<string, Delivered>();
   /** What its acknowledgement promises, by packet identifier. */
   readonly promises = new Map<number, () => void>();
-  readonly subscriptions = new Map<string, string>();
-  will: string | undefined;
-  /** Whether its session outlives its connection. */
-  isLasting = false;
+  /** After each change, all that its session may be: a kill may have undone what was not promised. */
+  readonly #sessions = new History<readonly SessionState[]>();
 
-  /** What its session is when all has been done that it has asked for; returns what promises that. */
-  note(): () => void {
-    return this.sessions.add(this.isLasting ? sessionText(this.subscriptions, this.will) : NO_SESSION);
+  constructor() {
+    this.#sessions.add([{ isLasting: false, subscriptions: new Map(), will: undefined }])();
+  }
+
+  /** The client has asked for this change; returns what promises it. */
+  change(change: (state: SessionState) => SessionState): () => void {
+    const states = (this.#sessions.values.at(-1) ?? []).map(change);
+    return this.#sessions.add([...new Map(states.map((state) => [textOf(state), state])).values()]);
+  }
+
+  /** The broker was killed. */
+  forget(): void {
+    this.#sessions.add(this.#sessions.possible.flat());
+  }
+
+  /** Whether its session may be this one, as {@linkcode sessionText} tells it. */
+  allows(session: string): boolean {
+    return this.#sessions.possible.flat().some((state) => textOf(state) === session);
   }
 }
 
@@ -70,6 +88,10 @@ export const NO_SESSION = "none";
 /** A session on one line: its subscriptions and its will. */
 export function sessionText(subscriptions: ReadonlyMap<string, string>, will: string | undefined): string {
   return JSON.stringify([[...subscriptions].sort(), will ?? null]);
+}
+
+function textOf({ isLasting, subscriptions, will }: SessionState): string {
+  return isLasting ? sessionText(subscriptions, will) : NO_SESSION;
 }
 
 /** Stands for the delivery of one message to a client. */
@@ -106,6 +128,7 @@ export class Witness {
   /** The broker has ended, and all connections with it. */
   closeAll(): void {
     this.#connections.clear();
+    for (const client of this.clients.values()) client.forget();
   }
 
   /** The broker has done this. */
@@ -148,16 +171,20 @@ export class Witness {
         return;
       case "subscribe": {
         const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0;
-        for (const { filter, qos } of packet.subscriptions) client.subscriptions.set(filter, `${qos} ${identifier}`);
-        return void client.promises.set(packet.packetId, client.note());
+        const added = packet.subscriptions.map(({ filter, qos }) => [filter, `${qos} ${identifier}`] as const);
+        const change = (state: SessionState) => ({
+          ...state,
+          subscriptions: new Map([...state.subscriptions, ...added]),
+        });
+        return void client.promises.set(packet.packetId, client.change(change));
       }
-      case "unsubscribe":
-        for (const filter of packet.filters) client.subscriptions.delete(filter);
-        return void client.promises.set(packet.packetId, client.note());
+      case "unsubscribe": {
+        const left = (state: SessionState) => [...state.subscriptions].filter(([it]) => !packet.filters.includes(it));
+        const change = (state: SessionState) => ({ ...state, subscriptions: new Map(left(state)) });
+        return void client.promises.set(packet.packetId, client.change(change));
+      }
       case "disconnect":
-        client.will = undefined;
-        client.note();
-        return;
+        client.change((state) => ({ ...state, will: undefined }));
     }
   }
 
@@ -166,12 +193,15 @@ export class Witness {
     this.clients.set(packet.clientId, client);
     connection.client = client;
     connection.version = packet.protocolVersion;
-    if (packet.cleanStart) client.subscriptions.clear();
-    client.will = packet.will === undefined ? undefined : new TextDecoder().decode(packet.will.payload);
-    client.isLasting = packet.protocolVersion < 5
+    const isLasting = packet.protocolVersion < 5
       ? !packet.cleanStart
       : (packet.properties?.sessionExpiryInterval ?? 0) > 0;
-    connection.promise = client.note();
+    const will = packet.will === undefined ? undefined : new TextDecoder().decode(packet.will.payload);
+    connection.promise = client.change(({ subscriptions }) => ({
+      isLasting,
+      subscriptions: packet.cleanStart ? new Map() : subscriptions,
+      will,
+    }));
   }
 
   #onPublish(client: ClientRecord, { topic, qos, packetId = 0, payload, retain }: PublishPacket): void {
