@@ -188,11 +188,12 @@ export class Connection implements OutputOwner, Pausable {
     while (this.#isStuffed) await this.#drained();
   }
 
-  /** Settles with `pending`, which never rejects, or with {@linkcode abort}: a decision may never come. */
+  /** Settles with `pending`, or with {@linkcode abort}: a decision may never come. */
   #orAborted(pending: Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.#stopWaiting = resolve;
-      pending.then(resolve);
+      // Even if the end of the protocol fails, it is the end of this connection and not of the process.
+      pending.then(resolve, reject);
     });
   }
 

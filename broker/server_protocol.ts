@@ -8,6 +8,7 @@ import { connackVersion } from "../codec/decode_connect.ts";
 import { decodePacket } from "../codec/decode.ts";
 import { MqttError } from "../codec/errors.ts";
 import type { Frame } from "../codec/framer.ts";
+import { isReasonCodeOf, PACKET_TYPES } from "../codec/packet_types.ts";
 import { connectReturnCode, ReasonCode, reasonCodeName } from "../codec/reason_codes.ts";
 import { type ClientConnection, ConnectedClient } from "./connected_client.ts";
 import { type Connection, type Protocol, reasonCodeOf } from "./connection.ts";
@@ -319,14 +320,15 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
   }
 
   #refuse(reasonCode: number): void {
-    const code = this.sender.v5 ? reasonCode : connectReturnCode(reasonCode);
+    const code = this.sender.v5 ? codeFor(PACKET_TYPES.connack, reasonCode) : connectReturnCode(reasonCode);
     // Before 5.0, where no return code fits, the connection is closed without an answer [MQTT-3.2.2-6].
     if (code !== undefined) this.sender.send({ type: "connack", sessionPresent: false, reasonCode: code });
   }
 
   /** Only 5.0 has a DISCONNECT from the server. */
   #sendDisconnect(reasonCode: number): void {
-    if (this.sender.v5) this.sender.send({ type: "disconnect", reasonCode });
+    if (!this.sender.v5) return;
+    this.sender.send({ type: "disconnect", reasonCode: codeFor(PACKET_TYPES.disconnect, reasonCode) });
   }
 
   onWritten(bytes: number): void {
@@ -360,4 +362,9 @@ function assertContents(frame: Frame): void {
     `Cannot connect: there must be at most ${MOST_USER_PROPERTIES} user properties, received more`,
     ReasonCode.QuotaExceeded,
   );
+}
+
+/** The same code, or one that says less: what a packet or an application came up with is not always allowed there. */
+function codeFor(type: number, reasonCode: number): number {
+  return isReasonCodeOf(type, reasonCode) ? reasonCode : ReasonCode.UnspecifiedError;
 }

@@ -1,7 +1,7 @@
 /** Peers that mean harm, or make no sense: they cost little, and everybody else is served. */
 
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import type { BrokerOptions, LogLevel } from "../../broker/mod.ts";
+import { type BrokerOptions, type ConnectRequest, type LogLevel, ReasonCode } from "../../broker/mod.ts";
 import { encodePacket } from "../../codec/encode.ts";
 import type { Packet } from "../../codec/packets.ts";
 import { bounded, startBroker, until, withBroker } from "../support/broker.ts";
@@ -319,6 +319,36 @@ Deno.test(
     assertEquals(received.properties?.userProperties?.length, 2_000);
   }),
 );
+
+Deno.test("broker hostile: an error whose code has no place in the answer ends one connection, and not the broker", async () => {
+  const authenticate = ({ username }: ConnectRequest) =>
+    Promise.resolve(username !== "odd" || { reasonCode: ReasonCode.TopicAliasInvalid });
+  const next = () => Promise.resolve({ kind: "continue", data: Uint8Array.of(1) } as const);
+  const authenticationMethods = { m: () => ({ next }) };
+  await withBroker({ authenticate, authenticationMethods }, async ({ open, connect }) => {
+    // What comes behind a packet that is decided about later is handled apart from what was read.
+    const first = encodePacket(connectPacket({ version: 5 }), 5);
+    const unknownVersion = rawPacket(0x10, field("MQTT"), Uint8Array.of(9, 2, 0, 0, 0), field("x"));
+    const twice = await open(5);
+    await twice.sendBytes(concatBytes(first, unknownVersion));
+    await twice.expect("connack", { reasonCode: 0 });
+    await twice.expectDisconnect(0x80);
+
+    const asking = encodePacket(connectPacket({ version: 5, properties: { authenticationMethod: "m" } }), 5);
+    const aliasOfNothing = rawPacket(0x30, field("a"), fromHex("03230000"));
+    const early = await open(5);
+    await early.sendBytes(concatBytes(asking, aliasOfNothing));
+    await early.expect("auth", { reasonCode: 0x18 });
+    await early.expect("connack", { reasonCode: 0x80 });
+    await early.expectClosed();
+
+    const odd = await open(5);
+    await odd.sendConnect({ username: "odd" });
+    await odd.expect("connack", { reasonCode: 0x80 });
+    await odd.expectClosed();
+    await (await connect()).barrier();
+  })();
+});
 
 Deno.test("broker hostile: strangers send 4,096 user properties at a time, and no more, as each takes memory while they are not let in", async () => {
   const method = { authenticationMethod: "m" };
