@@ -86,12 +86,28 @@ function subscribeInARow(
   requests: readonly SubscriptionRequest[],
   identifier: number,
 ): MaybePromise<SubscribeOutcome | undefined> {
-  const permissions = requests.map((request) => permit(core, subscriber, request));
+  const permissions = permitAll(core, subscriber, requests);
   if (!permissions.some((permission) => permission instanceof Promise)) {
     // None of them is a promise, as the line above has seen.
     return apply(core, subscriber, requests, permissions as number[], identifier);
   }
   return Promise.all(permissions).then((codes) => apply(core, subscriber, requests, codes, identifier));
+}
+
+function permitAll(
+  core: BrokerCore,
+  subscriber: Subscriber,
+  requests: readonly SubscriptionRequest[],
+): readonly MaybePromise<number>[] {
+  const permissions: MaybePromise<number>[] = [];
+  try {
+    for (const request of requests) permissions.push(permit(core, subscriber, request));
+    return permissions;
+  } catch (error) {
+    // Nobody waits for the others any more, and one that fails would end the process.
+    for (const permission of permissions) if (permission instanceof Promise) permission.catch(() => {});
+    throw error;
+  }
 }
 
 /** MQTT 3.1 has no answer that says that a subscription is refused. */

@@ -350,6 +350,21 @@ Deno.test("broker hostile: an error whose code has no place in the answer ends o
   })();
 });
 
+Deno.test("broker hostile: a decision that fails when nobody waits for it any more ends nothing", async () => {
+  const decision = Promise.withResolvers<boolean>();
+  await withBroker({ authorizeSubscribe: () => decision.promise }, async ({ connect }) => {
+    const [client, witness] = [await connect(), await connect()];
+    await client.send({
+      type: "subscribe",
+      packetId: 1,
+      subscriptions: [{ filter: "a", qos: 0 }, { filter: "$share/g/b", qos: 0, noLocal: true }],
+    });
+    await client.expectDisconnect(0x82);
+    decision.reject(new Error("the service is down"));
+    await witness.barrier();
+  })();
+});
+
 Deno.test("broker hostile: strangers send 4,096 user properties at a time, and no more, as each takes memory while they are not let in", async () => {
   const method = { authenticationMethod: "m" };
   const next = () => ({ kind: "continue", data: Uint8Array.of(1) }) as const;
