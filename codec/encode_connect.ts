@@ -49,9 +49,7 @@ function check(packet: ConnectPacket): void {
   const { protocolVersion: version, keepAlive, will, username, password, properties } = packet;
   checkInteger(version, 3, 5, "protocol version");
   if (version === 5 && packet.isBridge) {
-    throw new TypeError(
-      "Cannot encode CONNECT: a bridge must not say so in MQTT 5.0, where subscriptions have options",
-    );
+    throw new TypeError("Cannot encode CONNECT: isBridge must be false in MQTT 5.0, received true");
   }
   checkInteger(keepAlive, 0, 0xffff, "keep alive");
   if (will !== undefined) checkWill(will);

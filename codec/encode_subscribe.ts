@@ -113,7 +113,7 @@ function checkOptions(subscription: SubscriptionRequest, version: ProtocolVersio
   const { filter, noLocal, retainHandling } = subscription;
   if (retainHandling !== undefined) checkInteger(retainHandling, 0, 2, "retain handling");
   if (noLocal === true && filter.startsWith("$share/")) {
-    throw new RangeError("Cannot encode SUBSCRIBE: no local must be false for a shared subscription, received true");
+    throw new RangeError("Cannot encode SUBSCRIBE: noLocal must be false for a shared subscription, received true");
   }
 }
 
