@@ -199,7 +199,7 @@ export class Disk {
     if (call.kind === "open") return this.#onOpen(call.fd, call.path, call.creates);
     if (call.kind === "unlink") return this.#onUnlink(call.path);
     const file = this.#open.get(call.fd);
-    if (call.kind === "close" || call.kind === "accept") {
+    if (call.kind === "close" || call.kind === "connection") {
       this.#open.delete(call.fd);
       return false;
     }

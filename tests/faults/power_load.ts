@@ -160,10 +160,10 @@ export class Load {
 }
 
 /**
- * Has a broker live three times under load: the first life ends with `death`, the second in good order, and the third
- * when all has arrived.
+ * Has a broker live three times under load: the first life ends with `death`, or by a kill if there is none, the second
+ * in good order, and the third when all has arrived.
  */
-export async function liveThreeLives(broker: TracedBroker, death: Fault, seed: number): Promise<void> {
+export async function liveThreeLives(broker: TracedBroker, seed: number, death?: Fault): Promise<void> {
   const load = new Load(broker.port, seed);
   await broker.start(death);
   await load.subscribe();
@@ -171,7 +171,12 @@ export async function liveThreeLives(broker: TracedBroker, death: Fault, seed: n
   let isOver = false;
   const running = load.run(() => isOver);
   running.catch(() => {}); // seen at the end
-  await load.register(() => false).catch(() => broker.ended());
+  if (death !== undefined) {
+    await load.register(() => false).catch(() => broker.ended());
+  } else {
+    await during(load, () => until(() => load.unfinished < PER_LIFE, "half of the messages", PATIENCE));
+    await broker.stop("SIGKILL");
+  }
   load.give();
   await broker.start();
   await during(load, async () => {

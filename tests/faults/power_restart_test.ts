@@ -6,10 +6,10 @@ import { SqliteStore as ClientStore } from "../../client/sqlite_store.ts";
 import { bounded } from "../support/broker.ts";
 import { RunningProcess } from "../support/process.ts";
 import { Disk, type Loss } from "./power_disk.ts";
-import { type Call, canTrace, deathAt, type Fault, readTrace, traceArguments } from "./power_trace.ts";
+import { type Call, canTrace, deathAtSync, type Fault, readTrace, traceArguments } from "./power_trace.ts";
 
-/** In place of a sync; it takes fewer of them to make a store. */
-const DEATH = deathAt("fsync", 100);
+/** It takes fewer syncs to make a store. */
+const DEATH = deathAtSync(100);
 const FULL_DISK: Fault = "pwrite64:error=ENOSPC";
 /** What was not synced is lost. */
 const WORST: Loss = { names: "old", contents: "old", garbage: false };

@@ -12,7 +12,8 @@ export type Call =
   | { readonly kind: "sync"; readonly fd: number }
   | { readonly kind: "unlink"; readonly path: string }
   | { readonly kind: "close"; readonly fd: number }
-  | { readonly kind: "accept"; readonly fd: number }
+  /** A connection begins, unless it is a socket that listens. */
+  | { readonly kind: "connection"; readonly fd: number }
   | { readonly kind: "receive"; readonly fd: number; readonly bytes: Uint8Array }
   | { readonly kind: "send"; readonly fd: number; readonly bytes: Uint8Array }
   /** Nothing that a store or a connection is known to do; with all texts that it was given. */
@@ -25,7 +26,18 @@ interface Line {
   readonly result: number;
 }
 
-const KNOWN = ["openat", "close", "accept4", "recvfrom", "sendto", "pwrite64", "ftruncate", "fsync", "fdatasync"];
+const KNOWN = [
+  "openat",
+  "close",
+  "accept4",
+  "socket",
+  "recvfrom",
+  "sendto",
+  "pwrite64",
+  "ftruncate",
+  "fsync",
+  "fdatasync",
+];
 const REMOVING = ["unlink", "unlinkat"];
 /** These would change what a disk holds as well, or send as well: where they are met, the model has to learn them. */
 const UNKNOWN = ["write", "writev", "pwritev", "pwritev2", "truncate", "fallocate", "copy_file_range", "sendfile"];
@@ -34,9 +46,9 @@ const UNKNOWN_TOO = ["rename", "renameat", "renameat2", "link", "linkat", "symli
 /** A fault in place of a system call, in the words of `strace`: the name of the call, and what becomes of which. */
 export type Fault = string;
 
-/** The program is killed in place of a thread's so manieth call of this name. */
-export function deathAt(name: "fsync" | "pwrite64", count: number): Fault {
-  return `${name}:error=EIO:signal=KILL:when=${count}`;
+/** The program is killed in place of a thread's so manieth sync: between a write and the moment when the disk has it. */
+export function deathAtSync(count: number): Fault {
+  return `fsync:error=EIO:signal=KILL:when=${count}`;
 }
 
 /** Arguments of `strace` by which it writes to `file` what {@linkcode readTrace} reads. */
@@ -95,7 +107,8 @@ function callOf({ name, args, result }: Line): Call {
     case "close":
       return { kind: "close", fd };
     case "accept4":
-      return { kind: "accept", fd: result };
+    case "socket":
+      return { kind: "connection", fd: result };
     case "recvfrom":
       return { kind: "receive", fd, bytes: bytesOf(second).subarray(0, result) };
     case "sendto":

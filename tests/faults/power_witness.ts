@@ -133,7 +133,7 @@ export class Witness {
 
   /** The broker has done this. */
   follow(call: Call): void {
-    if (call.kind === "accept") return this.#accept(call.fd);
+    if (call.kind === "connection") return this.#accept(call.fd);
     if (call.kind === "close") return void this.#connections.delete(call.fd);
     if (call.kind !== "receive" && call.kind !== "send") return;
     const connection = this.#connections.get(call.fd);

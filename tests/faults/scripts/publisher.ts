@@ -2,7 +2,7 @@
  * Publishes numbers with QoS 1 and 2 until it is killed, or finishes what earlier runs have begun. It says which numbers
  * it has begun to publish and which ones the store has:
  *
- *     publisher.ts PORT STORE VERSION FIRST COUNT
+ *     publisher.ts PORT STORE VERSION FIRST COUNT [DURABILITY]
  *
  * COUNT 0: publishes nothing but, when nothing is left, the end.
  */
@@ -10,9 +10,9 @@
 import { connect } from "../../../client/mod.ts";
 import { SqliteStore } from "../../../client/sqlite_store.ts";
 
-const [port, path = "", version, first, count] = Deno.args;
+const [port, path = "", version, first, count, durability] = Deno.args;
 
-using store = SqliteStore.open(path);
+using store = SqliteStore.open(path, { durability: durability === "normal" ? durability : "full" });
 const client = await connect(`mqtt://127.0.0.1:${port}`, {
   store,
   protocolVersion: version === "4" ? 4 : 5,
