@@ -7,6 +7,7 @@
 import type { ConnectInit } from "./options.ts";
 import { Persistence } from "./persistence.ts";
 import type { ClientStoreWrite, StoredState } from "./stored.ts";
+import { abortable } from "./waiting.ts";
 
 /**
  * Where a client keeps what must survive it: its publications of QoS 1 and 2, and what it has received of QoS 2, until
@@ -59,7 +60,8 @@ export abstract class ClientStore {
     this.#isInUse = true;
     const end = () => this.#isInUse = false;
     try {
-      return new Persistence(this, await this.load(), init, end);
+      const state = await abortable(Promise.resolve(this.load()), init.signal);
+      return new Persistence(this, state, init, end);
     } catch (error) {
       end();
       throw error;

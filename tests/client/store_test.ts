@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { SqliteStore as BrokerStore } from "../../broker/sqlite_store.ts";
 import { connect } from "../../client/mod.ts";
 import { SqliteStore } from "../../client/sqlite_store.ts";
+import { ClientStore, type StoredState } from "../../client/store.ts";
 import { bounded, startBroker } from "../support/broker.ts";
 import { runProcess } from "../support/process.ts";
 import { add, clientStoreConformance } from "./store_conformance.ts";
@@ -150,4 +151,23 @@ Deno.test("client SQLite store: what its disk has no room for is refused, the re
     while (!(await publish()).ok) await new Promise((resolve) => setTimeout(resolve, 20));
     await client.stored;
     assertEquals([...test.store.load().publications], []);
+  }));
+
+/** A store that never says what it holds. */
+class SilentStore extends ClientStore {
+  override load(): Promise<StoredState> {
+    return new Promise(() => {});
+  }
+
+  override commit(): void {}
+}
+
+Deno.test("client: a signal ends the wait for a store that does not answer, which is then free", () =>
+  bounded(async () => {
+    const store = new SilentStore();
+    for (let i = 0; i < 2; i++) {
+      const signal = AbortSignal.timeout(1);
+      const error = await assertRejects(() => connect("mqtt://127.0.0.1:1", { store, signal }), DOMException);
+      assertEquals(error.name, "TimeoutError");
+    }
   }));
