@@ -30,7 +30,8 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
   readonly store?: Store;
   /**
    * Policies of listeners that have a `name`, so that their access rules hold from the start for what the store has of
-   * their clients. What came by others is up to the broker's own rules.
+   * their clients. What came by others is up to the broker's own rules, or to those that all of these have in common; if
+   * there are neither, it is not allowed any more.
    */
   readonly listeners?: readonly ListenerPolicy[];
   /**

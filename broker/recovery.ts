@@ -131,8 +131,8 @@ class RestoredAccesses {
   }
 
   #restore({ clientId, username, listener, permissions, broker }: StoredAccess): SessionAccess {
-    const { accessWatch, policies, options } = this.#core;
-    const source = policies.named(listener) ?? options;
+    const { accessWatch, policies } = this.#core;
+    const source = policies.rulesFor(listener);
     return new SessionAccess(accessWatch, { clientId, username }, source, permissions, broker);
   }
 }

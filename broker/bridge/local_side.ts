@@ -14,6 +14,7 @@ import { memoryTransportPair } from "../../engine/memory_transport.ts";
 import { ReasonCode } from "../../codec/reason_codes.ts";
 import type { Broker } from "../broker.ts";
 import type { AccessRules } from "../hooks.ts";
+import { BRIDGE } from "../listener_policies.ts";
 import type { ListenerPolicy } from "../listener_policy.ts";
 import type { OtherBroker } from "../origin.ts";
 import { Exchanges } from "./exchanges.ts";
@@ -207,7 +208,7 @@ export function groupsOf(topics: readonly MappedTopic[]): readonly (readonly Map
 function policyOf(settings: BridgeSettings): ListenerPolicy {
   const { name, maxQueuedMessages, maxQueuedBytes, maxQueuedAge, queueOverflow, startType } = settings;
   return {
-    name: `bridge ${name}`,
+    name: `${BRIDGE}${name}`,
     ownsSessions: true,
     allowAnonymous: true,
     authenticate: () => true,

@@ -52,6 +52,29 @@ testLives("the rules of a listener hold for what its clients have left", async (
   assertEquals(await retainedTopics(lives, ""), ["kept", "outer"]);
 }, { listeners: [policy] });
 
+const gone: ListenerPolicy = { name: "gone", access: inner.access };
+const left: ListenerPolicy = { name: "left", access: inner.access };
+for (
+  const [what, others, expected] of [
+    ["what the others have in common holds", [left, { ...left, name: "more" }], ["outer"]],
+    ["it is not allowed if these have nothing in common", [left, { name: "open" }], ["outer"]],
+    ["it is allowed if these have no rules", [{ name: "open" }], ["kept", "outer", "will"]],
+  ] as const
+) {
+  testLives(`what clients of a listener have left that is there no more: ${what}`, async (lives) => {
+    inner.reload("topic #");
+    await using listener = listen(lives.broker, { hostname: "127.0.0.1", port: 0, policy: gone });
+    const will = { topic: "will", payload: "w", qos: 1, retain: true } as const;
+    await using client = await RawClient.connect(listener.address.port, { clientId: "c", ...LASTING, will });
+    await client.publish("kept", "1", { qos: 1, retain: true });
+    const outer = await lives.connect();
+    await outer.publish("outer", "2", { qos: 1, retain: true });
+    inner.reload("topic read #");
+    await lives.crash();
+    assertEquals(await retainedTopics(lives, ""), [...expected]);
+  }, { listeners: others });
+}
+
 const readers = accessControl("");
 testLives("what a client that is away may not read takes no room in its queue", async (lives) => {
   readers.reload("user ann\ntopic read a/#\nuser bob\ntopic write #");
