@@ -7,7 +7,7 @@
 import { decodeServerPacket, type ServerPacket } from "../codec/decode_server.ts";
 import { encodeClientPacketWithin } from "../codec/encode_client.ts";
 import { MqttError } from "../codec/errors.ts";
-import type { Framer } from "../codec/framer.ts";
+import type { Frame } from "../codec/framer.ts";
 import type { AuthPacket, ConnackPacket, DisconnectPacket, Packet, ProtocolVersion } from "../codec/packets.ts";
 import type { DisconnectProperties } from "../codec/properties.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
@@ -131,10 +131,12 @@ export class Connection implements OutputOwner {
   /** Takes packets until the connection ends; never rejects. */
   async run(): Promise<ConnectionEnd> {
     try {
-      while (await this.#frames.next()) {
-        this.#handleBuffered();
-        if (this.#session.crowding.isCrowded) await this.#session.crowding.relief();
-      }
+      do {
+        while (this.#frames.next()) {
+          this.#handleBuffered();
+          if (this.#session.crowding.isCrowded) await this.#session.crowding.relief();
+        }
+      } while (await this.#frames.more());
       this.#fail(lostError());
     } catch (error) {
       this.#fail(error instanceof MqttError ? error : lostError(error));
@@ -183,14 +185,16 @@ export class Connection implements OutputOwner {
     const data = await this.#authenticator.start();
     const { clientId, cleanStart } = this.#session;
     this.#send(connectPacket(this.#settings, clientId, cleanStart, data));
-    while (await this.#frames.next()) {
-      const { framer } = this.#frames;
-      if (this.#version === 5 && isOlderConnack(framer)) throw this.#refused(decodeServerPacket(framer, 4), 4);
-      const packet = decodeServerPacket(framer, this.#version);
-      if (packet.type === "auth") await this.#authenticate(packet);
-      else if (packet.type === "connack") return await this.#accept(packet, cleanStart);
-      else throw protocolError(`the server must send CONNACK first, received ${packet.type.toUpperCase()}`);
-    }
+    const frames = this.#frames;
+    do {
+      while (frames.next()) {
+        if (this.#version === 5 && isOlderConnack(frames)) throw this.#refused(decodeServerPacket(frames, 4), 4);
+        const packet = decodeServerPacket(frames, this.#version);
+        if (packet.type === "auth") await this.#authenticate(packet);
+        else if (packet.type === "connack") return await this.#accept(packet, cleanStart);
+        else throw protocolError(`the server must send CONNACK first, received ${packet.type.toUpperCase()}`);
+      }
+    } while (await frames.more());
     throw lostError();
   }
 
@@ -259,11 +263,11 @@ export class Connection implements OutputOwner {
 
   /** Handles the packet that is there, and those behind it as long as readers keep up. */
   #handleBuffered(): void {
-    const { framer } = this.#frames;
+    const frames = this.#frames;
     const { crowding } = this.#session;
     if (this.#state.kind !== "open") return;
     this.#state.accepted.keepAlive.received();
-    do this.#handle(framer); while (this.#state.kind === "open" && !crowding.isCrowded && framer.next());
+    do this.#handle(frames); while (this.#state.kind === "open" && !crowding.isCrowded && frames.next());
     if (this.#output.isFlooded) {
       this.#fail(protocolError("the server must read acknowledgements", ReasonCode.QuotaExceeded));
     }
@@ -271,19 +275,19 @@ export class Connection implements OutputOwner {
     this.drain();
   }
 
-  #handle(framer: Framer): void {
+  #handle(frame: Frame): void {
     if (this.#state.kind !== "open") return;
     const { receiver, sender } = this.#state.accepted;
-    const { bytes, start, bodyStart, end } = framer;
+    const { bytes, start, bodyStart, end } = frame;
     const first = bytes[start] ?? 0;
-    if ((first & 0xf0) === PUBLISH) return receiver.publish(framer);
+    if ((first & 0xf0) === PUBLISH) return receiver.publish(frame);
     if (first === PUBACK && end - bodyStart <= 3) {
       const packetId = (bytes[bodyStart] ?? 0) << 8 | (bytes[bodyStart + 1] ?? 0);
       const reasonCode = bytes[bodyStart + 2] ?? 0;
       const isPlain = end - bodyStart === 2 || reasonCode === ReasonCode.NoMatchingSubscribers && this.#version === 5;
       if (packetId !== 0 && isPlain) return sender.puback(packetId, end - bodyStart === 2 ? 0 : reasonCode);
     }
-    this.#handlePacket(decodeServerPacket(framer, this.#version), this.#state.accepted);
+    this.#handlePacket(decodeServerPacket(frame, this.#version), this.#state.accepted);
   }
 
   #handlePacket(packet: ServerPacket, { sender, receiver, requests }: Accepted): void {
@@ -375,7 +379,7 @@ export class Connection implements OutputOwner {
 }
 
 /** The answer of a server that does not know MQTT 5.0: without properties, not even a length of them. */
-function isOlderConnack({ bytes, start, bodyStart, end }: Framer): boolean {
+function isOlderConnack({ bytes, start, bodyStart, end }: Frame): boolean {
   return bytes[start] === CONNACK && end - bodyStart === 2 && bytes[bodyStart + 1] !== 0;
 }
 

@@ -8,28 +8,23 @@ import { Framer } from "../codec/framer.ts";
 import type { Channel } from "../engine/transport.ts";
 import { lostError } from "./errors.ts";
 
-/** The receiving half of a connection. */
-export class FrameReader {
-  /** The current packet, after {@linkcode next} has said true; more of them may be in there. */
-  readonly framer: Framer;
+/** The receiving half of a connection: a framer that gets its chunks from there. */
+export class FrameReader extends Framer {
   readonly #channel: Channel;
+  readonly #onChunk = (chunk: Uint8Array | undefined): boolean => {
+    if (chunk === undefined) return false;
+    this.push(chunk);
+    return true;
+  };
 
   constructor(channel: Channel, maximumPacketSize: number) {
-    this.framer = new Framer({ maximumPacketSize });
+    super({ maximumPacketSize });
     this.#channel = channel;
   }
 
-  /**
-   * Waits for the next packet; false at the end. Throws `MqttError` 0x81, 0x95 for what is no packet, and
-   * `ConnectionLostError` when the transport breaks.
-   */
-  async next(): Promise<boolean> {
-    while (!this.framer.next()) {
-      const chunk = await this.#channel.read().catch(lost);
-      if (chunk === undefined) return false;
-      this.framer.push(chunk);
-    }
-    return true;
+  /** Waits for more bytes; false at the end. Rejects with `ConnectionLostError` when the transport breaks. */
+  more(): Promise<boolean> {
+    return this.#channel.read().then(this.#onChunk, lost);
   }
 
   /** Throws away what still comes, up to the end or a failure; never rejects. */

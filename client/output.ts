@@ -193,7 +193,7 @@ export class Output {
 
   #written(): void {
     const chunk = this.#writing;
-    if (chunk === undefined || this.#state === "closed") return;
+    if (chunk === undefined) return; // closed meanwhile
     this.#pending -= this.#partEnd - this.#partStart;
     if (this.#partEnd < chunk.length) return this.#writePart(chunk);
     this.#writing = undefined;

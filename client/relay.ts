@@ -65,16 +65,33 @@ export function packetIdOf(message: Message): number {
  * Publishes a message that came with QoS 1 or 2, under the packet identifier that it came with; it waits while the client
  * has that in use for something else. Resolves and rejects as `client.publish()` does.
  */
-export async function passOn(
+export function passOn(
+  client: Client,
+  topic: string,
+  message: Message,
+  options: PublishOptions,
+  exchange: RelayedExchange,
+): Promise<PublishResult> {
+  try {
+    const publication = publicationOf(client, topic, message, options, exchange);
+    lifecycleOf(client).session.outbox.add(publication);
+    senderOf(client)?.drain();
+    return publication.completed;
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** Throws for misuse. */
+function publicationOf(
   client: Client,
   topic: string,
   { payload }: Message,
   options: PublishOptions,
   exchange: RelayedExchange,
-): Promise<PublishResult> {
+): Publication {
   assertOpen(client);
-  const { session } = lifecycleOf(client);
-  const { settings: { protocolVersion, clock }, outbox, outboundTopics } = session;
+  const { settings: { protocolVersion, clock }, outboundTopics } = lifecycleOf(client).session;
   outboundTopics.get(topic); // throws for what is no topic name
   const { qos = 0, retain = false } = options;
   const properties = publishProperties(options, protocolVersion);
@@ -83,10 +100,7 @@ export async function passOn(
   const seconds = exchange.isRepeated ? Math.max(messageExpiryInterval, REPEATED) : messageExpiryInterval;
   const expiresAt = clock.now() + seconds * 1_000;
   const content = { content: payload, start: 0, length: payload.length };
-  const publication = new Publication(topic, content, qos, retain, properties, expiresAt, exchange);
-  outbox.add(publication);
-  senderOf(client)?.drain();
-  return await publication.completed;
+  return new Publication(topic, content, qos, retain, properties, expiresAt, exchange);
 }
 
 /**

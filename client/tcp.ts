@@ -47,18 +47,18 @@ function channelOf(connection: Deno.TcpConn): Channel {
     readEnd.resolve();
     close(connection);
   };
+  // Made once: an async function would allocate for each read.
+  const onRead = (count: number | null): Uint8Array | undefined => {
+    if (count !== null) return buffer.subarray(0, count);
+    readEnd.resolve();
+    return undefined;
+  };
+  const onReadFailed = (error: unknown): never => {
+    abort();
+    throw error;
+  };
   return {
-    async read() {
-      try {
-        const count = await connection.read(buffer);
-        if (count !== null) return buffer.subarray(0, count);
-      } catch (error) {
-        abort();
-        throw error;
-      }
-      readEnd.resolve();
-      return undefined;
-    },
+    read: () => connection.read(buffer).then(onRead, onReadFailed),
     async write(bytes) {
       try {
         let written = await connection.write(bytes);

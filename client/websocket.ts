@@ -77,8 +77,7 @@ class WebSocketConnection implements Transport {
   readonly #socket: WebSocket;
   /** Set at its end, with the error that broke it, if there is one. */
   #ended: { readonly error: Error | undefined } | undefined;
-  /** Ends the readable stream, with the error if there is one. */
-  #endReading: (error: Error | undefined) => void = () => {};
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -87,7 +86,7 @@ class WebSocketConnection implements Transport {
     this.readable = new ReadableStream<Uint8Array>({
       start: (controller) => this.#listen(controller),
       cancel: () => {
-        this.#endReading = () => {};
+        this.#ended ??= { error: undefined }; // the stream is closed already
         this.abort();
       },
     }, new ByteLengthQueuingStrategy({ highWaterMark: 0 }));
@@ -105,7 +104,7 @@ class WebSocketConnection implements Transport {
   }
 
   #listen(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    this.#endReading = (error) => error === undefined ? controller.close() : controller.error(error);
+    this.#controller = controller;
     const socket = this.#socket;
     socket.addEventListener("message", ({ data }) => this.#receive(data, controller));
     socket.addEventListener("error", () => this.#end(new Error("WebSocket failed")));
@@ -131,7 +130,8 @@ class WebSocketConnection implements Transport {
   #end(error: Error | undefined): void {
     if (this.#ended !== undefined) return;
     this.#ended = { error };
-    this.#endReading(error);
+    if (error === undefined) this.#controller?.close();
+    else this.#controller?.error(error);
   }
 
   async #write(chunk: Uint8Array): Promise<void> {

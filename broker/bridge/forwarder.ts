@@ -135,33 +135,28 @@ export class Forwarder {
     route: (topic: string) => string | undefined,
     count: number,
   ): Promise<void> {
-    for (let i = 0; i < count; i++) {
-      const message = await source.next();
-      if (message === undefined || this.#isClosed) return;
+    const { pace, exchanges } = this.#context;
+    for (let taken = 0; taken < count;) {
+      const { done, value: message } = await source.next();
+      if (done && !source.isAtEnd) continue;
+      if (done || this.#isClosed) return;
+      taken++;
       const topic = route(message.topic);
       if (topic === undefined) {
         acknowledge(message);
         continue;
       }
-      await this.#context.pace?.turn();
-      const target = await this.#nextTarget();
-      if (target === undefined) return;
+      const pause = pace?.turn();
+      if (pause !== undefined) await pause;
+      let target: Client | undefined;
+      do {
+        target = this.#target;
+        await (target?.ready ?? this.#arrival.promise);
+        if (this.#isClosed) return;
+      } while (target === undefined || target !== this.#target);
       const packetId = packetIdOf(message);
-      if (this.#context.exchanges?.isUnderWay(packetId, message)) continue;
+      if (exchanges?.isUnderWay(packetId, message)) continue;
       this.#send({ message, topic, packetId, number: ++this.#taken, isRepeated: message.dup }, target);
-    }
-  }
-
-  /** A client with room for a message; undefined when this is closed. */
-  async #nextTarget(): Promise<Client | undefined> {
-    for (;;) {
-      const target = this.#target;
-      if (this.#isClosed) return undefined;
-      if (target === undefined) await this.#arrival.promise;
-      else {
-        await target.ready;
-        if (target === this.#target) return target;
-      }
     }
   }
 

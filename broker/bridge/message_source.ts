@@ -13,6 +13,8 @@ export class MessageSource {
   #current: Subscription;
   /** What an earlier subscription had still in store. */
   readonly #left: Result[] = [];
+  /** Who was asked last; undefined if it was an earlier one. */
+  #asked: Subscription | undefined;
   #dropped = 0;
 
   /** The subscription's messages are taken by nobody else. */
@@ -43,14 +45,15 @@ export class MessageSource {
     void former.return();
   }
 
-  /** The next message; undefined at the end. */
-  async next(): Promise<Message | undefined> {
-    for (;;) {
-      const left = this.#left.shift();
-      const from = this.#current;
-      const { done, value } = await (left ?? from.next());
-      if (!done) return value;
-      if (left === undefined && from === this.#current) return undefined;
-    }
+  /** The next message; or the end of a subscription, and {@linkcode isAtEnd} says whether of all. */
+  next(): Result {
+    const left = this.#left.shift();
+    this.#asked = left === undefined ? this.#current : undefined;
+    return left ?? this.#current.next();
+  }
+
+  /** Whether an end that {@linkcode next} has given is that of the subscription in use, so that nothing follows. */
+  get isAtEnd(): boolean {
+    return this.#asked === this.#current;
   }
 }
