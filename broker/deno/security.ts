@@ -46,6 +46,8 @@ export class SecurityFiles {
     }
     return () => {
       const changed = new Map<string, ReadonlySet<string>>();
+      // Who is about to show a password of a file that does not count any more has shown nothing.
+      for (const [path, known] of this.#users) if (!newUsers.has(path)) known.reload("");
       // Those that are known go on: verifications are under way in them, and connections look at them.
       this.#users = mapped(newUsers, (path, fresh) => {
         const known = this.#users.get(path);

@@ -5,6 +5,7 @@ import { connect, type ConnectInit, scram, ServerError } from "../../client/mod.
 import { type Signer, signer, signWithSecret } from "../auth/tokens.ts";
 import { bounded, until } from "../support/broker.ts";
 import { runProcess } from "../support/process.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { type ConfiguredBroker, startConfigured } from "./program.ts";
 import { parse, problems } from "./sources.ts";
 
@@ -208,4 +209,23 @@ Deno.test("broker config: settings for tokens, and mistakes in them", () => {
       `main.conf:1: jwt_jwks_url must be a text that begins with https:// (http:// for this machine), received "${url}"`,
     ]);
   }
+});
+
+test("who is asked for a password of a file that SIGHUP takes away is not let in with it", async () => {
+  const users = await Deno.makeTempFile();
+  const others = await Deno.makeTempFile();
+  await addUser(users, "ann", "secret", "-H", "scram-sha-256");
+  await addUser(others, "bob", "hidden");
+  await using broker = await startConfigured(["listener {port} 127.0.0.1", `password_file ${users}`]);
+  const method = { authenticationMethod: "SCRAM-SHA-256" };
+  const authentication = scram({ username: "ann", password: "secret" });
+  await using client = await RawClient.open(broker.port, 5);
+  await client.sendConnect({ properties: { ...method, authenticationData: await authentication.start?.() } });
+  const asked = await client.expect("auth", { reasonCode: 0x18 });
+  await broker.configure(["listener {port} 127.0.0.1", `password_file ${others}`]);
+  await broker.reload();
+  const proof = await authentication.respond(asked.properties?.authenticationData);
+  await client.send({ type: "auth", reasonCode: 0x18, properties: { ...method, authenticationData: proof } });
+  await client.expect("connack", { reasonCode: NOT_AUTHORIZED });
+  for (const file of [users, others]) await Deno.remove(file);
 });
