@@ -38,6 +38,7 @@ export class Effort {
   /** A chunk of packets begins: what each asks for is counted by itself. */
   begin(): void {
     this.#spent = 0;
+    this.#stint.begin();
   }
 
   /** Counts work that was done. */

@@ -38,6 +38,8 @@ const HOPS = 16;
  */
 export class Stint {
   #units = 0;
+  /** Those of what is handled now. */
+  #own = 0;
   /** When it began, in milliseconds of `performance.now()`; undefined: there was little to do so far. */
   #begun: number | undefined;
   /** When sockets were looked at for certain. */
@@ -45,6 +47,11 @@ export class Stint {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
   readonly #resting: (() => void)[] = [];
+
+  /** A chunk of packets begins, or the end of a session: little work waits for nobody who has much. */
+  begin(): void {
+    this.#own = 0;
+  }
 
   /** Counts a message of so many bytes that was taken out of a queue. */
   onSent(bytes: number): void {
@@ -56,14 +63,15 @@ export class Stint {
     return this.#onWork(UNITS_PER_PACKET);
   }
 
-  /** Counts filters that were handled. A promise: who has more to do waits until it resolves. */
+  /** Counts filters that are handled. A promise: who has more to do with them waits until it resolves. */
   onFilters(count: number): Promise<void> | undefined {
     return this.#onWork(UNITS_PER_FILTER * count);
   }
 
   #onWork(units: number): Promise<void> | undefined {
     this.#units += units;
-    return this.isOver ? this.rest() : undefined;
+    this.#own += units;
+    return this.#own >= UNITS_PER_LOOK && this.isOver ? this.rest() : undefined;
   }
 
   /** Counts the bytes of a chunk that was handled. A promise: nothing more is read until it resolves. */
