@@ -7,7 +7,7 @@
 import { decodePacket } from "../codec/decode.ts";
 import { MqttError } from "../codec/errors.ts";
 import type { Frame } from "../codec/framer.ts";
-import type { AuthPacket, DisconnectPacket, Packet, SubscribePacket } from "../codec/packets.ts";
+import type { AuthPacket, DisconnectPacket, Packet, SubscribePacket, UnsubscribePacket } from "../codec/packets.ts";
 import { ReasonCode } from "../codec/reason_codes.ts";
 import type { Timer } from "../engine/timers.ts";
 import { describe } from "./audit.ts";
@@ -180,12 +180,8 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
         return undefined;
       case "subscribe":
         return this.#onSubscribe(packet);
-      case "unsubscribe": {
-        const reasonCodes = unsubscribe(this.#core, this, packet);
-        this.promise();
-        this.#sender.send({ type: "unsuback", packetId: packet.packetId, reasonCodes });
-        return this.#core.stint.onFilters(reasonCodes.length);
-      }
+      case "unsubscribe":
+        return this.#onUnsubscribe(packet);
       case "pingreq":
         this.#sender.send({ type: "pingresp" });
         return undefined;
@@ -241,6 +237,19 @@ export class ConnectedClient implements PublishAnswerer, Subscriber {
     if (reasonCodes.some((code) => code < 0x80)) this.promise();
     this.#sender.send({ type: "suback", packetId, reasonCodes });
     for (const batch of outcome.retained) this.session.deliverRetained(batch);
+  }
+
+  #onUnsubscribe(packet: UnsubscribePacket): Promise<void> | undefined {
+    const reasonCodes = unsubscribe(this.#core, this, packet);
+    if (reasonCodes instanceof Promise) return reasonCodes.then((codes) => this.#afterUnsubscribe(packet, codes));
+    this.#afterUnsubscribe(packet, reasonCodes);
+    return this.#core.stint.onFilters(packet.filters.length);
+  }
+
+  #afterUnsubscribe({ packetId }: UnsubscribePacket, reasonCodes: number[] | undefined): void {
+    if (reasonCodes === undefined || this.#isGone) return;
+    this.promise();
+    this.#sender.send({ type: "unsuback", packetId, reasonCodes });
   }
 
   #onAuth(packet: AuthPacket): Promise<void> | undefined {

@@ -148,14 +148,13 @@ export class Router {
     return shared && this.#trie.get(shared.filter)?.groups?.get(shared.group);
   }
 
-  /** Removes subscriptions of a session that has ended, `limit` at most. Returns whether some are left. */
-  unsubscribeSome(session: Session, limit: number): boolean {
+  /** Removes subscriptions of a session that has ended, `limit` at most. */
+  unsubscribeSome(session: Session, limit: number): void {
     for (const subscription of session.subscriptions.values()) {
-      if (limit-- === 0) return true;
+      if (limit-- === 0) return;
       session.subscriptions.delete(subscription.key);
       this.#remove(subscription);
     }
-    return false;
   }
 
   /**

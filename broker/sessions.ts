@@ -16,7 +16,6 @@ import { NEVER_EXPIRES, Session } from "./session.ts";
 import type { SessionEnvironment } from "./session_environment.ts";
 import { SessionJournal } from "./session_journal.ts";
 import type { StoredSession } from "./store.ts";
-import { systemClock } from "./system_clock.ts";
 import type { DelayedWills, WillMessage } from "./will.ts";
 
 /** Why a connection ended, as far as its session and will are concerned. */
@@ -53,8 +52,8 @@ export interface SessionsEnvironment extends SessionEnvironment {
   readonly journal: Journal | undefined;
 }
 
-/** So many subscriptions of a session go before other clients have their turn. */
-const SUBSCRIPTIONS_IN_A_ROW = 1_024;
+/** So many subscriptions of a session that has ended go before it is asked whether others have their turn. */
+const SUBSCRIPTIONS_IN_A_ROW = 256;
 
 /** The sessions of a broker. */
 export class Sessions {
@@ -66,8 +65,7 @@ export class Sessions {
   readonly #wills: DelayedWills;
   readonly #sessions = new TextMap<Session>();
   readonly #holders = new Map<Session, Holder>();
-  /** What goes on with the subscriptions of sessions that have ended. */
-  readonly #going = new Set<() => void>();
+  #isClosed = false;
 
   constructor(environment: SessionsEnvironment) {
     this.#environment = environment;
@@ -217,7 +215,7 @@ export class Sessions {
     this.#sessions.delete(session.clientId);
     if (session.expiryTimer !== undefined) this.#timers.cancel(session.expiryTimer);
     const left = session.end();
-    this.#unsubscribe(session);
+    void this.#unsubscribe(session);
     for (const delivery of left) this.#redeliver(delivery);
     this.#wills.release(session.clientId);
     // Last of all, as others may have got its messages.
@@ -230,18 +228,19 @@ export class Sessions {
     else this.#metrics.dropped.expired++;
   }
 
-  #unsubscribe(session: Session): void {
-    if (!this.#router.unsubscribeSome(session, SUBSCRIPTIONS_IN_A_ROW)) return;
-    const cancel = systemClock.schedule(1, () => {
-      this.#going.delete(cancel);
-      this.#unsubscribe(session);
-    });
-    this.#going.add(cancel);
+  async #unsubscribe(session: Session): Promise<void> {
+    const { stint } = this.#environment;
+    stint.begin();
+    while (session.subscriptions.size > 0) {
+      const rest = stint.onFilters(Math.min(session.subscriptions.size, SUBSCRIPTIONS_IN_A_ROW));
+      if (rest !== undefined) await rest;
+      if (this.#isClosed) return;
+      this.#router.unsubscribeSome(session, SUBSCRIPTIONS_IN_A_ROW);
+    }
   }
 
   /** The broker ends, and nothing goes on: what is left goes with it. */
   close(): void {
-    for (const cancel of this.#going) cancel();
-    this.#going.clear();
+    this.#isClosed = true;
   }
 }

@@ -237,19 +237,40 @@ export function retainedBatch(
   return batch.isEmpty ? undefined : batch;
 }
 
-/** Handles an UNSUBSCRIBE: one reason code for each filter. */
+/**
+ * Handles an UNSUBSCRIBE: one reason code for each filter. Undefined: the client has gone meanwhile. Throws
+ * {@linkcode MqttError} for what ends the connection.
+ */
 export function unsubscribe(
   core: BrokerCore,
-  { session, client, policy }: Subscriber,
-  packet: UnsubscribePacket,
-): number[] {
-  return packet.filters.map((given) => {
-    const filter = policy.isMounted ? policy.mountedFilter(given) : given;
-    if (core.log.debug) core.log.write("debug", `\t${filter}`);
-    if (!isTopicFilter(filter)) return refuseFilter(client, filter);
-    if (!core.router.unsubscribe(session, filter)) return ReasonCode.NoSubscriptionExisted;
-    session.journal?.unsubscribed(filter);
-    if (core.log.subscriptions) core.log.write("unsubscribe", `${client.clientId} ${filter}`);
-    return ReasonCode.Success;
-  });
+  subscriber: Subscriber,
+  { filters }: UnsubscribePacket,
+): MaybePromise<number[] | undefined> {
+  if (filters.length > FILTERS_IN_A_ROW) return unsubscribeInTurns(core, subscriber, filters);
+  return filters.map((filter) => unsubscribeOne(core, subscriber, filter));
+}
+
+async function unsubscribeInTurns(
+  core: BrokerCore,
+  subscriber: Subscriber,
+  filters: readonly string[],
+): Promise<number[] | undefined> {
+  const reasonCodes: number[] = [];
+  for (let at = 0; at < filters.length; at += FILTERS_IN_A_ROW) {
+    const part = filters.slice(at, at + FILTERS_IN_A_ROW);
+    for (const filter of part) reasonCodes.push(unsubscribeOne(core, subscriber, filter));
+    await core.stint.onFilters(part.length);
+    if (subscriber.isGone) return undefined;
+  }
+  return reasonCodes;
+}
+
+function unsubscribeOne(core: BrokerCore, { session, client, policy }: Subscriber, given: string): number {
+  const filter = policy.isMounted ? policy.mountedFilter(given) : given;
+  if (core.log.debug) core.log.write("debug", `\t${filter}`);
+  if (!isTopicFilter(filter)) return refuseFilter(client, filter);
+  if (!core.router.unsubscribe(session, filter)) return ReasonCode.NoSubscriptionExisted;
+  session.journal?.unsubscribed(filter);
+  if (core.log.subscriptions) core.log.write("unsubscribe", `${client.clientId} ${filter}`);
+  return ReasonCode.Success;
 }

@@ -67,6 +67,10 @@ function send(client: RawClient, packets: readonly Packet[]): Promise<void> {
 /** Rules that let everybody read everything. */
 const SILENT = { maySubscribe: () => true, mayReceive: () => true, onChange: () => () => {} };
 
+function clientIdsOf({ inspection }: Broker): string[] {
+  return [...inspection.sessions()].map(({ clientId }) => clientId);
+}
+
 function countingPublishes(note: () => void): BrokerOptions {
   return {
     authorizePublish() {
@@ -162,6 +166,34 @@ Deno.test(
     await client.send({ type: "subscribe", packetId: 1, subscriptions: [{ filter: "large/#", qos: 0 }] });
     await client.expect("suback");
     await client.expectMany("publish", count);
+    assertGreater(turns.count, 5);
+  }),
+);
+
+Deno.test(
+  "broker effort: an UNSUBSCRIBE with a great many filters lets others have their turn",
+  withTurns(() => ({ maxFiltersPerPacket: 200_000 }), async ({ broker, connect }) => {
+    const client = await connect();
+    const filters = Array.from({ length: 100_000 }, (_, i) => `${i}`);
+    await client.subscribe(filters);
+    assertEquals(broker.counts().subscriptions, filters.length);
+    await using turns = new Turns();
+    await client.send({ type: "unsubscribe", packetId: 2, filters: [...filters, "other"] });
+    await client.expect("unsuback", { reasonCodes: [...filters.map(() => 0), 0x11] }, PATIENCE);
+    assertEquals(broker.counts().subscriptions, 0);
+    assertGreater(turns.count, 5);
+  }),
+);
+
+Deno.test(
+  "broker effort: many sessions that end at once let others have their turn",
+  withTurns(() => ({}), async ({ broker, connect }) => {
+    const clients = await Promise.all(Array.from({ length: 100 }, connect));
+    const filters = Array.from({ length: 1_000 }, (_, i) => `${i}/a`);
+    for (const client of clients) await client.subscribe(filters);
+    for (const clientId of clientIdsOf(broker)) broker.endSession(clientId);
+    await using turns = new Turns();
+    await until(() => broker.counts().subscriptions === 0, "the end of all subscriptions");
     assertGreater(turns.count, 5);
   }),
 );
