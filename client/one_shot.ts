@@ -93,7 +93,8 @@ export async function* subscribeOnce(
   const { signal } = options;
   const client = await Client.connect(target.server, { ...connect, signal }, platform);
   try {
-    yield* client.subscribe(filters ?? target.topic, options);
+    // Not `yield*`: a subscription has no `throw()` to pass one on to.
+    for await (const message of client.subscribe(filters ?? target.topic, options)) yield message;
   } finally {
     await client.close();
   }

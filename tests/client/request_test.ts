@@ -296,6 +296,17 @@ atBoth("publish() and subscribe() with a URL", async (url) => {
   );
 });
 
+Deno.test("mqtt 5.0 client: throw() ends what subscribe() gives with the error that it is given", () =>
+  bounded(async () => {
+    await using running = await startBroker();
+    const url = `mqtt://127.0.0.1:${running.port}/a`;
+    await publish(url, "hello", { retain: true });
+    const messages = subscribe(url);
+    await messages.next();
+    await assertRejects(() => messages.throw(new RangeError("enough")), RangeError, "enough");
+    assertEquals(running.broker.counts().connections, 0);
+  }));
+
 Deno.test("mqtt 5.0 client: publish() and subscribe() reject what cannot be", () =>
   bounded(async () => {
     await using running = await startBroker({ authorizePublish: () => false });
