@@ -8,7 +8,7 @@ import { PublishPropertiesView, PublishView } from "../codec/publish_view.ts";
 import type { Clock } from "../engine/clock.ts";
 import { Timers } from "../engine/timers.ts";
 import type { MaybePromise } from "./hooks.ts";
-import { Audit, quoted } from "./audit.ts";
+import { Audit, describe, quoted } from "./audit.ts";
 import { BackPressure } from "./back_pressure.ts";
 import { Slab } from "./slab.ts";
 import { systemClock } from "./system_clock.ts";
@@ -57,7 +57,12 @@ export class BrokerCore {
   readonly slab = new Slab();
   readonly stint = new Stint();
   readonly effort = new Effort(this.stint);
-  readonly accessWatch = new AccessWatch(() => this.router.forgetRoutes(), this.effort);
+  readonly accessWatch = new AccessWatch(
+    () => this.router.forgetRoutes(),
+    this.effort,
+    (client, error) =>
+      this.audit.notice("notAuthorized", () => `Access rules failed for ${describe(client)}: ${error}`),
+  );
   readonly pool: BufferPool = new BufferPool((bytes) => this.memory.note(bytes));
   readonly flushQueue = new FlushQueue();
   // One packet is handled at a time, so one of each serves all connections.

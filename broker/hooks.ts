@@ -131,7 +131,7 @@ export type AccessSubject = Pick<ClientInfo, "clientId" | "username">;
 
 /**
  * Rules that look at the client and the topic alone, so that the broker can remember their answers: a message on a topic
- * that was decided about before costs nothing. All answers are given at once.
+ * that was decided about before costs nothing. All answers are given at once; a throw is a refusal.
  */
 export interface AccessRules {
   /** Whether the client may publish to a topic, wills included. */

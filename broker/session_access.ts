@@ -27,12 +27,15 @@ export class AccessWatch {
   readonly #onChange: () => void;
   /** Is told what answers take. */
   readonly effort: Pick<Effort, "spend">;
+  /** Is told that rules have thrown, for which client, and what. */
+  readonly onFailure: (subject: AccessSubject, error: unknown) => void;
   readonly #watched = new Map<AccessRules, () => void>();
 
   /** `onChange` is called with each new epoch. */
-  constructor(onChange: () => void, effort: Pick<Effort, "spend">) {
+  constructor(onChange: () => void, effort: Pick<Effort, "spend">, onFailure: AccessWatch["onFailure"]) {
     this.#onChange = onChange;
     this.effort = effort;
+    this.onFailure = onFailure;
   }
 
   /** Begins a new epoch. */
@@ -121,7 +124,7 @@ export class SessionAccess {
     if (this.isFree) return true;
     const allowed = this.#permissions?.subscribe;
     if (allowed !== undefined && !allowed.some((filter) => covers(filter, request.filter))) return false;
-    return this.#rules?.maySubscribe(this.#subject, request) ?? true;
+    return this.#ask((rules) => rules.maySubscribe(this.#subject, request));
   }
 
   #refresh(): void {
@@ -134,11 +137,24 @@ export class SessionAccess {
   }
 
   #mayPublish(topic: string): boolean {
-    return matchesAny(this.#permissions?.publish, topic) && (this.#rules?.mayPublish(this.#subject, topic) ?? true);
+    if (!matchesAny(this.#permissions?.publish, topic)) return false;
+    return this.#ask((rules) => rules.mayPublish(this.#subject, topic));
   }
 
   #mayReceive(topic: string): boolean {
-    return matchesAny(this.#permissions?.subscribe, topic) && (this.#rules?.mayReceive(this.#subject, topic) ?? true);
+    if (!matchesAny(this.#permissions?.subscribe, topic)) return false;
+    return this.#ask((rules) => rules.mayReceive(this.#subject, topic));
+  }
+
+  /** Rules that fail allow nothing. They are asked in the way of anybody's messages, and by timers: nobody else may suffer. */
+  #ask(question: (rules: AccessRules) => boolean): boolean {
+    if (this.#rules === undefined) return true;
+    try {
+      return question(this.#rules);
+    } catch (error) {
+      this.#watch.onFailure(this.#subject, error);
+      return false;
+    }
   }
 }
 

@@ -1,7 +1,14 @@
 /** Hooks: who may connect, publish, subscribe; at once or later, in order all the same. */
 
-import { assertEquals, assertGreater } from "@std/assert";
-import type { ClientInfo, ConnectRequest, PublishRequest, SubscribeRequest } from "../../broker/mod.ts";
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import type {
+  AccessRules,
+  AccessSubject,
+  ClientInfo,
+  ConnectRequest,
+  PublishRequest,
+  SubscribeRequest,
+} from "../../broker/mod.ts";
 import { until, withBroker } from "../support/broker.ts";
 import { random } from "../support/random.ts";
 import { publishPacket, toText } from "../support/raw_packets.ts";
@@ -88,6 +95,46 @@ Deno.test(
     assertEquals((await witness.publications()).map(({ topic }) => topic), ["fine"]);
   }),
 );
+
+Deno.test("broker hooks: access rules that throw refuse what was asked, whoever's turn it is, and the log says so", async () => {
+  const lines: string[] = [];
+  const fail = (client: AccessSubject, topic: string): boolean => {
+    if (topic.startsWith("bad/") && client.username === "victim") throw new Error("no rules");
+    return true;
+  };
+  const access: AccessRules = {
+    mayPublish: fail,
+    mayReceive: fail,
+    maySubscribe: (client, { filter }) => fail(client, filter),
+    onChange: () => () => {},
+  };
+  const log = { debug: false, subscriptions: false, write: (_: string, line: string) => lines.push(line) };
+  await withBroker({ access, log }, async ({ broker, connect, clock }) => {
+    const victim = await connect({ username: "victim" });
+    const { reasonCodes } = await victim.trySubscribe(["bad/a", "+/a", "$share/g/+/b", "fine"]);
+    assertEquals(reasonCodes, [0x87, 0, 0, 0]);
+    const witness = await connect();
+    await witness.subscribe("#");
+    // By another client, by the application, and by a timer.
+    const other = await connect({
+      will: { topic: "bad/a", payload: new Uint8Array(), qos: 0, retain: false, properties: { willDelayInterval: 1 } },
+      properties: { sessionExpiryInterval: 10 },
+    });
+    await other.publish("bad/a", "", { qos: 1 });
+    await other.publish("bad/b", "", { qos: 1 });
+    broker.publish({ topic: "bad/a", payload: "" });
+    await other.send({ type: "disconnect", reasonCode: 0x04 });
+    await other.expectClosed();
+    clock.advance(1_000);
+    await victim.send(publishPacket("bad/c", "", { qos: 1, packetId: 1 }));
+    await victim.expect("puback", { reasonCode: 0x87 });
+    await victim.publish("fine", "");
+    assertEquals((await victim.publications()).map(({ topic }) => topic), ["fine"]);
+    const seen = (await witness.publications()).map(({ topic }) => topic);
+    assertEquals(seen, ["bad/a", "bad/b", "bad/a", "bad/a", "fine"]);
+  })();
+  assert(lines.some((line) => line.includes("Access rules failed for client") && line.includes("no rules")));
+});
 
 Deno.test("broker hooks: authorizePublish sees the message, and the real topic of an alias", async () => {
   const seen: [string, string, number, boolean, string][] = [];

@@ -44,7 +44,7 @@ Deno.test(
 
 Deno.test("broker topics: answers of access rules are remembered up to a size, not only up to a number", async () => {
   const source = accessControl("topic readwrite #\n");
-  const watch = new AccessWatch(() => {}, { spend() {} });
+  const watch = new AccessWatch(() => {}, { spend() {} }, () => {});
   const bytes = await left(() => {
     const access = new SessionAccess(watch, { clientId: "a", username: undefined }, source, undefined);
     for (let i = 0; i < 250; i++) access.mayPublish(new NamedTopic(`${i}/${TAIL}`));
