@@ -138,6 +138,11 @@ export class Session {
     return this.#link !== undefined && !this.#mustQueue(this.#link);
   }
 
+  /** Whether a message can wait without that another one has to go. */
+  hasRoomFor(publication: Publication): boolean {
+    return this.#queue.hasRoomFor(publication);
+  }
+
   /** Messages that wait, those in flight left out. */
   get queued(): number {
     return this.#queue.length;

@@ -56,7 +56,10 @@ export class ShareGroup {
     this.deliver(publication, qos > publication.qos ? qos : publication.qos);
   }
 
-  /** The next connected member, one that keeps up before one that does not; else the next one that is away. */
+  /**
+   * The next connected member, one that keeps up before one that does not; else the next one that is away. Of those
+   * with whom the message has to wait, one that has room for it comes first.
+   */
   #choose(publication: Publication, maxQoS: QoS): Subscription | undefined {
     const count = this.#members.length;
     let connected: Subscription | undefined;
@@ -70,10 +73,18 @@ export class ShareGroup {
         this.#next = (index + 1) % count;
         return member;
       }
-      if (member.session.isConnected) connected ??= member;
-      else if ((maxQoS > 0 && member.qos > 0) || member.session.keepsQoS0) away ??= member;
+      if (member.session.isConnected) connected = roomier(connected, member, publication);
+      else if ((maxQoS > 0 && member.qos > 0) || member.session.keepsQoS0) {
+        away = roomier(away, member, publication);
+      }
     }
     this.#next = (this.#next + 1) % Math.max(1, count);
     return connected ?? away;
   }
+}
+
+/** The first of two in whose queue the message fits; the first one if it fits in neither. */
+function roomier(first: Subscription | undefined, second: Subscription, publication: Publication): Subscription {
+  if (first === undefined) return second;
+  return !first.session.hasRoomFor(publication) && second.session.hasRoomFor(publication) ? second : first;
 }

@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { Broker, type BrokerOptions, type ListenerPolicy, MemoryStore } from "../../broker/mod.ts";
 import { ManualClock } from "../../engine/manual_clock.ts";
 import { memoryTransportPair } from "../../engine/memory_transport.ts";
-import { bounded } from "../support/broker.ts";
+import { bounded, withBroker } from "../support/broker.ts";
 import { RawClient } from "../support/raw_client.ts";
 
 const LASTING = { clientId: "c", cleanStart: false, properties: { sessionExpiryInterval: 0xffff_ffff } };
@@ -106,3 +106,19 @@ Deno.test("broker queue: a listener's own bounds, and QoS 0 for those who are aw
     assertEquals((await client.expect("publish")).qos, 0);
     assertEquals((await client.expect("publish")).qos, 1);
   }));
+
+Deno.test(
+  "broker queue: a share group whose members are all away gives nothing to a full queue while another one has room",
+  withBroker({ maxQueuedMessages: 2 }, async ({ broker, connect }) => {
+    const properties = { sessionExpiryInterval: 100 };
+    for (const clientId of ["full", "free"]) {
+      const member = await connect({ clientId, properties });
+      await member.subscribe([clientId, "$share/g/t"], { qos: 1 });
+      await member.disconnect();
+    }
+    for (const topic of ["full", "full", "t", "t"]) broker.publish({ topic, payload: "", qos: 1 });
+    assertEquals(broker.counts().dropped.queueFull, 0);
+    const free = await connect({ clientId: "free", cleanStart: false, properties });
+    assertEquals((await free.publications()).map(({ topic }) => topic), ["t", "t"]);
+  }),
+);
