@@ -113,7 +113,7 @@ Deno.test(
     }
     client.resume();
     await client.expect("suback");
-    const topics = new Set((await client.publications()).map(({ topic }) => topic));
+    const topics = new Set((await client.expectMany("publish", count)).map(({ topic }) => topic));
     assertEquals(topics.size, count);
     assertEquals(broker.counts().dropped.outputFull, 0);
   }),
