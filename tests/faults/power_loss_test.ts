@@ -20,8 +20,8 @@ import { numberOf, Witness } from "./power_witness.ts";
 
 const ROUNDS = Number(Deno.env.get("FAULT_ROUNDS") ?? 12);
 const SEED = Number(Deno.env.get("FAULT_SEED") ?? 7);
-/** Moments that are looked at in a round. */
-const MOMENTS = 20;
+/** How often a disk is looked at in a round. */
+const LOOKS = { full: 20, normal: 8 };
 /** After so many of them, a broker takes up what is left; and after so many, one of its own process does. */
 const BROKER = 16;
 const PROGRAM = 100;
@@ -45,7 +45,12 @@ async function readLives({ traces }: TracedBroker): Promise<(Call | undefined)[]
 }
 
 /** How often to look at which moments: half of all looks go to those at which something happens that happens seldom. */
-function chooseMoments(calls: readonly (Call | undefined)[], folder: string, next: () => number): Map<number, number> {
+function chooseMoments(
+  calls: readonly (Call | undefined)[],
+  folder: string,
+  looks: number,
+  next: () => number,
+): Map<number, number> {
   const disk = new Disk(folder);
   const all: number[] = [];
   const rare: number[] = [];
@@ -56,7 +61,7 @@ function chooseMoments(calls: readonly (Call | undefined)[], folder: string, nex
     if (isRare(call)) rare.push(at);
   }
   const chosen = new Map<number, number>();
-  for (let left = ROUNDS * MOMENTS; left > 0; left--) {
+  for (let left = looks; left > 0; left--) {
     const from = left % 2 === 0 ? all : rare;
     const at = from[Math.floor(next() * from.length)];
     if (at !== undefined) chosen.set(at, (chosen.get(at) ?? 0) + 1);
@@ -73,9 +78,10 @@ function isRare(call: Call): boolean {
 async function lookAt(
   calls: readonly (Call | undefined)[],
   { folder }: TracedBroker,
+  looks: number,
   next: () => number,
 ): Promise<Outcome> {
-  const chosen = chooseMoments(calls, folder, next);
+  const chosen = chooseMoments(calls, folder, looks, next);
   const disk = new Disk(folder);
   const witness = new Witness();
   const broken: string[] = [];
@@ -148,7 +154,7 @@ async function losePower(durability: Durability, death?: Fault): Promise<Outcome
   try {
     await using broker = new TracedBroker(folder, ["--durability", durability]);
     await liveThreeLives(broker, SEED, death);
-    const outcome = await lookAt(await readLives(broker), broker, random(SEED));
+    const outcome = await lookAt(await readLives(broker), broker, ROUNDS * LOOKS[durability], random(SEED));
     const { moments, broken } = outcome;
     console.log(`durability ${durability}, seed ${SEED}: ${moments} losses of power, ${broken.length} with losses`);
     return outcome;

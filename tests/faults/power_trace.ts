@@ -51,14 +51,17 @@ export function deathAtSync(count: number): Fault {
   return `fsync:error=EIO:signal=KILL:when=${count}`;
 }
 
+/** Looks at a trace until its end is there, 20 ms apart. */
+const ATTEMPTS = 250;
+
 /** Arguments of `strace` by which it writes to `file` what {@linkcode readTrace} reads. */
 export function traceArguments(file: string, fault?: Fault): string[] {
   // Calls that a machine does not have are left out; `-D`: the program stays our child.
   const names = [...KNOWN, ...REMOVING, ...UNKNOWN, ...UNKNOWN_TOO].map((name) => `?${name}`).join();
-  const output = ["-xx", "-s", "10000000", "-o", file, "-e", "signal=none"];
+  const output = ["-xx", "-s", "10000000", "-o", file, "-e", "signal=KILL"];
   // The quick way of tracing forgets to kill.
   const way = fault === undefined ? ["--seccomp-bpf"] : ["-e", `inject=${fault}`];
-  return ["-D", "-f", "-qq", ...output, "-e", `trace=${names}`, ...way];
+  return ["-D", "-f", "-q", ...output, "-e", `trace=${names}`, ...way];
 }
 
 /** Whether `strace` is there, and may trace. */
@@ -73,16 +76,29 @@ export async function canTrace(): Promise<boolean> {
   }
 }
 
-/** All calls that have succeeded. A call counts when it has ended: its caller knows of it no sooner. */
+/**
+ * All calls of an ended program that have succeeded. A call counts when it has ended: its caller knows of it no sooner.
+ */
 export async function readTrace(file: string): Promise<Call[]> {
   const calls: Call[] = [];
   const begun = new Map<string, string>();
-  for (const text of (await Deno.readTextFile(file)).split("\n")) {
+  for (const text of (await readWhole(file)).split("\n")) {
     const line = parseLine(text, begun);
     if (line === undefined || line.result < 0) continue;
     calls.push(callOf(line));
   }
   return calls;
+}
+
+/** The trace with its end, which may come a little later than that of the program: its first thread ends last. */
+async function readWhole(file: string): Promise<string> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const text = await Deno.readTextFile(file);
+    const thread = text.slice(0, text.indexOf(" "));
+    if (new RegExp(`^${thread} +\\+\\+\\+ .*\n$`, "m").test(text.slice(-500))) return text;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`Cannot read ${file}: it must end with the end of the program`);
 }
 
 /** `begun` has the first halves of the calls during which other threads have made some. */
@@ -107,8 +123,10 @@ function callOf({ name, args, result }: Line): Call {
     case "close":
       return { kind: "close", fd };
     case "accept4":
-    case "socket":
       return { kind: "connection", fd: result };
+    case "socket":
+      // Those for names of hosts are none.
+      return { kind: second.includes("SOCK_STREAM") ? "connection" : "close", fd: result };
     case "recvfrom":
       return { kind: "receive", fd, bytes: bytesOf(second).subarray(0, result) };
     case "sendto":
