@@ -157,9 +157,9 @@ export class BrokerCore {
   publishWill(will: WillMessage): void {
     const allowed = this.#mayPublishWill(will);
     if (allowed instanceof Promise) {
-      allowed.then((yes) => this.#publishWill(will, yes), (error) => this.#refuseWill(will, error));
+      allowed.then((yes) => this.#publishWill(will, yes === true), (error) => this.#refuseWill(will, error));
     } else {
-      this.#publishWill(will, allowed);
+      this.#publishWill(will, allowed === true);
     }
   }
 

@@ -153,7 +153,8 @@ export function authenticate(policy: ConnectionPolicy, request: ConnectRequest):
   if (request.username === undefined && !policy.allowAnonymous) {
     throw new MqttError("Cannot connect: a user name must be given", ReasonCode.NotAuthorized);
   }
-  const decision = policy.authenticate?.(request) ?? true;
+  if (policy.authenticate === undefined) return AS_REQUESTED;
+  const decision = policy.authenticate(request);
   return decision instanceof Promise ? decision.then(acceptanceOf) : acceptanceOf(decision);
 }
 
@@ -164,7 +165,7 @@ function acceptanceOf(decision: ConnectDecision): Acceptance {
   if (decision === false) {
     throw new MqttError("Cannot connect: bad user name or password", ReasonCode.BadUserNameOrPassword);
   }
-  if (decision.accepted) return decision;
+  if (decision.accepted === true) return decision;
   throw new MqttError(decision.reasonString ?? "Cannot connect: refused", decision.reasonCode);
 }
 

@@ -1,6 +1,8 @@
 /**
  * What an application can decide: who may connect, publish and subscribe.
  *
+ * Only `true`, or an acceptance, allows something: an answer that the types forbid refuses, as does a hook that throws.
+ *
  * A hook may answer at once or with a promise. While a promise is pending, nothing more is read from that client, so
  * that its packets keep their order; all other clients go on.
  *
@@ -131,7 +133,8 @@ export type AccessSubject = Pick<ClientInfo, "clientId" | "username">;
 
 /**
  * Rules that look at the client and the topic alone, so that the broker can remember their answers: a message on a topic
- * that was decided about before costs nothing. All answers are given at once; a throw is a refusal.
+ * that was decided about before costs nothing. All answers are given at once; a throw is a refusal, and so is all
+ * that is not `true`.
  */
 export interface AccessRules {
   /** Whether the client may publish to a topic, wills included. */

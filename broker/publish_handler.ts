@@ -163,8 +163,9 @@ export class PublishHandler {
     if (hook === undefined) return this.#accept(publication, packetId);
     const { topic, qos, retain, payload } = publication;
     const allowed = hook(this.#connection.client, { topic: topic.name, qos, retain, payload });
+    // What types forbid may come from JavaScript: only `true` allows.
     if (!(allowed instanceof Promise)) {
-      return allowed ? this.#accept(publication, packetId) : this.#refuse(publication, packetId);
+      return allowed === true ? this.#accept(publication, packetId) : this.#refuse(publication, packetId);
     }
     // Other connections go on meanwhile, so the message must own its bytes.
     return this.#decideLater(publication.keep(), packetId, allowed);
@@ -178,7 +179,7 @@ export class PublishHandler {
     if (this.#connection.isGone) return;
     if (qos > 0) this.#session.inbound.publish(packetId, qos as 1 | 2);
     try {
-      if (yes) this.#accept(publication, packetId);
+      if (yes === true) this.#accept(publication, packetId);
       else this.#refuse(publication, packetId);
     } catch (error) {
       this.#forget(publication, packetId);

@@ -150,7 +150,11 @@ export class SessionAccess {
   #ask(question: (rules: AccessRules) => boolean): boolean {
     if (this.#rules === undefined) return true;
     try {
-      return question(this.#rules);
+      const answer: unknown = question(this.#rules);
+      if (typeof answer === "boolean") return answer;
+      // Nobody waits for a rule that is asynchronous by mistake.
+      if (answer instanceof Promise) answer.catch(() => {});
+      throw new TypeError(`Cannot decide: an access rule must answer true or false at once, received ${typeof answer}`);
     } catch (error) {
       this.#watch.onFailure(this.#subject, error);
       return false;

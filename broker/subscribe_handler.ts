@@ -157,8 +157,8 @@ function permit(
   const hook = policy.authorizeSubscribe;
   if (hook === undefined) return qos;
   const allowed = hook(client, asked);
-  if (allowed instanceof Promise) return allowed.then((yes) => yes ? qos : ReasonCode.NotAuthorized);
-  return allowed ? qos : ReasonCode.NotAuthorized;
+  if (allowed instanceof Promise) return allowed.then((yes) => yes === true ? qos : ReasonCode.NotAuthorized);
+  return allowed === true ? qos : ReasonCode.NotAuthorized;
 }
 
 /** Whether the client would have more subscriptions than it may. */

@@ -96,6 +96,73 @@ Deno.test(
   }),
 );
 
+// What a program without types may give: a forgotten `return`, a promise of another kind, a function that became async.
+const FORBIDDEN: Readonly<Record<string, unknown>> = {
+  nothing: undefined,
+  text: "false",
+  thenable: { then: (resolve: (value: boolean) => void) => resolve(false) },
+  object: { accepted: "no" },
+};
+
+for (const [name, answer] of Object.entries(FORBIDDEN)) {
+  // The types forbid these answers.
+  const wrong = answer as boolean;
+  Deno.test(
+    `broker hooks: an answer that is neither true nor false refuses: ${name}`,
+    withBroker({
+      authenticate: ({ username }) => username === "hook" ? wrong : true,
+      authorizePublish: (_client, { topic }) =>
+        topic === "later" ? Promise.resolve(wrong) : topic === "hook" ? wrong : true,
+      authorizeSubscribe: (_client, { filter }) =>
+        filter === "later" ? Promise.resolve(wrong) : filter === "hook" ? wrong : true,
+      access: {
+        mayPublish: (_client, topic) => topic === "rule" ? wrong : true,
+        maySubscribe: (_client, { filter }) => filter === "rule" ? wrong : true,
+        mayReceive: (_client, topic) => topic === "secret" ? wrong : true,
+        onChange: () => () => {},
+      },
+    }, async ({ broker, connect, open }) => {
+      const refused = await open(5);
+      await refused.sendConnect({ username: "hook" });
+      const refusal = await refused.expectOptional("connack");
+      if (refusal !== undefined) assertGreater(refusal.reasonCode, 0x7f);
+      await refused.expectClosed();
+      const client = await connect();
+      const asked = ["hook", "later", "rule", "#"];
+      assertEquals((await client.trySubscribe(asked)).reasonCodes, [0x87, 0x87, 0x87, 0]);
+      const publisher = await connect();
+      for (const topic of ["hook", "later", "rule"]) {
+        await publisher.send(publishPacket(topic, "", { qos: 1, packetId: 1 }));
+        await publisher.expect("puback", { reasonCode: 0x87 });
+      }
+      broker.publish({ topic: "secret", payload: "" });
+      await publisher.publish("fine", "", { qos: 1 });
+      assertEquals((await client.publications()).map(({ topic }) => topic), ["fine"]);
+    }),
+  );
+}
+
+Deno.test(
+  "broker hooks: an access rule that is asynchronous by mistake, and rejects, refuses and harms nobody",
+  withBroker({
+    access: {
+      // The types forbid a promise.
+      mayPublish: (_client, topic) =>
+        topic === "late" ? Promise.reject(new Error("no rules")) as unknown as boolean : true,
+      maySubscribe: () => true,
+      mayReceive: () => true,
+      onChange: () => () => {},
+    },
+  }, async ({ connect }) => {
+    const client = await connect();
+    await client.send(publishPacket("late", "", { qos: 1, packetId: 1 }));
+    await client.expect("puback", { reasonCode: 0x87 });
+    await client.subscribe("#");
+    await client.publish("fine", "", { qos: 1 });
+    assertEquals((await client.publications()).map(({ topic }) => topic), ["fine"]);
+  }),
+);
+
 Deno.test("broker hooks: access rules that throw refuse what was asked, whoever's turn it is, and the log says so", async () => {
   const lines: string[] = [];
   const fail = (client: AccessSubject, topic: string): boolean => {
