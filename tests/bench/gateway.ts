@@ -23,8 +23,8 @@ const DEVICES = 200;
 /** Milliseconds between two messages of one device. */
 const PERIOD = 1_000;
 const PAYLOAD = 100;
-/** Seconds until compilers and caches have settled. */
-const WARM_UP = 10;
+/** Seconds until compilers and caches have settled: a gateway runs for months. */
+const WARM_UP = 60;
 
 /** As `deno task compile` and the unit of the service do it. */
 const RUN = ["run", "-A", "--no-config", "--no-code-cache"];
