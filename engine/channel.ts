@@ -22,11 +22,8 @@ export function channelOf(transport: Transport): Channel {
   };
 }
 
-/** What {@linkcode streamsOf} needs: `reason` is what the streams were aborted or cancelled with. */
-type AbortableChannel = Channel & { abort(reason?: unknown): void };
-
 /** A transport over a channel: streams are made for those only who ask for them. */
-export function transportOf(channel: AbortableChannel, peer: Peer): Transport {
+export function transportOf(channel: Channel, peer: Peer): Transport {
   let streams: Pick<Transport, "readable" | "writable"> | undefined;
   const transport: Transport = {
     get readable() {
@@ -42,7 +39,7 @@ export function transportOf(channel: AbortableChannel, peer: Peer): Transport {
 }
 
 /** A pair of streams over a channel, which must not be used any more. */
-export function streamsOf(channel: AbortableChannel): Pick<Transport, "readable" | "writable"> {
+export function streamsOf(channel: Channel): Pick<Transport, "readable" | "writable"> {
   const readable = new ReadableStream<Uint8Array>({
     async pull(controller) {
       const chunk = await channel.read();

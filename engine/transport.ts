@@ -123,6 +123,9 @@ export interface Channel {
   write(bytes: Uint8Array): Promise<void>;
   /** Sends the end, which the peer sees behind all that was written. No write may be under way. */
   close(): Promise<void>;
-  /** Closes both directions at once; a read or write that is under way settles. May be called at any time. */
-  abort(): void;
+  /**
+   * Closes both directions at once; a read or write that is under way settles. May be called at any time. `reason` is
+   * what a stream over it was aborted or cancelled with.
+   */
+  abort(reason?: unknown): void;
 }
