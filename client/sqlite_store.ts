@@ -58,8 +58,9 @@ export class SqliteStore extends ClientStore implements Disposable {
   }
 
   /**
-   * Opens a store; makes it if there is no such file, for the user of the process alone. Throws an `Error` that says what is wrong with a file that is in
-   * use, is damaged or read-only, belongs to another program or to a newer version, or has no room to grow.
+   * Opens a store; makes it if there is no such file, for the user of the process alone. Throws an `Error` that says
+   * what is wrong with a file that is in use, is damaged or read-only, belongs to another program or to a newer version,
+   * or has no room to grow.
    */
   static open(path: string, options: SqliteStoreOptions = {}): SqliteStore {
     // SQLite would keep everything in a file that is gone when it is closed.

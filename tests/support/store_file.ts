@@ -32,6 +32,14 @@ export class StoreFile<Store extends { close(): void }> implements AsyncDisposab
     this.close();
   }
 
+  /** Endings and permissions of all files in the folder, as `.db 600`. */
+  permissions(): string[] {
+    return [...Deno.readDirSync(this.#folder)].map(({ name }) => {
+      const { mode } = Deno.statSync(`${this.#folder}/${name}`);
+      return `${name.replace(/^[^.]*/, "")} ${((mode ?? 0) & 0o777).toString(8)}`;
+    }).sort();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
     await Deno.remove(this.#folder, { recursive: true });
