@@ -5,6 +5,7 @@
  */
 
 import { equalSecrets } from "../auth/secrets.ts";
+import { HOST_NAME, hostNameOf } from "../host_name.ts";
 import { isIPv4 } from "../ip_address.ts";
 import { ApiFailure } from "./failure.ts";
 import { FailedTokens } from "./failed_tokens.ts";
@@ -99,15 +100,10 @@ function secretOf(token: string): Uint8Array {
   );
 }
 
-/** A name as browsers send it: in lower case, and in Punycode. */
 function nameOf(host: string): string {
-  const name = /[/?#@\\:*\s]/.test(host) ? undefined : URL.parse(`http://${host}`)?.hostname;
+  const name = hostNameOf(host);
   if (name !== undefined) return name;
-  throw new RangeError(
-    `Cannot use the host: it must be a name such as broker.example.org, without a port, received ${
-      JSON.stringify(host)
-    }`,
-  );
+  throw new RangeError(`Cannot use the host: it must be ${HOST_NAME}, received ${JSON.stringify(host)}`);
 }
 
 interface Host {

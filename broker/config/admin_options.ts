@@ -4,12 +4,13 @@
  * @module
  */
 
+import { HOST_NAME, hostNameOf } from "../host_name.ts";
 import { isLoopback } from "../loopback.ts";
 import type { AdminConfiguration } from "./configuration.ts";
 import type { Draft } from "./draft.ts";
 import { ConfigurationError, type Place } from "./errors.ts";
 import { general, type Option } from "./option.ts";
-import { path, text, type ValueKind } from "./values.ts";
+import { path, type ValueKind } from "./values.ts";
 
 /** What the file has said so far about the admin listener. */
 export interface AdminDraft {
@@ -26,6 +27,11 @@ export interface AdminAddress {
   readonly hostname: string;
 }
 
+const hostName: ValueKind<string> = {
+  expected: HOST_NAME,
+  parse: (value) => hostNameOf(value) === undefined ? undefined : value,
+};
+
 /** Where it listens, who may use it, and the names by which it is asked for. */
 export const ADMIN_OPTIONS: readonly Option[] = [
   general("admin_listener", portAndAddress(), ({ admin }, value) => admin.address = value),
@@ -33,7 +39,7 @@ export const ADMIN_OPTIONS: readonly Option[] = [
   general("admin_certfile", path, ({ admin }, value) => admin.certFile = value),
   general("admin_keyfile", path, ({ admin }, value) => admin.keyFile = value),
   {
-    ...general("admin_host", text, ({ admin }, value) => admin.hosts = [...admin.hosts ?? [], value]),
+    ...general("admin_host", hostName, ({ admin }, value) => admin.hosts = [...admin.hosts ?? [], value]),
     once: false,
   },
 ];

@@ -35,6 +35,7 @@ Deno.test("admin program: the configuration file says where, with which token, a
     ["admin_listener 65536\n", /received "65536"/],
     ["admin_listener 9001 0.0.0.0\n", /must stand with admin_token_file, as 0\.0\.0\.0 is not loopback/],
     ["admin_listener 9001 ::\n", /must stand with admin_token_file/],
+    ["admin_listener 9001\nadmin_host b.example:9001\n", /must be a name such as .*, received "b\.example:9001"/],
   ];
   for (const [text, message] of wrong) {
     let error: unknown;
