@@ -13,7 +13,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { fileURLToPath } from "node:url";
-import { brokerPermissions, CLIENT_PERMISSIONS, UNSTABLE } from "../packaging/permissions.ts";
+import { binaryPermissions, CLIENT_PERMISSIONS, UNSTABLE } from "../packaging/permissions.ts";
 
 /** Processors, and what Deno calls them. */
 const TARGETS = { x86_64: "x86_64-unknown-linux-gnu", aarch64: "aarch64-unknown-linux-gnu" } as const;
@@ -38,7 +38,7 @@ async function main(args: string[]): Promise<number> {
   });
   const folders = [read, write].map((paths) => paths.length === 0 ? undefined : paths);
   const programs = [
-    { name: "mqtt-broker", entry: "../mod.ts", permissions: brokerPermissions(...folders) },
+    { name: "mqtt-broker", entry: "../mod.ts", permissions: binaryPermissions(...folders) },
     { name: "mqtt", entry: "../../client/mod.ts", permissions: CLIENT_PERMISSIONS },
   ];
   const wanted = processors(target);

@@ -5,10 +5,9 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { brokerPermissions, FOLDERS, UNSTABLE } from "../packaging/permissions.ts";
+import { brokerPermissions, FOLDERS, UNIT, UNSTABLE } from "../packaging/permissions.ts";
 import { GATEWAY_CONFIGURATION, SERVICE, unitOf, USERS } from "../packaging/unit.ts";
 
-const DEFAULT_UNIT = `/etc/systemd/system/${SERVICE}.service`;
 const DEFAULT_CONFIGURATION = `${FOLDERS.configuration}/mosquitto.conf`;
 
 const HELP = `Writes the unit that makes the broker a service of systemd, or shows it.
@@ -18,7 +17,7 @@ Usage: install-service [options]
 Options:
       --write                write the unit, and a sample configuration and an empty file of users where there are none;
                              without it, show the unit
-      --unit FILE            where the unit goes (default ${DEFAULT_UNIT})
+      --unit FILE            where the unit goes (default ${UNIT})
   -c, --config-file FILE     what the broker reads (default ${DEFAULT_CONFIGURATION})
       --sample               show the sample configuration, for a gateway
       --force                replace a unit that is there
@@ -53,15 +52,29 @@ export function installService(args: string[]): number {
     console.error(`Cannot install: --config-file must be an absolute path, received ${JSON.stringify(configuration)}`);
     return 2;
   }
-  const unit = unitOf([...ownCommand(), "-c", configuration]);
+  const command = ownCommand();
+  warnOfHidden([...command, configuration]);
+  const unit = unitOf([...command, "-c", configuration]);
   if (!flags.write) return show(unit);
-  return write(flags.unit ?? DEFAULT_UNIT, unit, configuration, flags.force);
+  return write(flags.unit ?? UNIT, unit, configuration, flags.force);
 }
 
 /** What starts this program. */
 function ownCommand(): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];
   return [Deno.execPath(), "run", "--no-prompt", ...UNSTABLE, ...brokerPermissions(), Deno.mainModule];
+}
+
+/** The unit keeps the service away from all homes, and gives it temporary folders of its own. */
+const HIDDEN = /^(?:file:\/\/)?(\/(?:home|root|run\/user|tmp|var\/tmp)\/.*)/;
+
+function warnOfHidden(command: readonly string[]): void {
+  for (const argument of command) {
+    const [, path] = HIDDEN.exec(argument) ?? [];
+    if (path !== undefined) {
+      console.error(`Warning: the service cannot read ${path}; put it elsewhere, e.g. below /usr/local`);
+    }
+  }
 }
 
 function show(text: string): number {

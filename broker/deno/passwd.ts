@@ -72,7 +72,8 @@ function statOf(path: string): Deno.FileInfo | undefined {
 /** Only root can give a file to another one; for all others, it is theirs already. */
 function keepOwner(path: string, before: Deno.FileInfo | undefined): void {
   if (before === undefined || before.uid === null || Deno.build.os === "windows") return;
-  if (before.uid !== Deno.uid() || before.gid !== Deno.gid()) Deno.chownSync(path, before.uid, before.gid);
+  const now = Deno.statSync(path);
+  if (before.uid !== now.uid || before.gid !== now.gid) Deno.chownSync(path, before.uid, before.gid);
 }
 
 const BACKSPACE = 0x08;

@@ -1,12 +1,19 @@
 /** The broker as a service: what it may do, what it tells systemd, the unit and the sample that it writes. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { brokerPermissions, CLIENT_PERMISSIONS, FOLDERS, UNSTABLE } from "../../broker/packaging/permissions.ts";
+import {
+  binaryPermissions,
+  brokerPermissions,
+  CLIENT_PERMISSIONS,
+  FOLDERS,
+  UNIT,
+  UNSTABLE,
+} from "../../broker/packaging/permissions.ts";
 import { GATEWAY_CONFIGURATION } from "../../broker/packaging/unit.ts";
 import { bounded } from "../support/bounded.ts";
 import { hasProgram } from "../support/mosquitto.ts";
 import { freePort } from "../support/ports.ts";
-import { RunningProcess, runProcess } from "../support/process.ts";
+import { repository, RunningProcess, runProcess } from "../support/process.ts";
 import { RawClient } from "../support/raw_client.ts";
 
 const hasSystemd = hasProgram("systemd-analyze");
@@ -123,6 +130,35 @@ Deno.test("service: install-service writes the unit and what it needs, and repla
       const forced = await runProcess(Deno.execPath(), [...allowed, ...write, "--force"]);
       assertEquals(forced.code, 0);
       assertEquals(await Deno.readTextFile(`${folder}/etc/mosquitto.conf`), "mine\n");
+    })
+  ));
+
+Deno.test("service: the binary may write users and unit, as its commands do", () =>
+  bounded(() =>
+    inFolder(async (folder) => {
+      const [unit, etc] = [`${folder}/mqtt-broker.service`, `${folder}/etc`];
+      const flags = binaryPermissions().map((flag) => flag.replace(UNIT, unit).replaceAll(FOLDERS.configuration, etc));
+      const run = (...args: string[]) =>
+        runProcess(Deno.execPath(), ["run", "--no-prompt", ...UNSTABLE, ...flags, BROKER, ...args]);
+      const installed = await run("install-service", "--write", "--unit", unit, "-c", `${etc}/mosquitto.conf`);
+      assertEquals(installed.code, 0, installed.stderr);
+      assertStringIncludes(installed.stdout, `Wrote ${etc}/mosquitto.conf`);
+      for (const create of [["-c"], []]) {
+        const { code, stderr } = await run("passwd", ...create, "-I", "1", "-b", `${etc}/users`, "ann", "secret");
+        assertEquals([code, stderr], [0, ""]);
+      }
+      assertStringIncludes(await Deno.readTextFile(`${etc}/users`), "ann:");
+    })
+  ));
+
+Deno.test("service: install-service says what of its command the service cannot read", () =>
+  bounded(() =>
+    inFolder(async (folder) => {
+      const program = `${folder}/broker.ts`;
+      const entry = new URL("broker/deno/install_service.ts", repository).href;
+      await Deno.writeTextFile(program, `import { installService } from "${entry}";\ninstallService([]);\n`);
+      const { stderr } = await runProcess(Deno.execPath(), ["run", "-A", "--config", "deno.json", program]);
+      assertStringIncludes(stderr, `the service cannot read ${program};`);
     })
   ));
 
