@@ -8,6 +8,7 @@ import { ConfigurationError, describe } from "../config/errors.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { isLoopback } from "../loopback.ts";
 import { VERSION } from "../version.ts";
+import { bridgesOf } from "./bridge_files.ts";
 import { parseArguments, type RunArguments, UsageError } from "./arguments.ts";
 import { configurationOf } from "./config_file.ts";
 import { runAsDaemon } from "./daemon.ts";
@@ -17,6 +18,7 @@ import { ProgramLog } from "./log.ts";
 import { passwd } from "./passwd.ts";
 import { dropPrivileges, type Runner } from "./privileges.ts";
 import { type RunningProgram, startProgram } from "./program.ts";
+import { assertAdminUsable } from "./program_admin.ts";
 import { assertCertificatesUsable } from "./program_listeners.ts";
 import { SecurityFiles } from "./security.ts";
 import { ServiceNotifier } from "./service_notifier.ts";
@@ -52,7 +54,7 @@ function commandOf(args: string[]): ReturnType<typeof parseArguments> {
 async function run(args: RunArguments, given: string[]): Promise<void> {
   const configuration = load(args);
   if (args.testConfig) return await test(configuration);
-  if (args.daemon && !args.daemonized) return runAsDaemon(given);
+  if (args.daemon && !args.daemonized) return goToBackground(given);
   const log = new ProgramLog(args.logFormat);
   const program = await start(configuration, args, log);
   const ended = handleSignals(program, log);
@@ -65,6 +67,15 @@ async function run(args: RunArguments, given: string[]): Promise<void> {
   await program.close();
   await log.flush();
   Deno.exit(0);
+}
+
+function goToBackground(given: string[]): void {
+  try {
+    runAsDaemon(given);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    fail("Cannot run in the background: --daemon must be allowed to start programs (--allow-run)", FAILURE);
+  }
 }
 
 function load(args: RunArguments): Configuration {
@@ -83,6 +94,8 @@ async function test(configuration: Configuration): Promise<void> {
   try {
     await new SecurityFiles().read(listeners);
     assertCertificatesUsable(configuration);
+    bridgesOf(configuration.bridges);
+    if (configuration.admin !== undefined) await assertAdminUsable(configuration.admin);
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error), FAILURE);
   }

@@ -19,8 +19,8 @@ Options:
   -b, --host HOST         listen on this address, e.g. 0.0.0.0 or :: (default 127.0.0.1 and ::1). Not with -c
   -v, --verbose           log everything, whatever the configuration file says
   -d, --daemon            run in the background; without log_dest in the configuration file, log to syslog
-      --test-config       check the configuration file, and users, access rules and certificates that it names, and exit
-                          with status 0 if all is right, else 1
+      --test-config       check the configuration file, and the users, access rules, certificates and keys that it names,
+                          and exit with status 0 if all is right, else 1
       --log-format FORMAT text (default) or json, one object a line
       --store FILE        keep sessions, messages of QoS 1 and 2 and retained messages in this SQLite file
       --durability LEVEL  what an acknowledgement outlives: full (default) also a loss of power, normal a crash
@@ -41,7 +41,7 @@ Beside the options of Mosquitto, a configuration file may have limits of this br
 max_connection_rate and max_subscriptions; broker/limits.md has all of them.
 
 SIGINT and SIGTERM end the broker with status 0. SIGHUP reads the configuration file again: users, access rules,
-certificates, listeners, the admin token, log settings and limits; clients that are still allowed stay. SIGUSR1 moves
-what is committed from the log beside the store's file into that file. SIGUSR2 logs what the broker holds, and its
+certificates, listeners, bridges, the admin token, log settings and limits; clients that are still allowed stay. SIGUSR1
+moves what is committed from the log beside the store's file into that file. SIGUSR2 logs what the broker holds, and its
 subscriptions.
 `;

@@ -34,7 +34,18 @@ export interface Runner {
  * that user. Undefined: nothing has changed. Throws if there is no such user.
  */
 export function dropPrivileges(user: string | undefined): Runner | undefined {
-  if (Deno.build.os === "windows" || Deno.uid() !== 0 || user === "root") return undefined;
+  try {
+    if (Deno.build.os === "windows" || Deno.uid() !== 0 || user === "root") return undefined;
+    return become(user);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    throw new Error(
+      `Cannot give up the rights of root: ${error.message}, or start the broker as the user that it is to run as`,
+    );
+  }
+}
+
+function become(user: string | undefined): Runner {
   const wanted = user === undefined || user === "mosquitto" ? ["mosquitto", "nobody"] : [user];
   const found = wanted.find(isUser);
   if (found === undefined) {

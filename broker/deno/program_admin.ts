@@ -10,6 +10,7 @@ import type { AdminConfiguration } from "../config/configuration.ts";
 import { listenAdmin } from "./listen_admin.ts";
 import type { ProgramLog } from "./log.ts";
 import type { RunningProgram } from "./program.ts";
+import { loadTlsContext } from "./tls_context.ts";
 
 /** The admin listener of a program. */
 export interface ProgramAdmin extends AsyncDisposable {
@@ -18,6 +19,13 @@ export interface ProgramAdmin extends AsyncDisposable {
    * what cannot be used; then all stays as it is.
    */
   reload(now: AdminConfiguration | undefined): void;
+}
+
+/** Rejects with an error that says what of its files cannot be used. */
+export async function assertAdminUsable({ tokenFile, tls, hosts }: AdminConfiguration): Promise<void> {
+  const { Guard } = await import("../admin/guard.ts");
+  new Guard({ token: tokenIn(tokenFile), hosts });
+  if (tls !== undefined) loadTlsContext(tls);
 }
 
 /** Opens the admin listener. Rejects with an error that says what is in the way. */

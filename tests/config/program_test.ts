@@ -52,6 +52,18 @@ Deno.test("broker cli: --test-config says what is wrong and ends, with status 1 
       ["password_file /nowhere/users", "Cannot read /nowhere/users: "],
       ["acl_file /nowhere/acl", "Cannot read /nowhere/acl: "],
       ["certfile /nowhere/cert\nkeyfile /nowhere/key", "Cannot use certFile /nowhere/cert: "],
+      [
+        "admin_listener 0\nadmin_token_file /nowhere/token",
+        "admin_token_file must be readable, received /nowhere/token",
+      ],
+      [
+        "admin_listener 0\nadmin_certfile /nowhere/cert\nadmin_keyfile /nowhere/key",
+        "Cannot use certFile /nowhere/cert: ",
+      ],
+      [
+        "connection a\naddress 127.0.0.1\ntopic # out\nbridge_cafile /nowhere/ca",
+        "Cannot make bridge a: bridge_cafile must be readable, received /nowhere/ca",
+      ],
     ] as const;
     for (const [line, message] of missing) {
       await withFile(`listener 1884\n${line}\n`, async (path) => {
@@ -63,6 +75,19 @@ Deno.test("broker cli: --test-config says what is wrong and ends, with status 1 
     const { code, stderr } = await run("-c", "/nowhere/mosquitto.conf");
     assertEquals(code, 1);
     assertStringIncludes(stderr, "/nowhere/mosquitto.conf must be readable");
+  }, WATCHDOG));
+
+Deno.test("broker cli: without the permission that it takes, --daemon and the look for root are refused with a word about it", () =>
+  bounded(async () => {
+    const confined = ["run", "--no-prompt", "--allow-net", "--allow-read", "broker/mod.ts"];
+    const daemon = await runProcess(Deno.execPath(), [...confined, "-d"]);
+    const message = "Cannot run in the background: --daemon must be allowed to start programs (--allow-run)\n";
+    assertEquals([daemon.code, daemon.stderr], [1, message]);
+    await withFile("listener 1883 127.0.0.1\n", async (path) => {
+      const { code, stderr } = await runProcess(Deno.execPath(), [...confined, "-c", path]);
+      assertEquals(code, 1);
+      assertMatch(stderr, /^Cannot give up the rights of root: Requires sys access/);
+    });
   }, WATCHDOG));
 
 Deno.test("broker cli: flags that contradict each other or mean nothing end with status 2", () =>
