@@ -38,12 +38,12 @@ export let lifecycleOf: (client: Client) => Lifecycle;
  *
  * @example
  * ```ts
- * import { connect } from "@x/mqtt/client";
+ * import { connect, reasonCodeName } from "@x/mqtt/client";
  *
  * await using client = await connect("mqtt://127.0.0.1:1883", { clientId: "gateway-7" });
  * client.addEventListener("disconnect", (event) => console.log("lost:", event.error?.message));
  * const { reasonCode } = await client.publish("gateway/7/state", "on", { qos: 1, retain: true });
- * console.log(reasonCode, client.state.kind); // 0 "connected"
+ * console.log(client.state.kind, reasonCode, reasonCodeName(reasonCode)); // connected 16 No matching subscribers
  * ```
  */
 export class Client extends ClientEventTarget implements AsyncDisposable {

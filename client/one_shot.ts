@@ -43,7 +43,7 @@ export interface PublishInit extends PublishOptions {
  * try {
  *   for await (const message of subscribe("mqtt://127.0.0.1:1883", init)) console.log(message.topic);
  * } catch (error) {
- *   console.log(error); // the signal's reason
+ *   console.log(error === init.signal?.reason); // true
  * }
  * ```
  */

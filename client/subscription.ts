@@ -108,10 +108,11 @@ export let createSubscription: (
  *
  * await using client = await connect("mqtt://127.0.0.1:1883");
  * await using subscription = client.subscribe("sensors/+/temperature", { qos: 1 });
- * console.log(await subscription.ready); // [1]: granted with QoS 1
+ * const [granted] = await subscription.ready;
+ * console.log(granted); // 1
  * await client.publish("sensors/7/temperature", "21.5", { qos: 1 });
  * for await (const message of subscription) {
- *   console.log(message.topic, message.text());
+ *   console.log(message.topic, message.text()); // sensors/7/temperature 21.5
  *   break;
  * }
  * ```

@@ -10,13 +10,13 @@
  *
  * @example
  * ```ts
- * import { connect, MqttError } from "@x/mqtt/client";
+ * import { connect, MqttError, ReasonCode } from "@x/mqtt/client";
  *
  * await using client = await connect("mqtt://127.0.0.1:1883");
  * try {
  *   await client.publish("no/+/wildcards", "");
  * } catch (error) {
- *   if (error instanceof MqttError) console.log(error.reasonCode === 0x90, error.message); // topic name invalid
+ *   if (error instanceof MqttError) console.log(error.reasonCode === ReasonCode.TopicNameInvalid); // true
  * }
  * ```
  */

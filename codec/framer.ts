@@ -57,10 +57,12 @@ const NOTHING = new Uint8Array(0);
  * import { decodePacket, Framer } from "@x/mqtt/codec";
  *
  * const framer = new Framer({ maximumPacketSize: 1_000_000 });
+ * const types: string[] = [];
  * for (const chunk of [new Uint8Array([0xc0]), new Uint8Array([0x00, 0xd0, 0x00])]) {
  *   framer.push(chunk);
- *   while (framer.next()) console.log(decodePacket(framer, 5).type); // "pingreq", "pingresp"
+ *   while (framer.next()) types.push(decodePacket(framer, 5).type);
  * }
+ * console.log(types.join(" ")); // pingreq pingresp
  * ```
  */
 export class Framer implements Frame {

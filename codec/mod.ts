@@ -20,7 +20,7 @@
  *   properties: { messageExpiryInterval: 60 },
  * }, 5);
  * const packet = decodePacket(frameOf(bytes), 5);
- * console.log(packet.type); // "publish"
+ * console.log(packet.type); // publish
  * ```
  *
  * @module

@@ -38,7 +38,7 @@ export interface PacketDecoderStreamOptions {
  * const captured = "101000044d5154540402003c0004746573743006000261623231e000";
  * const bytes = Uint8Array.from(captured.match(/../g) ?? [], (byte) => parseInt(byte, 16));
  * for await (const batch of ReadableStream.from([bytes]).pipeThrough(new PacketDecoderStream())) {
- *   for (const packet of batch) console.log(packet.type); // "connect", "publish", "disconnect"
+ *   console.log(batch.map((packet) => packet.type).join(" ")); // connect publish disconnect
  * }
  * ```
  */

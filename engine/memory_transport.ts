@@ -29,7 +29,7 @@ export interface MemoryTransportOptions {
  * const writer = client.writable.getWriter();
  * await writer.write(new Uint8Array([0xC0, 0x00]));
  * await writer.close();
- * for await (const chunk of server.readable) console.log(chunk); // PINGREQ, then the end
+ * for await (const chunk of server.readable) console.log(chunk.length); // 2
  * ```
  *
  * @throws {RangeError} If an option is out of its range.

@@ -1,12 +1,12 @@
 /**
  * The examples in the doc comments: their types fit, and each runs to its end, beside a broker on the port that it
- * names.
+ * names, and prints what it says.
  *
  * @module
  */
 
 import { assertEquals } from "@std/assert";
-import { docExamplesIn, runExample } from "./support/examples.ts";
+import { docExamplesIn, expectedOutput, runExample } from "./support/examples.ts";
 import { repository, runProcess, startBrokerProcess } from "./support/process.ts";
 import { sourceFiles } from "./support/sources.ts";
 
@@ -32,6 +32,9 @@ for (const [path, source] of sources) {
     for (const { code, line } of examples) {
       const result = await runExample(code.replaceAll("1883", String(broker.port)), ["--no-check"]);
       assertEquals(result.code, 0, `line ${line}: ${result.stderr}`);
+      // What happens after the last one, such as an event, may print more.
+      const expected = expectedOutput(code);
+      assertEquals(result.stdout.split("\n").slice(0, expected.length), expected, `line ${line}`);
     }
   });
 }
