@@ -169,6 +169,7 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
    * gets a message once.
    *
    * @throws {MqttError} 0x8F for what is no topic filter; 0x82 for `noLocal` with a shared subscription.
+   * @throws {TypeError} For no filter at all; `RangeError` for an option that is out of its range.
    * @throws {DOMException} `InvalidStateError` when the client is closed; and the signal's reason if it is aborted.
    *
    * @example A function for each filter
@@ -214,7 +215,8 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
    * responses go.
    *
    * Rejects with `RequestError` when the responder says that it failed; with `MqttError` 0x10 when the server says that
-   * nobody has subscribed to `topic`; with a `TimeoutError`; and as `publish()` and `subscribe()` do.
+   * nobody has subscribed to `topic`; with a `TimeoutError`; with `TypeError` before MQTT 5.0; and as `publish()` and
+   * `subscribe()` do.
    *
    * @example
    * ```ts
@@ -242,6 +244,8 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
    * alone.
    *
    * @throws {MqttError} 0x8F for what is no topic filter.
+   * @throws {TypeError} Before MQTT 5.0.
+   * @throws {DOMException} `InvalidStateError` when the client is closed.
    */
   respond(filter: string, handler: RequestHandler, options: RespondOptions = {}): Responder {
     this.#assertVersion5("respond");
@@ -268,8 +272,8 @@ export class Client extends ClientEventTarget implements AsyncDisposable {
   }
 
   /**
-   * Authenticates again on the connection that is open, by the method that `connect()` was given (MQTT 5.0). Rejects if
-   * there is no connection, or if it ends before the server has accepted.
+   * Authenticates again on the connection that is open, by the method that `connect()` was given (MQTT 5.0). Rejects
+   * with `TypeError` if it was given none, if there is no connection, or if it ends before the server has accepted.
    */
   async reauthenticate(options: { signal?: AbortSignal } = {}): Promise<void> {
     this.#assertOpen("re-authenticate");

@@ -118,9 +118,9 @@ export type QueueOverflow = "wait" | "reject" | "drop-oldest" | "drop-newest";
  * ```
  */
 export interface QueueInit {
-  /** How many may be open. Default 65,536. */
+  /** How many may be open, 1 or more. Default 65,536. */
   messages?: number;
-  /** How many bytes of payloads and topics they may have. Default 67,108,864 (64 MiB). */
+  /** How many bytes of payloads and topics they may have, 1 or more. Default 67,108,864 (64 MiB). */
   bytes?: number;
   /**
    * How many of QoS 1 and 2 may be under way at once, 1 to 65,000; the server may take fewer. With 1, a message is sent
@@ -171,7 +171,7 @@ export interface ConnectInit {
   password?: string | ArrayBufferLike | ArrayBufferView;
   /** Seconds without a packet after which PINGREQ is sent, 0 (off) to 65,535. The server may overrule it. Default 60. */
   keepAlive?: number;
-  /** Milliseconds to wait for an answer to PINGREQ. Default: the keep alive, at most 10,000. */
+  /** Milliseconds, 1 to 2,147,483,647, to wait for an answer to PINGREQ. Default: the keep alive, at most 10,000. */
   pingTimeout?: number;
   /**
    * True (default): begin with an empty session. False: go on from the session that the server has of this client
@@ -189,7 +189,7 @@ export interface ConnectInit {
    * the server cannot be told. Default 1,024; 65,535 before MQTT 5.0.
    */
   receiveMaximum?: number;
-  /** The largest packet that is accepted, in bytes. Default: the protocol's limit, 268,435,460. */
+  /** The largest packet that is accepted, in bytes: 16 to 268,435,460, the protocol's limit and the default. */
   maximumPacketSize?: number;
   /** How many topic aliases the server may use, 0 to 65,535; MQTT 5.0 only. Default 0. */
   topicAliasMaximum?: number;
@@ -202,7 +202,7 @@ export interface ConnectInit {
   will?: WillInit;
   /** Enhanced authentication; MQTT 5.0 only. */
   authentication?: Authentication;
-  /** Milliseconds that an attempt may take, from the address to the server's CONNACK. Default 30,000. */
+  /** Milliseconds, 1 to 2,147,483,647, that an attempt may take, from the address to the CONNACK. Default 30,000. */
   connectTimeout?: number;
   /** How to get back to the server; false: never. */
   reconnect?: ReconnectInit | false;

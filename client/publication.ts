@@ -60,7 +60,8 @@ export interface PublishResult {
   /**
    * What the server said: 0x00 success, 0x10 no matching subscribers, 0x80 and above for a refusal. With QoS 0 the
    * server says nothing: 0x00 when the message was handed to the transport, 0x80 when the connection broke before.
-   * With any QoS 0x80 when the message has expired before it could be sent, and 0x97 when the queue's policy has dropped it. Before MQTT 5.0 the server cannot refuse.
+   * With any QoS 0x80 when the message has expired before it could be sent, and 0x97 when the queue's policy has dropped
+   * it. Before MQTT 5.0 the server cannot refuse.
    */
   readonly reasonCode: number;
   /** Reason string and user properties that the server sent along, if any. */

@@ -5,7 +5,7 @@
  */
 
 /**
- * How a client gets back to its server. All times are milliseconds.
+ * How a client gets back to its server. All times are milliseconds, 0 or more.
  *
  * Some answers of a server end all attempts, since trying again would not change them: in MQTT 5.0 the reason codes
  * 0x84, 0x85, 0x86, 0x8C and 0x9D, and 0x8E (session taken over), after which two clients would throw each other out
@@ -25,8 +25,8 @@
  */
 export interface ReconnectInit {
   /**
-   * Whether `connect()` itself goes on trying when the first attempt (with each server) fails. Default false: it rejects, so that a wrong
-   * address is noticed.
+   * Whether `connect()` itself goes on trying when the first attempt (with each server) fails. Default false: it
+   * rejects, so that a wrong address is noticed.
    */
   initial?: boolean;
   /** The first wait is a random time up to this one; each further failure doubles it. Default 1,000. */
@@ -36,8 +36,8 @@ export interface ReconnectInit {
   /** A connection that has held for so long starts the waits afresh. Default 30,000. */
   stableAfter?: number;
   /**
-   * How many attempts may fail in a row before the client gives up; with several servers, how many rounds through all of
-   * them. Default: no limit.
+   * How many attempts, 1 or more, may fail in a row before the client gives up; with several servers, how many rounds
+   * through all of them. Default: no limit.
    */
   maximumAttempts?: number;
 }

@@ -33,7 +33,7 @@ import { abortable } from "./waiting.ts";
 export interface RequestOptions {
   /** Default 1, or 0 if the server takes no more. */
   qos?: QoS;
-  /** Milliseconds to wait for the response; `Infinity` for no limit. Default 30,000. */
+  /** Milliseconds, above 0, to wait for the response; `Infinity` for no limit. Default 30,000. */
   timeout?: number;
   /** The client adds response topic, correlation data and, by the timeout, a message expiry interval. */
   properties?: Omit<NonNullable<PublishOptions["properties"]>, "responseTopic" | "correlationData">;

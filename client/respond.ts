@@ -66,7 +66,7 @@ export type RequestHandler = (request: Message) => Payload | Reply | Promise<Pay
 export interface RespondOptions {
   /** The highest QoS that requests come with. Default 1. */
   qos?: QoS;
-  /** How many requests may be with the handler at once. With 1, each is acknowledged when it was answered. Default 16. */
+  /** How many requests may be with the handler at once, 1 or more. With 1, each is acknowledged when it was answered. Default 16. */
   concurrency?: number;
   /**
    * Filter of the topics that may be answered to; requests that want other ones are left alone. A requester chooses

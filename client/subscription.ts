@@ -42,7 +42,8 @@ export interface SubscribeOptions {
   properties?: Pick<SubscribeProperties, "userProperties">;
   /**
    * When messages of QoS 1 and 2 are acknowledged. `automatic` (default): when the loop comes back for the next one or
-   * ends, or `onMessage` is through. `manual`: each by a call of {@linkcode Message.acknowledge}; those that no loop has taken, when it ends.
+   * ends, or `onMessage` is through. `manual`: each by a call of {@linkcode Message.acknowledge}; those that no loop has
+   * taken, when it ends.
    */
   acknowledge?: "automatic" | "manual";
   /**
@@ -96,9 +97,10 @@ export let createSubscription: (
  * The messages of one `subscribe()`, for one loop, or for the function that was given as `onMessage`.
  *
  * A message of QoS 1 or 2 is acknowledged when the loop comes back for the next one, or ends, unless
- * {@linkcode SubscribeOptions.acknowledge} says otherwise; until then the server keeps it. Acknowledgements leave in the order of the messages over all subscriptions of a client, so that a loop that
- * stands still in the end holds up its server, though neither the reading nor the keep-alive of its own client. Who
- * cannot have that takes what comes quickly, e.g. into a queue of its own.
+ * {@linkcode SubscribeOptions.acknowledge} says otherwise; until then the server keeps it. Acknowledgements leave in the
+ * order of the messages over all subscriptions of a client, so that a loop that stands still in the end holds up its
+ * server, though neither the reading nor the keep-alive of its own client. Who cannot have that takes what comes quickly,
+ * e.g. into a queue of its own.
  *
  * Ending the loop, by `break`, `return` or an error, unsubscribes.
  *
