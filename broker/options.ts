@@ -15,7 +15,10 @@ import { assertRanges, type Range } from "./ranges.ts";
 import type { Store } from "./store.ts";
 import { systemClock } from "./system_clock.ts";
 
-/** Options of a `Broker`. Names and defaults are Mosquitto's where it has the option. */
+/**
+ * Options of a `Broker`. Names are Mosquitto's where it has the option, and so are defaults, but of `allowAnonymous`,
+ * `maxInflightMessages`, `maxPacketSize` and `maxQueuedBytes`.
+ */
 export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
   /** Receives log lines; nothing is logged without it. */
   readonly log?: LogSink;
@@ -74,15 +77,25 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
   readonly clientIdPrefixes?: string;
   /** Whether a client identifier with a session belongs to the user name that opened it. Default true. */
   readonly bindClientIdToUser?: boolean;
-  /** Milliseconds from the connection to the end of its CONNECT and authentication. Default 10,000. */
+  /**
+   * Milliseconds, 1 to 3,600,000, from the connection to the end of its CONNECT and authentication. Default 10,000.
+   */
   readonly connectTimeout?: number;
-  /** Network connections at one time; more are closed at once. Default 100,000. */
+  /** Network connections at one time, 1 to 10,000,000; more are closed at once. Default 100,000. */
   readonly maxConnections?: number;
-  /** Sessions, connected or not; a client that would need one more gets 0x97. Default 1,000,000. */
+  /**
+   * Sessions, connected or not, 1 to 100,000,000; a client that would need one more gets 0x97. Default 1,000,000.
+   */
   readonly maxSessions?: number;
-  /** Longest keep alive in seconds, 0 to 65,535. A 5.0 client that asks for more gets this as server keep alive. Default 65,535. */
+  /**
+   * Longest keep alive in seconds, 0 to 65,535. A 5.0 client that asks for more gets this as server keep alive, an older
+   * one is refused. Default 65,535.
+   */
   readonly maxKeepAlive?: number;
-  /** Bytes of the largest packet that is received, 20 to 268,435,460. Default 16 MiB. A larger one ends the connection with 0x95. */
+  /**
+   * Bytes of the largest packet that is received, 20 to 268,435,460. A larger one ends the connection with 0x95. Default
+   * 16 MiB.
+   */
   readonly maxPacketSize?: number;
   /**
    * Unacknowledged QoS 1 and 2 messages towards each client, 1 to 65,535; a 5.0 client may ask for fewer.
@@ -90,7 +103,7 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
    */
   readonly maxInflightMessages?: number;
   /**
-   * Bytes of payload and properties of these messages; one message is always let through. Default Infinity.
+   * Bytes of payload and properties of these messages, 1 or more; one message is always let through. Default Infinity.
    */
   readonly maxInflightBytes?: number;
   /**
@@ -99,13 +112,15 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
    */
   readonly receiveMaximum?: number;
   /**
-   * Messages that wait for one client (beyond those in flight); more are dropped. `Infinity` lets a client that is
-   * away fill the memory. Default 1,000.
+   * Messages that wait for one client (beyond those in flight), 1 or more; what comes on top is dropped. `Infinity` lets
+   * a client that is away fill the memory. Default 1,000.
    */
   readonly maxQueuedMessages?: number;
-  /** Bytes of payload and properties that wait for one client; more are dropped. Default 64 MiB. */
+  /** Bytes of payload and properties that wait for one client, 1 or more; the same. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
-  /** Bytes that wait to be written to one client; a QoS 0 message beyond is dropped. Default 8 MiB. */
+  /**
+   * Bytes that wait to be written to one client, 1,024 to 1,073,741,824; a QoS 0 message beyond is dropped. Default 8 MiB.
+   */
   readonly maxOutputBytes?: number;
   /** Highest topic alias in each direction, 0 to 65,535. Default 10. */
   readonly maxTopicAlias?: number;
@@ -114,16 +129,16 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
   /** Whether messages go out with the QoS of the subscription, even if they were published with less. Default false. */
   readonly upgradeOutgoingQoS?: boolean;
   /**
-   * Bytes of the largest payload; a larger one is dropped, and acknowledged with 0x83. Default Infinity.
+   * Bytes of the largest payload, 1 or more; a larger one is dropped, and acknowledged with 0x83. Default Infinity.
    */
   readonly messageSizeLimit?: number;
   /**
-   * Seconds after which the session of a client that is away ends, even if the client wants it to last longer.
+   * Seconds, 1 or more, after which the session of a client that is away ends, even if the client wants it to last longer.
    * Default Infinity.
    */
   readonly persistentClientExpiration?: number;
   /**
-   * Bytes of memory that may be in use, looked at once a second; beyond it, publications and new clients are refused
+   * Bytes of memory that may be in use, 1 or more, looked at once a second; beyond it, publications and new clients are refused
    * with 0x97. Default Infinity.
    */
   readonly memoryLimit?: number;
@@ -133,15 +148,15 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
   readonly retainAvailable?: boolean;
   /** Whether a retained message is sent only if who published it still may. Default true. */
   readonly checkRetainSource?: boolean;
-  /** Retained messages in all; a new one beyond gets 0x97 and is not stored. Default 1,000,000. */
+  /** Retained messages in all, 0 to 100,000,000; a new one beyond gets 0x97 and is not stored. Default 1,000,000. */
   readonly maxRetainedMessages?: number;
-  /** Bytes of topics, properties and payloads of all retained messages. Default 1 GiB. */
+  /** Bytes of topics, properties and payloads of all retained messages, 0 or more. Default 1 GiB. */
   readonly maxRetainedBytes?: number;
   /** Levels of a topic name or filter, 1 to 65,536. Default 128. */
   readonly maxTopicLevels?: number;
   /** Bytes of a topic name or filter, 1 to 65,535. A longer name ends the connection with 0x90. Default 65,535. */
   readonly maxTopicLength?: number;
-  /** Subscriptions of one client; more get 0x97 in the SUBACK. Default 100,000. */
+  /** Subscriptions of one client, 1 to 10,000,000; more get 0x97 in the SUBACK. Default 100,000. */
   readonly maxSubscriptions?: number;
   /**
    * Topic filters of one SUBSCRIBE or UNSUBSCRIBE, 1 to 10,000,000; a packet with more ends the connection with 0x97.
@@ -150,7 +165,7 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
   readonly maxFiltersPerPacket?: number;
   /** Whether connections and their ends are logged. Default true. */
   readonly connectionMessages?: boolean;
-  /** Seconds between publications of `$SYS` topics; 0 turns them off. Default 10. */
+  /** Seconds between publications of `$SYS` topics, 0 to 65,535; 0 turns them off. Default 10. */
   readonly sysInterval?: number;
 }
 
