@@ -141,12 +141,14 @@ function actionOf(flags: ReadonlySet<string>, rest: readonly string[]): Action {
   const [file, user = "", password] = rest;
   const chosen = ["b", "D", "U"].filter((flag) => flags.has(flag));
   if (chosen.length > 1 || (flags.has("c") && (flags.has("D") || flags.has("U")))) {
-    throw new UsageProblem("Cannot run passwd: -b, -D and -U must stand alone, and -c goes with -b alone");
+    throw new UsageProblem("Cannot run passwd: there must be one of -b, -D and -U at most, and -c without -D and -U");
   }
   const [only] = chosen;
-  const expected = only === "U" ? 1 : only === "b" ? 3 : 2;
-  if (file === undefined || rest.length !== expected) {
-    throw new UsageProblem(`Cannot run passwd: there must be ${expected} arguments here, received ${rest.length}`);
+  const expected = only === "U" ? ["FILE"] : only === "b" ? ["FILE", "USER", "PASSWORD"] : ["FILE", "USER"];
+  if (file === undefined || rest.length !== expected.length) {
+    throw new UsageProblem(
+      `Cannot run passwd: arguments must be ${expected.join(" ")}, received ${rest.length}`,
+    );
   }
   if (only === "U") return { kind: "upgrade" };
   const problem = userNameProblem(user);

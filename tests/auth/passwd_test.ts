@@ -101,10 +101,10 @@ Deno.test("passwd: asks twice, and takes no empty password and no two", async ()
 
 Deno.test("passwd: arguments that make no sense have status 2 and say what was expected", async () => {
   const cases: [args: string[], message: string][] = [
-    [[], "there must be 2 arguments here, received 0"],
-    [["-b", "f", "u"], "there must be 3 arguments here, received 2"],
-    [["-b", "-D", "f", "u"], "must stand alone"],
-    [["-c", "-U", "f"], "must stand alone"],
+    [[], "arguments must be FILE USER, received 0"],
+    [["-b", "f", "u"], "arguments must be FILE USER PASSWORD, received 2"],
+    [["-b", "-D", "f", "u"], "there must be one of -b, -D and -U at most"],
+    [["-c", "-U", "f"], "-c without -D and -U"],
     [["-x", "f", "u"], "options must be among"],
     [["-H", "md5", "f", "u"], "-H must be"],
     [["-I", "0", "f", "u"], "-I must be a whole number from 1"],
