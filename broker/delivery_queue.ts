@@ -26,6 +26,14 @@ export class Delivery {
     readonly share: ShareGroup | undefined,
   ) {}
 
+  /** The same with RETAIN 0, in the same place of the store. */
+  asLive(): Delivery {
+    const { publication, qos, subscriptionIds, share } = this;
+    const live = new Delivery(publication, qos, false, subscriptionIds, share);
+    live.place = this.place;
+    return live;
+  }
+
   /** The same with bytes that lie by themselves. */
   settled(): Delivery {
     const { publication, qos, retain, subscriptionIds, share } = this;
@@ -191,6 +199,11 @@ export class DeliveryQueue {
   hasRoomFor(publication: Publication): boolean {
     const { maxQueuedMessages, maxQueuedBytes } = this.#limits;
     return this.#length < maxQueuedMessages && this.#bytes + publication.size <= maxQueuedBytes;
+  }
+
+  /** Whether the first message is there because it was retained when its subscription was made. */
+  get beginsWithRetained(): boolean {
+    return this.#items[this.#head] instanceof RetainedBatch;
   }
 
   /** Adds a message at the end. */

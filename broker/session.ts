@@ -309,8 +309,10 @@ export class Session {
       if (next.qos > 0 && (this.#isWindowFull || this.outbound.resending)) return;
       if (this.#stint.isOver || this.#effort.isGreat) return this.#rest();
       this.#stint.onSent(next.publication.size);
+      // As in deliver(): the connection may be of another version than the one that subscribed.
+      const isFlagged = next.retain && !link.keepsRetain && !this.#queue.beginsWithRetained;
       this.#queue.shift();
-      this.#sendQueued(link, next);
+      this.#sendQueued(link, isFlagged ? next.asLive() : next);
     }
   }
 

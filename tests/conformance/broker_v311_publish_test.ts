@@ -153,6 +153,25 @@ Deno.test(
 );
 
 Deno.test(
+  "mqtt 3.1.1 broker: RETAIN is 0 for what waited, also if a 5.0 connection has subscribed [MQTT-3.3.1-9]",
+  withBroker(async ({ connect }) => {
+    const session = { clientId: "away", cleanStart: false };
+    const before = await connect({ ...session, version: 5, properties: { sessionExpiryInterval: 1_000 } });
+    await before.subscribe("a", { qos: 1, retainAsPublished: true });
+    await before.disconnect();
+    const publisher = await connect();
+    await publisher.publish("a", "while away", { qos: 1, retain: true });
+    const after = await connect(session);
+    await after.expect("publish", { payload: "while away", retain: false });
+    await publisher.publish("a", "live", { qos: 1, retain: true });
+    await after.expect("publish", { payload: "live", retain: false });
+    await after.subscribe("a", { qos: 1 });
+    await after.expect("publish", { payload: "live", retain: true });
+    assertEquals(await after.barrier(), []);
+  }),
+);
+
+Deno.test(
   "mqtt 3.1.1 broker: a retained empty message is routed, deletes, and is not kept [MQTT-3.3.1-10] [MQTT-3.3.1-11]",
   withBroker({ sysInterval: 0 }, async ({ connect, broker }) => {
     const client = await connect();
