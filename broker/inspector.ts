@@ -196,7 +196,7 @@ class RetainedState implements MessageState {
   }
 
   get expiresAt(): number {
-    return this.#entry.expiresAt ?? Infinity;
+    return this.#entry.expiresAt;
   }
 
   get payload(): Uint8Array {

@@ -148,7 +148,10 @@ export interface BrokerOptions extends BrokerHooks, Readonly<PublishRate> {
   readonly retainAvailable?: boolean;
   /** Whether a retained message is sent only if who published it still may. Default true. */
   readonly checkRetainSource?: boolean;
-  /** Retained messages in all, 0 to 100,000,000; a new one beyond gets 0x97 and is not stored. Default 1,000,000. */
+  /**
+   * Retained messages in all, 0 to 100,000,000; a new one beyond gets 0x97 and is not stored. Default 1,000,000. Each
+   * takes about 50 bytes of memory besides its own. There can be a million of more than 8 KiB, or 64 GiB of smaller ones.
+   */
   readonly maxRetainedMessages?: number;
   /** Bytes of topics, properties and payloads of all retained messages, 0 or more. Default 1 GiB. */
   readonly maxRetainedBytes?: number;

@@ -108,7 +108,7 @@ export class Publication {
     if (properties > 0) bytes.set(this.bytes.subarray(this.propertiesStart, this.propertiesEnd));
     bytes.set(this.payload, properties);
     const kept = new Publication();
-    kept.reset(this.topic, this.qos, this.retain, bytes);
+    kept.reset(this.topic.kept, this.qos, this.retain, bytes);
     kept.isOwned = true;
     kept.propertiesEnd = properties;
     kept.payloadStart = properties;

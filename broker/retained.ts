@@ -4,15 +4,16 @@
  * @module
  */
 
+import { decodeUtf8, MAXIMUM_STRING_LENGTH } from "../codec/bytes.ts";
 import type { QoS } from "../codec/packets.ts";
 import type { Clock } from "../engine/clock.ts";
-import { TopicTrie, type TrieSearch } from "../engine/topic_trie.ts";
 import { Cost, type Effort } from "./effort.ts";
-import { copyBytes } from "./output.ts";
 import { Publication } from "./publication.ts";
-import { NOWHERE, type Resident, RetainedMemory } from "./retained_memory.ts";
-import type { SessionAccess } from "./session_access.ts";
-import { NamedTopic } from "./topic_cache.ts";
+import { RetainedFilter } from "./retained_filter.ts";
+import { RetainedIndex } from "./retained_index.ts";
+import { type Piece, RetainedMemory, roomFor, startOf } from "./retained_memory.ts";
+import { RetainedWalk } from "./retained_walk.ts";
+import { SharedTopic } from "./topic_cache.ts";
 
 /** Bounds of the {@linkcode RetainedStore}. */
 export interface RetainedLimits {
@@ -22,104 +23,24 @@ export interface RetainedLimits {
   readonly checkRetainSource: boolean;
 }
 
-/** The number of a message that is not retained yet. */
-const NEW = 0;
-
-/** A retained message as those see it who only look: what it is when they ask. */
+/** A retained message as those see it who only look. */
 export interface RetainedEntry {
   readonly name: string;
   readonly qos: QoS;
-  /** Undefined for never. */
-  readonly expiresAt: number | undefined;
-  /** A copy; undefined when it is retained no more. */
+  /** `Infinity` for never. */
+  readonly expiresAt: number;
+  /** A copy of what it is when they ask; undefined when there is none any more. */
   copy(): Publication | undefined;
 }
 
-/** One retained message. Its bytes are the topic name, the properties, the payload. */
-class RetainedMessage implements Resident, RetainedEntry {
-  readonly name: string;
-  piece = NOWHERE;
-  start = 0;
-  room = 0;
-  topicLength = 0;
-  propertiesLength = 0;
-  payloadLength = 0;
-  qos: QoS = 0;
-  /** Where the message expiry interval stands in the properties; -1 for none. */
-  expiryAt = -1;
-  /** Undefined for never: a number would cost memory of its own. */
-  expiresAt: number | undefined;
-  /** Which of all retained messages it was, in the order of their coming. */
-  order = NEW;
-  source: SessionAccess | undefined;
-
-  constructor(name: string) {
-    this.name = name;
-  }
-
-  /** Whether it is not retained any more. */
-  get isGone(): boolean {
-    return this.room === 0;
-  }
-
-  /** Bytes of properties and payload. */
-  get weight(): number {
-    return this.propertiesLength + this.payloadLength;
-  }
-
-  hasExpired(clock: Clock): boolean {
-    return this.expiresAt !== undefined && this.expiresAt <= clock.now();
-  }
-
-  /** Takes up a message, for which there is room. */
-  take(publication: Publication): void {
-    const { bytes, topicLength, propertiesStart, propertiesEnd, payloadStart, payloadEnd } = publication;
-    const target = this.piece.bytes;
-    publication.writeTopic(target, this.start, 0);
-    const at = this.start + topicLength;
-    copyBytes(target, at, bytes, propertiesStart, propertiesEnd);
-    copyBytes(target, at + propertiesEnd - propertiesStart, bytes, payloadStart, payloadEnd);
-    this.topicLength = topicLength;
-    this.propertiesLength = propertiesEnd - propertiesStart;
-    this.payloadLength = payloadEnd - payloadStart;
-    this.qos = publication.qos;
-    this.expiryAt = publication.expiryAt < 0 ? -1 : publication.expiryAt - propertiesStart;
-    this.expiresAt = publication.expiresAt === Infinity ? undefined : publication.expiresAt;
-    this.source = publication.source;
-  }
-
-  copy(): Publication | undefined {
-    if (this.isGone) return undefined;
-    const shown = new Publication();
-    this.show(shown);
-    return shown.keep();
-  }
-
-  /** Lets `publication` be this message, until it is replaced or another one comes or goes. */
-  show(publication: Publication): void {
-    const { bytes } = this.piece;
-    publication.reset(new NamedTopic(this.name), this.qos, true, bytes);
-    publication.topicStart = this.start;
-    publication.topicEnd = publication.topicStart + this.topicLength;
-    publication.propertiesStart = publication.topicEnd;
-    publication.propertiesEnd = publication.propertiesStart + this.propertiesLength;
-    publication.payloadStart = publication.propertiesEnd;
-    publication.payloadEnd = publication.payloadStart + this.payloadLength;
-    publication.source = this.source;
-    if (this.expiresAt === undefined) return;
-    publication.expiresAt = this.expiresAt;
-    publication.expiryAt = publication.propertiesStart + this.expiryAt;
-  }
-}
-
-function newMessage(name: string): RetainedMessage {
-  return new RetainedMessage(name);
-}
+const encoder = new TextEncoder();
+/** The name that is being sought. */
+const sought = new Uint8Array(MAXIMUM_STRING_LENGTH);
 
 /** All retained messages by topic name. */
 export class RetainedStore {
-  readonly #messages = new TopicTrie<RetainedMessage>();
-  readonly #memory = new RetainedMemory();
+  readonly #memory = new RetainedMemory((place) => this.#moved(place));
+  readonly #index = new RetainedIndex(this.#memory);
   readonly #limits: RetainedLimits;
   #bytes = 0;
   /** How many were ever kept. */
@@ -131,7 +52,7 @@ export class RetainedStore {
 
   /** Messages that are kept; expired ones stay for a minute or two. */
   get size(): number {
-    return this.#messages.size;
+    return this.#index.size;
   }
 
   /** Bytes of topics, properties and payloads. */
@@ -141,36 +62,79 @@ export class RetainedStore {
 
   /** Keeps a copy of a message as the one of its topic. False: there is no room for it. */
   set(publication: Publication): boolean {
-    const { name } = publication.topic;
-    const size = publication.topicLength + publication.size;
+    const { topic, topicStart, topicEnd } = publication;
+    if (topicStart < 0) this.#index.seek(topic.bytes, 0, topic.bytes.length);
+    else this.#index.seek(publication.bytes, topicStart, topicEnd);
+    const weight = publication.topicLength + publication.size;
+    const place = this.#index.isFound ? this.#index.placeAt(this.#index.block, this.#index.at) : undefined;
+    return place === undefined ? this.#insert(publication, weight) : this.#replace(place, publication, weight);
+  }
+
+  #insert(publication: Publication, weight: number): boolean {
     const { maxRetainedMessages, maxRetainedBytes } = this.#limits;
-    const message = this.#messages.getOrInsertComputed(name, newMessage);
-    const isNew = message.order === NEW;
-    const bytes = this.#bytes + size - (isNew ? 0 : weightOf(message));
-    if (bytes > maxRetainedBytes || (isNew && this.size > maxRetainedMessages)) {
-      if (isNew) this.#messages.delete(name);
-      return false;
-    }
-    this.#bytes = bytes;
-    this.#makeRoom(message, size);
-    message.take(publication);
-    message.order = ++this.#kept;
+    if (this.size >= maxRetainedMessages || this.#bytes + weight > maxRetainedBytes) return false;
+    const place = this.#write(publication, weight);
+    if (place === undefined) return false;
+    this.#bytes += weight;
+    this.#index.insert(place);
     return true;
   }
 
-  #makeRoom(message: RetainedMessage, size: number): void {
-    if (message.room === size) return;
-    if (message.room > 0) this.#memory.leave(message);
-    this.#memory.settle(message, size);
+  #replace(place: number, publication: Publication, weight: number): boolean {
+    const piece = this.#memory.pieceOf(place);
+    const start = startOf(place);
+    const former = piece.weight(start);
+    const bytes = this.#bytes + weight - former;
+    if (bytes > this.#limits.maxRetainedBytes) return false;
+    if (roomFor(weight) === roomFor(former) && piece.source(start) === publication.source) {
+      piece.write(start, publication, ++this.#kept);
+    } else {
+      const next = this.#write(publication, weight);
+      if (next === undefined) return false;
+      // The former one may have been moved to make room.
+      const last = this.#index.placeAt(this.#index.block, this.#index.at) ?? place;
+      this.#index.replace(next);
+      this.#memory.leave(last);
+    }
+    this.#bytes = bytes;
+    return true;
+  }
+
+  /** Its place; undefined if there are no more. */
+  #write(publication: Publication, weight: number): number | undefined {
+    const place = this.#memory.settle(roomFor(weight));
+    if (place !== undefined) this.#memory.pieceOf(place).write(startOf(place), publication, ++this.#kept);
+    return place;
+  }
+
+  /** Whoever is at a position of the index stays there. */
+  #moved(place: number): void {
+    const index = this.#index;
+    const { block, at } = index;
+    const piece = this.#memory.pieceOf(place);
+    const start = startOf(place);
+    index.seek(piece.bytes, piece.topicStart(start), piece.topicEnd(start));
+    index.replace(place);
+    index.block = block;
+    index.at = at;
   }
 
   /** Forgets the message of a topic. False if there is none. */
   delete(topicName: string): boolean {
-    const message = this.#messages.delete(topicName);
-    if (message === undefined) return false;
-    this.#bytes -= weightOf(message);
-    this.#memory.leave(message);
+    const place = this.#placeOf(topicName);
+    if (place === undefined) return false;
+    this.#bytes -= this.#memory.pieceOf(place).weight(startOf(place));
+    this.#index.remove();
+    this.#memory.leave(place);
     return true;
+  }
+
+  #placeOf(topicName: string): number | undefined {
+    // *Measured*: an array for each name takes longer than the search.
+    const { read, written } = encoder.encodeInto(topicName, sought);
+    if (read < topicName.length) return undefined;
+    this.#index.seek(sought, 0, written);
+    return this.#index.isFound ? this.#index.placeAt(this.#index.block, this.#index.at) : undefined;
   }
 
   /**
@@ -179,59 +143,78 @@ export class RetainedStore {
    * `effort` as it goes on.
    */
   find(filter: string, clock: Clock, effort: Effort, notFrom?: string): RetainedSearch {
-    const isCurrent = this.#reader(clock, this.#kept, notFrom);
-    return new RetainedSearch(this.#messages.find(filter), isCurrent, effort);
+    return new RetainedSearch(this.#walk(filter), this.#reader(clock, this.#kept, notFrom), effort);
   }
 
   /** The message of a topic, if it has not expired. */
   get(topicName: string, clock: Clock): RetainedEntry | undefined {
-    const message = this.#messages.get(topicName);
-    return message === undefined || message.hasExpired(clock) ? undefined : message;
+    const place = this.#placeOf(topicName);
+    if (place === undefined) return undefined;
+    const entry = this.#entry(this.#memory.pieceOf(place), startOf(place));
+    return entry.expiresAt <= clock.now() ? undefined : entry;
   }
 
   /** All messages, expired ones included, one at a time; they may change meanwhile. */
-  values(): Iterator<RetainedEntry> {
-    return this.#messages.values();
+  *values(): Generator<RetainedEntry, undefined, undefined> {
+    const walk = this.#walk(undefined);
+    while (walk.next()) if (walk.piece !== undefined) yield this.#entry(walk.piece, walk.start);
   }
 
   /** All messages whose topics match a filter, or all there are, one at a time; expired ones are left out. */
-  *walk(filter: string | undefined, clock: Clock): Generator<RetainedEntry, void, undefined> {
-    const found = filter === undefined ? this.#messages.values() : this.#messages.find(filter);
-    for (const message of found) if (!message.hasExpired(clock)) yield message;
+  *walk(filter: string | undefined, clock: Clock): Generator<RetainedEntry, undefined, undefined> {
+    const walk = this.#walk(filter);
+    while (walk.next()) {
+      const { piece, start } = walk;
+      if (piece !== undefined && piece.expiresAt(start) > clock.now()) yield this.#entry(piece, start);
+    }
+  }
+
+  #walk(filter: string | undefined): RetainedWalk {
+    return new RetainedWalk(this.#index, this.#memory, filter === undefined ? undefined : new RetainedFilter(filter));
+  }
+
+  #entry(piece: Piece, start: number): RetainedEntry {
+    return new Entry(piece, start, (name) => this.#copy(name));
+  }
+
+  #copy(name: string): Publication | undefined {
+    const place = this.#placeOf(name);
+    if (place === undefined) return undefined;
+    const shown = new Publication();
+    show(shown, this.#memory.pieceOf(place), startOf(place));
+    return shown.keep();
   }
 
   /** Tells whether a message is to be sent; those that have expired are forgotten. */
-  #reader(clock: Clock, kept: number, notFrom: string | undefined): (message: RetainedMessage) => boolean {
-    return (message) => {
-      if (message.isGone || message.order > kept) return false;
-      if (message.hasExpired(clock)) {
-        this.delete(message.name);
+  #reader(clock: Clock, kept: number, notFrom: string | undefined): (piece: Piece, start: number) => boolean {
+    return (piece, start) => {
+      if (piece.order(start) > kept) return false;
+      const expiresAt = piece.expiresAt(start);
+      if (expiresAt < Infinity && expiresAt <= clock.now()) {
+        this.delete(nameOf(piece, start));
         return false;
       }
-      const { source } = message;
-      if (notFrom !== undefined && source?.broker?.identity === notFrom) return false;
-      if (source === undefined || !this.#limits.checkRetainSource) return true;
-      return source.isFree || source.mayPublish(new NamedTopic(message.name));
+      const source = piece.source(start);
+      if (source === undefined) return true;
+      if (notFrom !== undefined && source.broker?.identity === notFrom) return false;
+      return !this.#limits.checkRetainSource || source.isFree || source.mayPublish(topicOf(piece, start));
     };
   }
 }
 
 /** A search for retained messages, which goes on as they are wanted. */
 export class RetainedSearch {
-  readonly #found: TrieSearch<RetainedMessage>;
+  readonly #walk: RetainedWalk;
   readonly #effort: Effort;
-  readonly #isCurrent: (message: RetainedMessage) => boolean;
+  readonly #isCurrent: (piece: Piece, start: number) => boolean;
   readonly #shown = new Publication();
-  #message: RetainedMessage | undefined;
+  /** Whether the message that the walk has come to is still wanted. */
+  #isWanted = false;
 
-  constructor(
-    found: TrieSearch<RetainedMessage>,
-    isCurrent: (message: RetainedMessage) => boolean,
-    effort: Effort,
-  ) {
-    this.#effort = effort;
-    this.#found = found;
+  constructor(walk: RetainedWalk, isCurrent: (piece: Piece, start: number) => boolean, effort: Effort) {
+    this.#walk = walk;
     this.#isCurrent = isCurrent;
+    this.#effort = effort;
   }
 
   /**
@@ -239,25 +222,74 @@ export class RetainedSearch {
    * broker; whoever keeps it copies it.
    */
   get current(): Publication | undefined {
-    let message = this.#message;
-    while (message === undefined || !this.#isCurrent(message)) {
-      const { looked } = this.#found;
-      const { done, value } = this.#found.next();
-      this.#effort.spend(Cost.Node * (this.#found.looked - looked));
-      if (done) return undefined;
-      message = value;
+    const walk = this.#walk;
+    const isSame = this.#isWanted && !walk.isOutdated;
+    if (isSame && walk.piece !== undefined && this.#isCurrent(walk.piece, walk.start)) return this.#shown;
+    const looked = walk.looked;
+    const found = this.#find(this.#isWanted && !isSame);
+    this.#effort.spend(Cost.Node * (walk.looked - looked));
+    return found;
+  }
+
+  #find(isAgain: boolean): Publication | undefined {
+    const walk = this.#walk;
+    this.#isWanted = false;
+    for (let isThere = isAgain ? walk.again() : walk.next(); isThere; isThere = walk.next()) {
+      if (walk.piece === undefined || !this.#isCurrent(walk.piece, walk.start)) continue;
+      this.#isWanted = true;
+      show(this.#shown, walk.piece, walk.start);
+      return this.#shown;
     }
-    this.#message = message;
-    message.show(this.#shown);
-    return this.#shown;
+    return undefined;
   }
 
   /** Goes on to the next message. */
   advance(): void {
-    this.#message = undefined;
+    this.#isWanted = false;
   }
 }
 
-function weightOf(message: RetainedMessage): number {
-  return message.topicLength + message.weight;
+/** A message that was found in a walk. */
+class Entry implements RetainedEntry {
+  readonly qos: QoS;
+  readonly expiresAt: number;
+  readonly #piece: Piece;
+  readonly #start: number;
+  readonly #copy: (name: string) => Publication | undefined;
+
+  constructor(piece: Piece, start: number, copy: (name: string) => Publication | undefined) {
+    this.qos = piece.qos(start);
+    this.expiresAt = piece.expiresAt(start);
+    this.#piece = piece;
+    this.#start = start;
+    this.#copy = copy;
+  }
+
+  get name(): string {
+    return nameOf(this.#piece, this.#start);
+  }
+
+  copy(): Publication | undefined {
+    return this.#copy(this.name);
+  }
+}
+
+function nameOf(piece: Piece, start: number): string {
+  return decodeUtf8(piece.bytes, piece.topicStart(start), piece.topicEnd(start));
+}
+
+function topicOf(piece: Piece, start: number): SharedTopic {
+  return new SharedTopic(piece.bytes, piece.topicStart(start), piece.topicEnd(start));
+}
+
+/** Lets `publication` be a message, until it is replaced or another one comes or goes. */
+function show(publication: Publication, piece: Piece, start: number): void {
+  publication.reset(topicOf(piece, start), piece.qos(start), true, piece.bytes);
+  publication.topicStart = piece.topicStart(start);
+  publication.topicEnd = publication.propertiesStart = piece.topicEnd(start);
+  publication.propertiesEnd = publication.payloadStart = piece.propertiesEnd(start);
+  publication.payloadEnd = piece.payloadEnd(start);
+  publication.source = piece.source(start);
+  publication.expiresAt = piece.expiresAt(start);
+  publication.expiryAt = piece.expiryAt(start);
 }

@@ -63,7 +63,7 @@ export class RetainedExpiry {
         this.#rest = undefined;
         break;
       }
-      if (value.expiresAt === undefined) continue;
+      if (value.expiresAt === Infinity) continue;
       if (value.expiresAt <= now) this.#forget(value.name);
       else this.#isAnyLeft = true;
     }

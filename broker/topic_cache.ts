@@ -17,6 +17,8 @@ export interface Topic {
   readonly bytes: Uint8Array;
   /** Whether it belongs to the broker, so that no client may publish there. */
   readonly isSys: boolean;
+  /** The same in memory of its own, for whoever keeps it. */
+  readonly kept: Topic;
   /** Who gets what is published here, as long as the router remembers it. */
   route: Route | undefined;
 }
@@ -30,13 +32,51 @@ export class NamedTopic implements Topic {
 
   constructor(name: string, bytes?: Uint8Array) {
     this.name = name;
-    this.isSys = name.startsWith("$SYS") || name.startsWith("$CONTROL/");
+    this.isSys = isBrokers(name);
     this.#bytes = bytes;
+  }
+
+  get kept(): this {
+    return this;
   }
 
   get bytes(): Uint8Array {
     return this.#bytes ??= encodeUtf8(this.name);
   }
+}
+
+/** A topic that lies in memory with other things: nothing is made of it that nobody asks for. */
+export class SharedTopic implements Topic {
+  route: Route | undefined;
+  readonly #memory: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
+
+  constructor(memory: Uint8Array, start: number, end: number) {
+    this.#memory = memory;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  get name(): string {
+    return decodeUtf8(this.#memory, this.#start, this.#end);
+  }
+
+  get bytes(): Uint8Array {
+    return this.#memory.subarray(this.#start, this.#end);
+  }
+
+  get isSys(): boolean {
+    return isBrokers(this.name);
+  }
+
+  get kept(): Topic {
+    return new NamedTopic(this.name);
+  }
+}
+
+function isBrokers(name: string): boolean {
+  return name.startsWith("$SYS") || name.startsWith("$CONTROL/");
 }
 
 /** What a topic may be. */

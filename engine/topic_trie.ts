@@ -13,7 +13,7 @@ const DOLLAR = "$";
  * A map from topic filters or topic names to values, searched by the rules of MQTT 5.0 section 4.7.
  *
  * - A broker keeps subscriptions with filters as keys, and {@linkcode match}es the name of each publication.
- * - It keeps retained messages with names as keys, and {@linkcode search}es with the filter of each subscription.
+ * - Whoever keeps something by topic names as keys {@linkcode search}es with the filter of each subscription.
  *
  * Keys are taken as valid (see `assertTopicFilter` and `assertTopicName`); `$share/group/` is cut off by the
  * caller. All operations are loops, so that no key is too deep, and a deleted key leaves nothing behind.
@@ -203,19 +203,6 @@ export class TopicTrie<V> {
     found.visit(visit);
   }
 
-  /**
-   * The values that {@linkcode search} visits, one at a time, so that a long search can be done in pieces. The trie may
-   * change meanwhile: values of keys that stay are found, those of keys that come or go may be found or not.
-   */
-  find(filter: string): TrieSearch<V> {
-    return new FoundValues(new FilterWalk(this.#root, filter));
-  }
-
-  /** All values, those of keys that begin with `$` included, one at a time; as with {@linkcode find}, it may change. */
-  values(): IterableIterator<V> {
-    return new FoundValues(new FilterWalk(this.#root, "#", ANYTHING));
-  }
-
   /** All keys with their values, in no particular order. The trie must not change meanwhile. */
   *entries(): IterableIterator<[string, V]> {
     let nodes = [this.#root];
@@ -237,12 +224,6 @@ export class TopicTrie<V> {
     this.#nodes = 0;
     this.#version++;
   }
-}
-
-/** Values that are being searched, one at a time. */
-export interface TrieSearch<V> extends IterableIterator<V> {
-  /** How many levels of topic names were looked at so far: what it cost. */
-  readonly looked: number;
 }
 
 /** A node that other keys need too, and its child on the way to a key. */
@@ -283,31 +264,24 @@ function descend<V>(node: TrieNode<V>, topicName: string, end: number, next: Tri
 /** Stands for the place in a filter when "#" has been reached: everything below matches. */
 const ANYTHING = -1;
 
-/**
- * The nodes with keys that a filter matches. What is found is decided when its turn comes: the trie may change. *Measured*:
- * twice as fast as a generator.
- */
+/** The nodes with keys that a filter matches. *Measured*: twice as fast as a generator. */
 class FilterWalk<V> {
-  /** How many nodes it has come to. */
-  looked = 0;
   readonly #filter: string;
   readonly #nodes: TrieNode<V>[];
   // For each node, where the filter's level for its children begins.
   readonly #starts: number[];
   readonly #children: TrieNode<V>[] = [];
 
-  /** `start`: where the filter's level for the root's children begins. */
-  constructor(root: TrieNode<V>, filter: string, start = 0) {
+  constructor(root: TrieNode<V>, filter: string) {
     this.#filter = filter;
     this.#nodes = [root];
-    this.#starts = [start];
+    this.#starts = [0];
   }
 
   /** The next node, undefined at the end. */
   next(): TrieNode<V> | undefined {
     for (let node = this.#nodes.pop(); node !== undefined; node = this.#nodes.pop()) {
       const start = this.#starts.pop() ?? ANYTHING;
-      this.looked++;
       this.#descend(node, start);
       const { key } = node;
       if (key === undefined) continue;
@@ -325,29 +299,6 @@ class FilterWalk<V> {
       this.#nodes.push(child);
       this.#starts.push(next);
     }
-  }
-}
-
-/** The values of a walk. */
-class FoundValues<V> implements TrieSearch<V> {
-  readonly #walk: FilterWalk<V>;
-
-  constructor(walk: FilterWalk<V>) {
-    this.#walk = walk;
-  }
-
-  get looked(): number {
-    return this.#walk.looked;
-  }
-
-  next(): IteratorResult<V, undefined> {
-    const node = this.#walk.next();
-    // A node that is found has a key, and so a value of type V, which may include undefined.
-    return node === undefined ? { done: true, value: undefined } : { done: false, value: node.value as V };
-  }
-
-  [Symbol.iterator](): this {
-    return this;
   }
 }
 

@@ -5,8 +5,9 @@ import { Effort } from "../../broker/effort.ts";
 import { publicationOf } from "../../broker/publication.ts";
 import { RetainedStore } from "../../broker/retained.ts";
 import { Stint } from "../../broker/stint.ts";
-import { NOWHERE, type Piece, type Resident, RetainedMemory } from "../../broker/retained_memory.ts";
+import { RetainedMemory, roomFor, startOf } from "../../broker/retained_memory.ts";
 import { NamedTopic } from "../../broker/topic_cache.ts";
+import { decodeUtf8 } from "../../codec/bytes.ts";
 import { ManualClock } from "../../engine/manual_clock.ts";
 import { random } from "../support/random.ts";
 
@@ -71,20 +72,28 @@ Deno.test("retained: a search goes on over messages that are replaced, deleted a
   assertEquals(seen.sort(), untouched.sort());
 });
 
-Deno.test("retained memory: what few residents hold in many pieces comes together", () => {
-  const memory = new RetainedMemory();
-  const residents = Array.from({ length: 20_000 }, () => settled(memory, 100));
-  residents.forEach((resident, i) => {
-    if (i % 20 !== 0) memory.leave(resident);
-  });
-  const pieces = new Set<Piece>(residents.filter((_, i) => i % 20 === 0).map(({ piece }) => piece));
-  const held = [...pieces].reduce((sum, { bytes }) => sum + bytes.length, 0);
-  // 1,000 residents of 100 bytes: four times as much, and a piece that is being filled.
-  assertLess(held, 4 * 1_000 * 100 + 2 * 65_536);
+Deno.test("retained memory: what few messages hold in many pieces comes together", () => {
+  const places = new Map<string, number>();
+  const nameAt = (place: number) => {
+    const piece = memory.pieceOf(place);
+    return decodeUtf8(piece.bytes, piece.topicStart(startOf(place)), piece.topicEnd(startOf(place)));
+  };
+  const memory: RetainedMemory = new RetainedMemory((place) => places.set(nameAt(place), place));
+  for (let i = 0; i < 20_000; i++) {
+    const message = publication(`t/${i}`, 60, i % 256);
+    const place = memory.settle(roomFor(message.topicLength + message.size));
+    assert(place !== undefined);
+    memory.pieceOf(place).write(startOf(place), message, i);
+    places.set(`t/${i}`, place);
+  }
+  const held = memory.size;
+  for (let i = 0; i < 20_000; i++) if (i % 20 !== 0) memory.leave(places.get(`t/${i}`) ?? -1);
+  // 1,000 messages in four times as much memory, and a piece that is being filled.
+  assertLess(memory.size, 4 * held / 20 + 2 * 65_536);
+  for (let i = 0; i < 20_000; i += 20) {
+    const place = places.get(`t/${i}`) ?? -1;
+    const piece = memory.pieceOf(place);
+    assertEquals([nameAt(place), piece.order(startOf(place))], [`t/${i}`, i]);
+    assertEquals(piece.bytes[piece.payloadEnd(startOf(place)) - 1], i % 256);
+  }
 });
-
-function settled(memory: RetainedMemory, size: number): Resident {
-  const resident: Resident = { piece: NOWHERE, start: 0, room: 0 };
-  memory.settle(resident, size);
-  return resident;
-}

@@ -1,40 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { TopicTrie } from "../../engine/topic_trie.ts";
-import { random } from "../support/random.ts";
+import { pick, random } from "../support/random.ts";
+import { naiveMatches, randomFilter, randomName } from "../support/topics.ts";
 
 const RUNS = 2_000;
-
-/** The rules of MQTT 5.0 section 4.7 as they are written there, one level after the other. */
-function naiveMatches(filter: string, name: string): boolean {
-  const filterLevels = filter.split("/");
-  const nameLevels = name.split("/");
-  if (name.startsWith("$") && (filterLevels[0] === "+" || filterLevels[0] === "#")) return false;
-  for (const [index, level] of filterLevels.entries()) {
-    if (level === "#") return nameLevels.length >= index;
-    if (index >= nameLevels.length) return false;
-    if (level !== "+" && level !== nameLevels[index]) return false;
-  }
-  return filterLevels.length === nameLevels.length;
-}
-
-const LEVELS = ["a", "b", "c", "", "$a", "$", "ab", "a level that is longer than twelve characters", "ü", "\u{1f600}"];
-
-function pick<T>(next: () => number, choices: readonly T[]): T {
-  return choices[Math.floor(next() * choices.length)] as T;
-}
-
-/** A valid name; few levels, so that names and filters meet. */
-function randomName(next: () => number): string {
-  const count = next() < 0.02 ? 50 + Math.floor(next() * 200) : 1 + Math.floor(next() * 5);
-  const levels = Array.from({ length: count }, () => pick(next, next() < 0.8 ? LEVELS.slice(0, 4) : LEVELS));
-  return levels.join("/") || "a";
-}
-
-function randomFilter(next: () => number): string {
-  const levels = randomName(next).split("/").map((level) => next() < 0.25 ? "+" : level);
-  if (next() < 0.3) levels[levels.length - 1] = "#";
-  return levels.join("/") || "+";
-}
 
 /** Sets and deletes at random, in a trie and in a plain map. */
 function randomTrie(

@@ -14,3 +14,8 @@ export function random(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
+
+/** One of some choices. */
+export function pick<T>(next: () => number, choices: readonly T[]): T {
+  return choices[Math.floor(next() * choices.length)] as T;
+}

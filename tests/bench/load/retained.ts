@@ -22,8 +22,9 @@ export interface RetainedJob {
   readonly limit: number;
 }
 
-/** Messages that the broker handles in each way before it is measured. */
+/** Messages that the broker handles in each way, and how often, before it is measured. */
 const WARM_UP = 50_000;
+const WARM_UP_ROUNDS = 5;
 
 /** Receives everything, and counts each retained message once. */
 class Collector extends Client {
@@ -152,23 +153,24 @@ export function retained(job: RetainedJob, target: Target): Metrics {
 /** As floods have a second before they are measured: the same with other topics, which then are forgotten. */
 function warmUp(job: RetainedJob, reactor: Reactor, until: (done: () => boolean, seconds: number) => boolean): void {
   const some = { ...job, messages: Math.min(job.messages, WARM_UP) };
-  const storer = makeStorer(some, "warm-up", "warm-up");
-  reactor.add(storer);
-  storer.sending = true;
-  if (!until(() => storer.completed === some.messages, job.limit)) throw new Error("Cannot warm up in time: storing");
-  for (let round = 0; round < 3; round++) {
-    const collector = new Collector({ clientId: `warm-up-${round}`, filters: ["warm-up/#"] }, some.messages);
-    const connection = reactor.add(collector);
+  for (let round = 0; round < WARM_UP_ROUNDS; round++) {
+    const storer = makeStorer(some, `warm-up-storer-${round}`, "warm-up");
+    const storing = reactor.add(storer);
+    storer.sending = true;
+    if (!until(() => storer.completed === some.messages, job.limit)) throw new Error("Cannot warm up in time: storing");
+    const collector = new Collector({ clientId: `warm-up-${round}`, filters: ["#"] }, some.messages);
+    const collecting = reactor.add(collector);
     if (!until(() => collector.distinct === some.messages, job.limit)) {
       throw new Error("Cannot warm up in time: reading");
     }
-    connection.close();
+    collecting.close();
+    const empty = new Uint8Array(0);
+    for (const topic of topicsOf(some, "warm-up")) {
+      storer.enqueue(publish({ topic, payload: empty, qos: 0, version: 4, retain: true }));
+    }
+    until(() => false, 0.5);
+    storing.close();
   }
-  const empty = new Uint8Array(0);
-  for (const topic of topicsOf(some, "warm-up")) {
-    storer.enqueue(publish({ topic, payload: empty, qos: 0, version: 4, retain: true }));
-  }
-  until(() => false, 1);
 }
 
 function topicsOf(job: RetainedJob, root: string): string[] {
