@@ -12,6 +12,7 @@ import { bridgesOf } from "./bridge_files.ts";
 import { parseArguments, type RunArguments, UsageError } from "./arguments.ts";
 import { configurationOf } from "./config_file.ts";
 import { runAsDaemon } from "./daemon.ts";
+import { closeDebugger } from "./debugger.ts";
 import { HELP } from "./help.ts";
 import { installService } from "./install_service.ts";
 import { ProgramLog } from "./log.ts";
@@ -140,7 +141,10 @@ function handleSignals(program: RunningProgram, log: ProgramLog): Promise<void> 
   if (Deno.build.os === "windows") return promise;
   Deno.addSignalListener("SIGTERM", () => resolve());
   Deno.addSignalListener("SIGHUP", () => void program.reload());
-  Deno.addSignalListener("SIGUSR1", () => saveNow(program, log));
+  Deno.addSignalListener("SIGUSR1", () => {
+    closeDebugger();
+    saveNow(program, log);
+  });
   Deno.addSignalListener("SIGUSR2", () => logState(program, log));
   return promise;
 }

@@ -308,6 +308,30 @@ Deno.test({
 });
 
 Deno.test({
+  name: "broker cli: the debugger that Deno opens on SIGUSR1 is closed again",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    bounded(async () => {
+      await using broker = await startConfigured(OPEN);
+      // Deno begins to look at the signal some time after its start. The port is always the same: it may be taken.
+      const answer = /Debugger listening on ws:\/\/(127\.0\.0\.1:\d+)\/(\S+)|Failed to start inspector server/;
+      while (!answer.test(broker.process.stderr)) {
+        Deno.kill(broker.process.pid, "SIGUSR1");
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      const [, address, id = ""] = answer.exec(broker.process.stderr) ?? [];
+      const isOpen = async () => {
+        try {
+          return (await (await fetch(`http://${address}/json`)).text()).includes(id);
+        } catch {
+          return false;
+        }
+      };
+      while (address !== undefined && await isOpen()) await new Promise((resolve) => setTimeout(resolve, 10));
+    }, WATCHDOG),
+});
+
+Deno.test({
   name: "broker cli: --daemon goes into the background",
   ignore: Deno.build.os === "windows",
   fn: () =>
