@@ -38,7 +38,8 @@ export function generalHelp(): string {
     "",
     ...lines,
     "",
-    "COMMAND --help tells of the options. They are those of mosquitto_pub, mosquitto_sub and mosquitto_rr.",
+    "COMMAND --help tells of the options. They are those of mosquitto_pub, mosquitto_sub and mosquitto_rr. Files of",
+    "these names in $XDG_CONFIG_HOME, or ~/.config, give defaults: on each line an option and its value.",
     "",
   ].join("\n");
 }

@@ -12,7 +12,7 @@ import { applyTopic, checkedFilter, checkedName } from "./topic_argument.ts";
 
 /** In the order of `--help`. */
 export const PUBLISH_FLAGS: readonly Flag[] = [
-  valued("-t --topic", "TOPIC", ALL, "topic to publish or subscribe to; sub takes several", (config, value) => {
+  valued("-t --topic", "TOPIC", ALL, "topic, for sub a topic filter; sub takes several", (config, value) => {
     applyTopic(config, value, "-t");
   }),
   valued("-q --qos", "QOS|QoS", ALL, "quality of service 0, 1 or 2; default 0", (config, value) => {
