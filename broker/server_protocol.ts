@@ -228,6 +228,7 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     const will = willOf(core, this.#policy, packet, client, access);
     // The application has a say in it, and may fail: before anything of the client is there.
     const connack = connackFor(core, this.#policy, admission, auth);
+    const discards = packet.cleanStart && core.sessions.isStored(clientId);
     const { session, present } = core.sessions.open(
       clientId,
       username,
@@ -269,6 +270,8 @@ export class ServerProtocol implements Protocol, ClientConnection, Holder {
     session.journal?.will(will);
     // What is stored is no promise: when nothing can be written, messages must be able to leave, to make room.
     if (!core.journal?.isFailing || !session.journal?.isStored) active.promise();
+    // Nor may the session come back that the client is told it has no more.
+    if (discards && !core.journal?.isFailing) this.sender.hold();
     if (!this.sender.send({ ...connack, sessionPresent: present && protocolVersion > 3 })) {
       // Without CONNACK the client never was connected: it has no will, and no DISCONNECT may go out.
       return this.leave({ kind: "disconnect" });

@@ -33,6 +33,21 @@ test("a session, its subscriptions and what was queued are there after a crash",
   await after.expect("publish", { topic: "a/3", payload: "three", properties: { subscriptionIdentifiers } });
 });
 
+test("a session that a clean start has discarded does not come back", async (lives) => {
+  for (const version of [4, 5] as const) {
+    const clientId = `c${version}`;
+    const before = await lives.connect({ version, clientId, ...LASTING });
+    await before.subscribe("a", { qos: 1 });
+    const clean = await lives.connect({ version, clientId, cleanStart: true });
+    assertEquals(clean.connack?.sessionPresent, false);
+    await lives.crash();
+    const after = await lives.connect({ version, clientId, ...LASTING });
+    assertEquals(after.connack?.sessionPresent, false);
+    await (await lives.connect()).publish("a", "for nobody", { qos: 1 });
+    assertEquals(await after.barrier(), []);
+  }
+});
+
 test("what was in flight is sent again in order, with DUP and its packet identifier", async (lives) => {
   const before = await lives.connect({ clientId: "c", ...LASTING });
   await before.subscribe("a", { qos: 2 });
