@@ -98,7 +98,7 @@ function publicationOf(
   const { messageExpiryInterval = Infinity } = options.properties ?? {};
   // What was sent once does not expire, or its exchange would stay open there.
   const seconds = exchange.isRepeated ? Math.max(messageExpiryInterval, REPEATED) : messageExpiryInterval;
-  const expiresAt = clock.now() + seconds * 1_000;
+  const expiresAt = seconds === Infinity ? Infinity : clock.now() + seconds * 1_000;
   const content = { content: payload, start: 0, length: payload.length };
   return new Publication(topic, content, qos, retain, properties, expiresAt, exchange);
 }

@@ -37,9 +37,15 @@ export interface Destination {
   readonly entry: MappedTopic;
 }
 
+/** More names than this are forgotten together. */
+const MAXIMUM_TOPICS = 4_096;
+
 /** All topics of a bridge. */
 export class TopicMap {
   readonly entries: readonly MappedTopic[];
+  // A name that was put together anew would be hashed anew wherever it is looked up.
+  readonly #toLocal = new Map<string, Destination | undefined>();
+  readonly #toRemote = new Map<string, Destination | undefined>();
 
   /** Throws `TypeError` or `MqttError` for an entry that makes no filter. */
   constructor(topics: readonly BridgeTopic[]) {
@@ -71,14 +77,18 @@ export class TopicMap {
 
   /** Where a message of the other broker goes here; undefined if nobody asked for it. */
   toLocal(topic: string): Destination | undefined {
-    const entry = this.#find("out", (each) => topicMatches(each.remote, topic));
-    return entry && { topic: replaced(topic, entry.remotePrefix, entry.localPrefix), entry };
+    return known(this.#toLocal, topic, () => {
+      const entry = this.#find("out", (each) => topicMatches(each.remote, topic));
+      return entry && { topic: replaced(topic, entry.remotePrefix, entry.localPrefix), entry };
+    });
   }
 
   /** Where a message of this broker goes there; undefined if nobody asked for it. */
   toRemote(topic: string): Destination | undefined {
-    const entry = this.#find("in", (each) => topicMatches(each.local, topic));
-    return entry && { topic: replaced(topic, entry.localPrefix, entry.remotePrefix), entry };
+    return known(this.#toRemote, topic, () => {
+      const entry = this.#find("in", (each) => topicMatches(each.local, topic));
+      return entry && { topic: replaced(topic, entry.localPrefix, entry.remotePrefix), entry };
+    });
   }
 
   /** As Mosquitto looks: the first entry that has prefixes, and else the first one. */
@@ -91,6 +101,20 @@ export class TopicMap {
     }
     return found;
   }
+}
+
+/** What is in the cache, or else what `find` says, from now on in there. */
+function known(
+  cache: Map<string, Destination | undefined>,
+  topic: string,
+  find: () => Destination | undefined,
+): Destination | undefined {
+  const destination = cache.get(topic);
+  if (destination !== undefined || cache.has(topic)) return destination;
+  if (cache.size >= MAXIMUM_TOPICS) cache.clear();
+  const found = find();
+  cache.set(topic, found);
+  return found;
 }
 
 function mapped(topic: BridgeTopic): MappedTopic {
