@@ -38,8 +38,9 @@ class Block {
 
 /**
  * Places of messages by their topics, in the order of the bytes, but with `/` before all others: so a topic comes
- * directly before those below it, and these come together. Nothing is held but the places: *measured*, a message is found
- * among a million in 0.8 µs.
+ * directly before those below it, and these come together. Nothing is held but the places: *measured*, one that was not
+ * looked at for long is found in 1 µs among 100,000 messages and in 4 among a million, where a tree takes half of that and
+ * three times the memory; topics that come in order are found in 0.2.
  *
  * {@linkcode seek} decides where everything else happens.
  */

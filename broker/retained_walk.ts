@@ -8,6 +8,9 @@ import { type RetainedFilter, Verdict } from "./retained_filter.ts";
 import type { RetainedIndex } from "./retained_index.ts";
 import { type Piece, type RetainedMemory, startOf } from "./retained_memory.ts";
 
+/** What it costs to seek, as much as to look at so many messages. */
+const SEEK = 4;
+
 /** A walk over the messages whose topics match a filter, or over all. They may change between any two steps. */
 export class RetainedWalk {
   readonly #index: RetainedIndex;
@@ -100,6 +103,3 @@ export class RetainedWalk {
     this.#seek(filter.target, filter.targetStart, filter.targetEnd, filter.isPast);
   }
 }
-
-/** What it costs to seek, as much as to look at so many messages. */
-const SEEK = 4;
