@@ -9,7 +9,7 @@ import type { QoS } from "../codec/packets.ts";
 import type { Clock } from "../engine/clock.ts";
 import { Cost, type Effort } from "./effort.ts";
 import { Publication } from "./publication.ts";
-import { RetainedFilter } from "./retained_filter.ts";
+import { literalEnd, RetainedFilter } from "./retained_filter.ts";
 import { RetainedIndex } from "./retained_index.ts";
 import { type Piece, RetainedMemory, roomFor, startOf } from "./retained_memory.ts";
 import { RetainedWalk } from "./retained_walk.ts";
@@ -140,10 +140,20 @@ export class RetainedStore {
   /**
    * Searches the messages whose topics match a filter. Those that are kept after this call, which go to subscribers
    * anyhow, those that have expired, and those that came from the broker `notFrom` are left out. The search is told to
-   * `effort` as it goes on.
+   * `effort` as it goes on. Undefined: there is nothing to search.
    */
-  find(filter: string, clock: Clock, effort: Effort, notFrom?: string): RetainedSearch {
+  find(filter: string, clock: Clock, effort: Effort, notFrom?: string): RetainedSearch | undefined {
+    if (!this.#mayMatch(filter)) return undefined;
     return new RetainedSearch(this.#walk(filter), this.#reader(clock, this.#kept, notFrom), effort);
+  }
+
+  /** Whether there is a topic with the levels before a filter's wildcards: mostly there is none, and a look is enough. */
+  #mayMatch(filter: string): boolean {
+    const { written } = encoder.encodeInto(filter, sought);
+    const end = literalEnd(sought, written);
+    if (end === 0) return this.size > 0;
+    this.#index.seek(sought, 0, end);
+    return this.#index.isPrefix;
   }
 
   /** The message of a topic, if it has not expired. */

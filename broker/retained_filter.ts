@@ -5,7 +5,7 @@
  * @module
  */
 
-import { encodeUtf8 } from "../codec/bytes.ts";
+import { MAXIMUM_STRING_LENGTH } from "../codec/bytes.ts";
 import { rankOf } from "./retained_index.ts";
 
 const SLASH = 0x2f;
@@ -30,6 +30,11 @@ export type Verdict = typeof Verdict[keyof typeof Verdict];
 /** The first topic that does not begin with `$`, behind those that do. */
 const BEHIND_DOLLAR = new Uint8Array([DOLLAR + 1]);
 
+const NOTHING = new Uint8Array(0);
+const encoder = new TextEncoder();
+/** The filter that is being encoded. */
+const encoded = new Uint8Array(MAXIMUM_STRING_LENGTH);
+
 /** A topic filter, which must be valid. */
 export class RetainedFilter {
   readonly #bytes: Uint8Array;
@@ -42,17 +47,17 @@ export class RetainedFilter {
   targetEnd: number;
   /** Whether to seek behind all topics below the target. */
   isPast = false;
-  #joined = new Uint8Array(0);
+  #joined: Uint8Array<ArrayBuffer> = NOTHING;
 
   constructor(filter: string) {
-    const bytes = this.#bytes = encodeUtf8(filter);
-    bytes.forEach((byte, at) => {
-      if (byte === SLASH) this.#starts.push(at + 1);
-    });
+    // *Measured*: subscribing takes half as long again with an encoded array of its own for each filter.
+    const { written } = encoder.encodeInto(filter, encoded);
+    const bytes = this.#bytes = encoded.slice(0, written);
+    for (let at = 0; at < bytes.length; at++) if (bytes[at] === SLASH) this.#starts.push(at + 1);
     this.#starts.push(bytes.length + 1);
     this.#beginsWithWildcard = bytes[0] === PLUS || bytes[0] === HASH;
     this.target = bytes;
-    this.targetEnd = this.#literalEnd();
+    this.targetEnd = literalEnd(bytes, bytes.length);
   }
 
   /** Compares with the topic in `topic` from `start` to `end`. */
@@ -109,15 +114,16 @@ export class RetainedFilter {
     this.#joined.set(this.#bytes.subarray(from, from + length), at - start);
     return this.#seek(this.#joined, 0, size, false);
   }
+}
 
-  /** Where the levels before the first wildcard end. */
-  #literalEnd(): number {
-    for (const start of this.#starts) {
-      const first = this.#bytes[start];
-      if (first === PLUS || first === HASH) return Math.max(0, start - 1);
-    }
-    return this.#bytes.length;
+/** Where the levels before the first wildcard end in the first `length` bytes of a filter. */
+export function literalEnd(filter: Uint8Array, length: number): number {
+  for (let at = 0, start = 0; at < length; at++) {
+    const byte = filter[at];
+    if (at === start && (byte === PLUS || byte === HASH)) return Math.max(0, start - 1);
+    if (byte === SLASH) start = at + 1;
   }
+  return length;
 }
 
 function levelEnd(topic: Uint8Array, start: number, end: number): number {

@@ -55,6 +55,8 @@ export class RetainedIndex {
   at = 0;
   /** Whether the message there has exactly the topic that was sought. */
   isFound = false;
+  /** Whether its topic begins with what was sought. */
+  isPrefix = false;
   /** How many bytes the last comparison, and those of both ends of what is left, have found to be the same. */
   #common = 0;
   #commonBefore = 0;
@@ -84,7 +86,8 @@ export class RetainedIndex {
   seek(bytes: Uint8Array, start: number, end: number, isPast = false): void {
     if (!this.#isNext(bytes, start, end, isPast)) this.#search(bytes, start, end, isPast);
     const place = this.placeAt(this.block, this.at);
-    this.isFound = place !== undefined && this.#commonBehind === end - start && this.#lengthOf(place) === end - start;
+    this.isPrefix = place !== undefined && this.#commonBehind === end - start;
+    this.isFound = this.isPrefix && place !== undefined && this.#lengthOf(place) === end - start;
   }
 
   /** Whether it comes directly behind the last one, as it does where topics come in order: then it need not be searched. */

@@ -232,6 +232,7 @@ export function retainedBatch(
 ): RetainedBatch | undefined {
   const notFrom = noLocal ? session.access.broker?.identity : undefined;
   const messages = core.retained.find(filter, core.clock, core.effort, notFrom);
+  if (messages === undefined) return undefined;
   const identifiers = identifier === 0 ? undefined : [identifier];
   const batch = new RetainedBatch(messages, qos, identifiers, core.options.upgradeOutgoingQoS);
   return batch.isEmpty ? undefined : batch;

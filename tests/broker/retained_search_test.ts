@@ -23,9 +23,9 @@ function set(store: RetainedStore, topic: string, length = 1): void {
 function found(store: RetainedStore, filter: string, between: () => void = () => {}): string[] {
   const search = store.find(filter, clock, new Effort(new Stint()));
   const names: string[] = [];
-  for (let shown = search.current; shown !== undefined; shown = search.current) {
+  for (let shown = search?.current; shown !== undefined; shown = search?.current) {
     names.push(shown.topic.name);
-    search.advance();
+    search?.advance();
     between();
   }
   return names;
