@@ -66,7 +66,7 @@ export class RetainedStore {
     if (topicStart < 0) this.#index.seek(topic.bytes, 0, topic.bytes.length);
     else this.#index.seek(publication.bytes, topicStart, topicEnd);
     const weight = publication.topicLength + publication.size;
-    const place = this.#index.isFound ? this.#index.placeAt(this.#index.block, this.#index.at) : undefined;
+    const place = this.#index.found;
     return place === undefined ? this.#insert(publication, weight) : this.#replace(place, publication, weight);
   }
 
@@ -134,7 +134,7 @@ export class RetainedStore {
     const { read, written } = encoder.encodeInto(topicName, sought);
     if (read < topicName.length) return undefined;
     this.#index.seek(sought, 0, written);
-    return this.#index.isFound ? this.#index.placeAt(this.#index.block, this.#index.at) : undefined;
+    return this.#index.found;
   }
 
   /**

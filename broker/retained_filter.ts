@@ -5,7 +5,6 @@
  * @module
  */
 
-import { MAXIMUM_STRING_LENGTH } from "../codec/bytes.ts";
 import { rankOf } from "./retained_index.ts";
 
 const SLASH = 0x2f;
@@ -32,8 +31,6 @@ const BEHIND_DOLLAR = new Uint8Array([DOLLAR + 1]);
 
 const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
-/** The filter that is being encoded. */
-const encoded = new Uint8Array(MAXIMUM_STRING_LENGTH);
 
 /** A topic filter, which must be valid. */
 export class RetainedFilter {
@@ -50,9 +47,7 @@ export class RetainedFilter {
   #joined: Uint8Array<ArrayBuffer> = NOTHING;
 
   constructor(filter: string) {
-    // *Measured*: subscribing takes half as long again with an encoded array of its own for each filter.
-    const { written } = encoder.encodeInto(filter, encoded);
-    const bytes = this.#bytes = encoded.slice(0, written);
+    const bytes = this.#bytes = encoder.encode(filter);
     for (let at = 0; at < bytes.length; at++) if (bytes[at] === SLASH) this.#starts.push(at + 1);
     this.#starts.push(bytes.length + 1);
     this.#beginsWithWildcard = bytes[0] === PLUS || bytes[0] === HASH;

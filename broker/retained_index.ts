@@ -53,8 +53,8 @@ export class RetainedIndex {
   /** Where {@linkcode seek} has come to: a block, and a place in it. */
   block = 0;
   at = 0;
-  /** Whether the message there has exactly the topic that was sought. */
-  isFound = false;
+  /** The place of the message there, if it has exactly the topic that was sought. */
+  found: number | undefined;
   /** Whether its topic begins with what was sought. */
   isPrefix = false;
   /** How many bytes the last comparison, and those of both ends of what is left, have found to be the same. */
@@ -87,7 +87,7 @@ export class RetainedIndex {
     if (!this.#isNext(bytes, start, end, isPast)) this.#search(bytes, start, end, isPast);
     const place = this.placeAt(this.block, this.at);
     this.isPrefix = place !== undefined && this.#commonBehind === end - start;
-    this.isFound = this.isPrefix && place !== undefined && this.#lengthOf(place) === end - start;
+    this.found = this.isPrefix && place !== undefined && this.#lengthOf(place) === end - start ? place : undefined;
   }
 
   /** Whether it comes directly behind the last one, as it does where topics come in order: then it need not be searched. */

@@ -62,7 +62,7 @@ export class RetainedWalk {
   #return(piece: Piece): boolean {
     // A message's bytes stay where they are for whoever holds the piece, even if it is somewhere else now.
     this.#seek(piece.bytes, piece.topicStart(this.start), piece.topicEnd(this.start), false);
-    return this.#index.isFound;
+    return this.#index.found !== undefined;
   }
 
   #seek(bytes: Uint8Array, start: number, end: number, isPast: boolean): void {
@@ -73,6 +73,7 @@ export class RetainedWalk {
 
   #find(): boolean {
     this.#version = this.#index.version;
+    const filter = this.#filter;
     for (;;) {
       const place = this.#index.placeAt(this.#block, this.#at);
       if (place === undefined) {
@@ -84,20 +85,19 @@ export class RetainedWalk {
       this.looked++;
       const piece = this.#memory.pieceOf(place);
       const start = startOf(place);
-      const verdict = this.#filter?.check(piece.bytes, piece.topicStart(start), piece.topicEnd(start)) ??
-        Verdict.Matches;
+      const verdict = filter?.check(piece.bytes, piece.topicStart(start), piece.topicEnd(start)) ?? Verdict.Matches;
       if (verdict === Verdict.End) return false;
-      if (verdict === Verdict.GoOn) {
-        this.#at++;
-      } else if (verdict === Verdict.Matches) {
+      if (verdict === Verdict.Matches) {
         this.piece = piece;
         this.start = start;
         return true;
-      } else this.#goTo(this.#filter);
+      }
+      if (verdict === Verdict.GoOn) this.#at++;
+      else this.#leap(filter);
     }
   }
 
-  #goTo(filter: RetainedFilter | undefined): void {
+  #leap(filter: RetainedFilter | undefined): void {
     if (filter === undefined) return;
     this.looked += SEEK;
     this.#seek(filter.target, filter.targetStart, filter.targetEnd, filter.isPast);
