@@ -292,6 +292,15 @@ export class Broker implements AsyncDisposable {
     return this.#observers.add(observer);
   }
 
+  /**
+   * Says how the runtime is made to look at its sockets while some clients send without end, so that others have their
+   * turn: `look` resolves when it has, and is called 50 times a second at most, never while a look is under way. A
+   * listener on Deno sees to that itself. Default: a timer, for which the processor is idle 1 to 2 ms.
+   */
+  lookBy(look: () => Promise<void>): void {
+    this.#core.stint.look = look;
+  }
+
   /** Has `task` called when the broker closes, e.g. to stop listening. Returns a function that takes it back. */
   onClose(task: () => void): () => void {
     this.#onClose.add(task);

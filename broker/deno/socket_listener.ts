@@ -19,6 +19,7 @@ import {
 } from "./listen_options.ts";
 import { type GateLimits, ListenerGate, type RefusalCounts, type Visit } from "./listener_gate.ts";
 import { SocketTransport, tcpAddress } from "./socket_transport.ts";
+import { postLookout } from "./lookout.ts";
 import type { ServerSocket } from "./sockets.ts";
 import { loadTlsContext, type TlsContext } from "./tls_context.ts";
 import { acceptTls } from "./tls_transport.ts";
@@ -88,6 +89,7 @@ export class SocketListener implements AsyncDisposable {
     this.#socket = open();
     this.address = this.#socket.address;
     this.#forget = broker.onClose(() => void this.close());
+    postLookout(broker);
     this.#accepting = this.#acceptAll();
   }
 
