@@ -9,6 +9,8 @@ import type { Broker } from "../broker.ts";
 const HOSTNAME = "127.0.0.1";
 /** So many others may get ahead of our own connection. */
 const MAXIMUM_STRANGERS = 8;
+/** Milliseconds for a look: rules of a firewall may swallow what this process sends to itself. */
+const LIMIT = 1_000;
 
 const BYTE = new Uint8Array(1);
 
@@ -37,7 +39,20 @@ export class Lookout {
   readonly #target = new Uint8Array(1);
 
   /** Resolves when the runtime has looked at its sockets. Never two at a time. */
-  async look(): Promise<void> {
+  look(): Promise<void> {
+    return new Promise((resolve) => {
+      const limit = setTimeout(() => {
+        this.close();
+        resolve();
+      }, LIMIT);
+      this.#look().then(() => {
+        clearTimeout(limit);
+        resolve();
+      });
+    });
+  }
+
+  async #look(): Promise<void> {
     // To open the pair takes a look, too.
     const pair = await (this.#pair ??= this.#open());
     if (pair === undefined || this.#isClosed || !await this.#send(pair)) await timer();

@@ -66,3 +66,15 @@ Deno.test("lookout: others who connect first are sent away; if there are many, i
     for (const stranger of strangers) stranger.close();
   }
 });
+
+Deno.test("lookout: where this process cannot reach itself, a look ends all the same", async () => {
+  const { connect } = Deno;
+  const lookout = new Lookout();
+  Deno.connect = (() => new Promise<never>(() => {})) as typeof Deno.connect;
+  try {
+    await lookout.look();
+  } finally {
+    Deno.connect = connect;
+  }
+  assert(await seesOthers(lookout));
+});
