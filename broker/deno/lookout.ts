@@ -35,7 +35,7 @@ export function postLookout(broker: Broker): void {
  */
 export class Lookout {
   #pair: Promise<Pair | undefined> | undefined;
-  #isClosed = false;
+  readonly #end = new AbortController();
   readonly #target = new Uint8Array(1);
 
   /** Resolves when the runtime has looked at its sockets. Never two at a time. */
@@ -55,12 +55,12 @@ export class Lookout {
   async #look(): Promise<void> {
     // To open the pair takes a look, too.
     const pair = await (this.#pair ??= this.#open());
-    if (pair === undefined || this.#isClosed || !await this.#send(pair)) await timer();
+    if (pair === undefined || this.#end.signal.aborted || !await this.#send(pair)) await timer();
   }
 
   /** Looks by a timer from now on. */
   close(): void {
-    this.#isClosed = true;
+    this.#end.abort();
     this.#pair?.then((pair) => pair?.forEach((conn) => conn.close()));
     this.#pair = Promise.resolve(undefined);
   }
@@ -78,16 +78,16 @@ export class Lookout {
 
   async #open(): Promise<Pair | undefined> {
     try {
-      return await connectToSelf();
+      return await connectToSelf(this.#end.signal);
     } catch {
-      return undefined; // no descriptor left, perhaps: there is the timer
+      return undefined; // closed, or no descriptor left: there is the timer
     }
   }
 }
 
-async function connectToSelf(): Promise<Pair> {
+async function connectToSelf(signal: AbortSignal): Promise<Pair> {
   using listener = Deno.listen({ hostname: HOSTNAME, port: 0 });
-  const near = await Deno.connect({ hostname: HOSTNAME, port: listener.addr.port });
+  const near = await Deno.connect({ hostname: HOSTNAME, port: listener.addr.port, signal });
   try {
     return [near, await acceptFrom(listener, near.localAddr.port)];
   } catch (error) {

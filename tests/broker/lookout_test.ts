@@ -70,7 +70,9 @@ Deno.test("lookout: others who connect first are sent away; if there are many, i
 Deno.test("lookout: where this process cannot reach itself, a look ends all the same", async () => {
   const { connect } = Deno;
   const lookout = new Lookout();
-  Deno.connect = (() => new Promise<never>(() => {})) as typeof Deno.connect;
+  Deno.connect =
+    (({ signal }: { signal?: AbortSignal }) =>
+      new Promise<never>((_, reject) => signal?.addEventListener("abort", reject))) as typeof Deno.connect;
   try {
     await lookout.look();
   } finally {
