@@ -326,7 +326,7 @@ export class Broker implements AsyncDisposable {
     await Promise.all(ended);
     this.#core.journal?.close();
     this.#core.timers.close();
-    this.#core.stint.close();
+    await this.#core.stint.close();
     this.#core.sessions.close();
     this.#core.accessWatch.close();
     this.#core.audit.summarize();

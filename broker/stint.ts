@@ -47,7 +47,8 @@ export class Stint {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
   /** Resolves when sockets were looked at for certain; by default, a timer that begins then is due. */
-  look: () => Promise<void> = () => new Promise((resolve) => void (this.#timer = setTimeout(resolve, 0)));
+  look: () => Promise<void> = () => new Promise((resolve) => setTimeout(resolve, 0));
+  #looking: Promise<void> | undefined;
   readonly #resting: (() => void)[] = [];
 
   /** A chunk of packets begins, or the end of a session: little work waits for nobody who has much. */
@@ -110,11 +111,12 @@ export class Stint {
     return new Promise((resolve) => void this.#resting.push(resolve));
   }
 
-  /** Nobody rests any more. */
-  close(): void {
+  /** Nobody rests any more. Resolves when no look is under way. */
+  async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     for (const resolve of this.#resting.splice(0)) resolve();
+    await this.#looking;
   }
 
   #begin(now: number): void {
@@ -125,7 +127,7 @@ export class Stint {
   #onDue(): void {
     const now = performance.now();
     if (this.#resting.length === 0 || now < this.#looked + PATIENCE) return void this.#goOn(now);
-    this.look().then(() => void this.#goOn(this.#looked = performance.now()));
+    this.#looking = this.look().then(() => void this.#goOn(this.#looked = performance.now()));
   }
 
   async #goOn(now: number): Promise<void> {

@@ -22,7 +22,7 @@ Deno.test("stint: timers run between the pieces of long work", async () => {
   const others = setInterval(() => turns++, 1);
   await workOn(stint, 50, () => {});
   clearInterval(others);
-  stint.close();
+  await stint.close();
   assertGreater(turns, 4);
 });
 
@@ -30,7 +30,7 @@ Deno.test("stint: all who have much to do come to it in turn", async () => {
   const stint = new Stint();
   const order: string[] = [];
   await Promise.all(["a", "b", "c"].map((name) => workOn(stint, 30, () => order.push(name))));
-  stint.close();
+  await stint.close();
   const firstEnd = Math.min(...["a", "b", "c"].map((name) => order.lastIndexOf(name)));
   for (const name of ["a", "b", "c"]) {
     assertGreater(order.slice(0, firstEnd).filter((each) => each === name).length, 10);
@@ -48,7 +48,7 @@ Deno.test("stint: filters and chunks that take long end in a rest, little ones d
   stint.onFilters(10_000);
   work(stint, 10);
   await stint.onFilters(10_000);
-  stint.close();
+  await stint.close();
 });
 
 Deno.test("stint: large messages are as much work as many small ones", async () => {
@@ -61,14 +61,30 @@ Deno.test("stint: large messages are as much work as many small ones", async () 
   stint.onSent(1_048_576);
   assert(stint.isOver);
   await stint.rest();
-  stint.close();
+  await stint.close();
 });
 
 Deno.test("stint: nobody rests on when it closes", async () => {
   const stint = new Stint();
   const rests = [stint.rest(), stint.rest()];
-  stint.close();
+  await stint.close();
   await Promise.all(rests);
+});
+
+Deno.test("stint: closing it waits for a look that is under way", async () => {
+  const stint = new Stint();
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const { promise: look, resolve: end } = Promise.withResolvers<void>();
+  stint.look = () => (begin(), look);
+  const rest = stint.rest();
+  await begun;
+  let isClosed = false;
+  const closed = stint.close().then(() => isClosed = true);
+  await rest;
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert(!isClosed);
+  end();
+  await closed;
 });
 
 Deno.test("stint: packets that take long end in a rest", async () => {
@@ -79,7 +95,7 @@ Deno.test("stint: packets that take long end in a rest", async () => {
   for (let i = 0; i < 1_000 && rest === undefined; i++) rest = stint.onPacket();
   assert(rest !== undefined);
   await rest;
-  stint.close();
+  await stint.close();
 });
 
 Deno.test("stint: who sends little does not wait for those who send much", async () => {
@@ -89,7 +105,7 @@ Deno.test("stint: who sends little does not wait for those who send much", async
   const rest = stint.onChunk(1_048_576);
   assertEquals(stint.onChunk(100), undefined);
   await rest;
-  stint.close();
+  await stint.close();
 });
 
 Deno.test("stint: who asks for little does not wait for those who ask for much", async () => {
@@ -103,7 +119,7 @@ Deno.test("stint: who asks for little does not wait for those who ask for much",
   assertEquals(stint.onPacket(), undefined);
   assertEquals(stint.onFilters(1), undefined);
   await rest;
-  stint.close();
+  await stint.close();
 });
 
 Deno.test("stint: those whose rest leads to work through other promises do not all work in one turn", async () => {
@@ -119,6 +135,6 @@ Deno.test("stint: those whose rest leads to work through other promises do not a
     }
   }));
   clearInterval(others);
-  stint.close();
+  await stint.close();
   assertLess(Math.max(...worksOfTurns), 4);
 });
