@@ -29,12 +29,17 @@ const Delay = {
   Retry: 500,
 } as const;
 /**
- * Milliseconds for what is probably over soon, by how long the last commit took, and how long none was needed. A commit
- * for one message that nobody would need if it came a little later gets a twentieth of the time at most, as the
- * acknowledgements of an uplink come in 5 to 50 ms; one for many messages is worth it sooner, as their publishers may
- * have nothing else to send. When it has ended, all that came meanwhile has still to be handled.
+ * Milliseconds for what is probably over soon, by how long the last commit took. A commit for one message that nobody
+ * would need if it came a little later gets a twentieth of the time at most, as the acknowledgements of an uplink come in
+ * 5 to 50 ms; one for many messages is worth it sooner, as their publishers may have nothing else to send. When it has
+ * ended, all that came meanwhile has still to be handled.
  */
-const PATIENCE = { least: 2, most: 20, shareOfOne: 20, shareOfMany: 2 };
+const PATIENCE = { most: 20, shareOfOne: 20, shareOfMany: 2 };
+/**
+ * Milliseconds between looks whether a commit is needed, which become twice as many each time that none was. *Measured*:
+ * at a gateway with 200 messages a second, a look every 20 ms instead of 80 takes a tenth more of the processor's time.
+ */
+const CALM = { least: 2, most: 80 };
 /** Milliseconds in which a commit that is waited for gathers others, as long as each turn brings some. */
 const GATHERING = 1;
 /** With this many changes, or bytes of messages, a commit comes at once. */
@@ -82,8 +87,8 @@ export class Journal {
   #readAgain: ReturnType<typeof setTimeout> | undefined;
   /** Milliseconds that the last commit took. */
   #taken = 0;
-  /** Milliseconds until a commit that may be spared: the more, the longer none was needed, as each timer costs a turn. */
-  #calm: number = PATIENCE.least;
+  /** Milliseconds until the next look at what is probably over by then. */
+  #calm: number = CALM.least;
   /** The end of the changes when the timer was set. */
   #timedEnd = 0;
   #resuming = false;
@@ -117,7 +122,8 @@ export class Journal {
     const { most, shareOfOne, shareOfMany } = PATIENCE;
     // A message has two changes, itself and its delivery.
     const messages = Math.max(this.#live / 2, 1);
-    return Math.min(Math.max(shareOfOne * this.#taken / messages, shareOfMany * this.#taken, this.#calm), most);
+    const share = Math.max(shareOfOne * this.#taken / messages, shareOfMany * this.#taken);
+    return Math.max(Math.min(share, most), this.#calm);
   }
 
   /** A number that is not used in the store. */
@@ -127,18 +133,22 @@ export class Journal {
 
   /** Adds a change; returns its number. `bytes` is the size of the message in it. */
   write(write: StoreWrite, bytes: number = 0): number {
-    const index = this.writeBriefly(write, bytes);
+    const index = this.#add(write, bytes, Delay.Lazy);
     this.#fixed = index + 1;
     return index;
   }
 
   /** The same for a change that is probably over soon. */
   writeBriefly(write: StoreWrite, bytes: number = 0): number {
+    return this.#add(write, bytes, Math.max(Delay.Lazy, this.#calm));
+  }
+
+  #add(write: StoreWrite, bytes: number, delay: number): number {
     this.#version++;
     this.#live++;
     this.#bytes += bytes;
     this.#writes.push(write);
-    this.#schedule(Delay.Lazy);
+    this.#schedule(delay);
     if (this.#live >= MAX_WRITES || this.#bytes >= MAX_BYTES) this.#hurry();
     return this.#end - 1;
   }
@@ -363,7 +373,7 @@ export class Journal {
     // What has been waited for all the time is over: those who came later wait their own time.
     if (this.#state === "failing" && this.#removals.length > MAX_WRITES) return this.#makeRoom();
     const isOver = this.#state === "working" && this.#first >= this.#timedEnd;
-    this.#calm = isOver ? Math.min(2 * this.#calm, PATIENCE.most) : PATIENCE.least;
+    this.#calm = isOver ? Math.min(2 * this.#calm, CALM.most) : CALM.least;
     if (isOver && this.#waiters.size > 0 && !this.#waiters.isAnyLate) this.#schedule(this.#patience);
     else this.commit();
     this.#waiters.nextRound();

@@ -2,9 +2,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { bounded, startBroker, until } from "../support/broker.ts";
+import { Journal } from "../../broker/journal.ts";
 import { MemoryStore } from "../../broker/memory_store.ts";
+import { Metrics } from "../../broker/metrics.ts";
 import { memoryTransportPair } from "../../engine/memory_transport.ts";
 import type { Store } from "../../broker/store.ts";
+import type { Held } from "../../broker/waiters.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { publishPacket, toText } from "../support/raw_packets.ts";
 import { FaultyStore } from "./faulty_store.ts";
@@ -63,6 +66,83 @@ Deno.test("broker store: a stream of messages that are over soon does not put of
     assert(answered, `${sent} messages were handed on without an acknowledgement`);
     await answer;
   }));
+
+/** Timers that run when a test says so. */
+class Wakes implements Disposable {
+  /** Those that were set and neither run nor cancelled, in milliseconds from when they were set. */
+  readonly set = new Map<unknown, { readonly delay: number; readonly task: () => void }>();
+  readonly #originals = { setTimeout, clearTimeout };
+
+  constructor() {
+    Object.assign(globalThis, {
+      setTimeout: (task: () => void, delay: number) => {
+        const id = {};
+        this.set.set(id, { delay, task });
+        return id;
+      },
+      clearTimeout: (id: unknown) => this.set.delete(id),
+    });
+  }
+
+  /** Runs the one that is set. */
+  run(): void {
+    const [[id, { task }] = none()] = this.set;
+    this.set.delete(id);
+    task();
+  }
+
+  [Symbol.dispose](): void {
+    Object.assign(globalThis, this.#originals);
+  }
+}
+
+function none(): never {
+  throw new Error("Cannot run a timer: none is set");
+}
+
+/** A promise that waits for a commit. */
+function promised(): Held & { isKept: boolean } {
+  return {
+    isKept: false,
+    hold: () => true,
+    resume() {
+      this.isKept = true;
+    },
+    fail() {},
+  };
+}
+
+Deno.test("broker store: looks whether a commit is needed become rarer while none is, and frequent when one was", async () => {
+  using wakes = new Wakes();
+  const store = new FaultyStore(new MemoryStore());
+  const journal = new Journal(store, { debug: false, write() {} }, new Metrics());
+  wakes.run(); // for what the last broker has left
+  const change = { kind: "removeRetained", topic: "a" } as const;
+  const wait = async () => {
+    const index = journal.writeBriefly(change);
+    const promise = promised();
+    journal.hold(promise);
+    await undefined;
+    return { index, promise, delays: [...wakes.set.values()].map(({ delay }) => delay) };
+  };
+  const delays: number[] = [];
+  for (let i = 0; i < 8; i++) {
+    const one = await wait();
+    delays.push(...one.delays);
+    journal.cancel(one.index);
+    await undefined;
+    assert(one.promise.isKept);
+    wakes.run();
+  }
+  assertEquals(delays, [2, 4, 8, 16, 32, 64, 80, 80]);
+  assertEquals(store.commits, 0);
+  const needed = await wait();
+  wakes.run();
+  assertEquals(store.commits, 1);
+  assert(needed.promise.isKept);
+  assert(((await wait()).delays[0] ?? 80) <= 20);
+  journal.close();
+});
 
 const SMALL_QUEUE = 12;
 
