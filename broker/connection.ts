@@ -71,7 +71,7 @@ export class Connection implements OutputOwner, Pausable {
     this.#protocol = protocol;
     try {
       for (;;) {
-        const chunk = await this.#channel.read();
+        const chunk = await this.#channel.read(this.#framer.awaited);
         if (chunk === undefined) break;
         const pending = this.#take(chunk, protocol);
         if (pending !== undefined) await pending;

@@ -106,6 +106,11 @@ export class Framer implements Frame {
     return this.#pendingLength;
   }
 
+  /** Length in bytes of the packet that is not complete yet; 0 if its header is not complete either, or none began. */
+  get awaited(): number {
+    return this.#pendingTotal;
+  }
+
   /**
    * Hands in the next chunk. All packets before it have been taken: `next()` has said false, else this throws an
    * `Error`.

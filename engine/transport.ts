@@ -117,8 +117,12 @@ export interface Transport {
  * ```
  */
 export interface Channel {
-  /** Resolves with what has come, which is valid until the next read; undefined at the end. Rejects when it is broken. */
-  read(): Promise<Uint8Array | undefined>;
+  /**
+   * Resolves with what has come, which is valid until the next read; undefined at the end. Rejects when it is broken.
+   * `awaited` is the length in bytes of the packet whose beginning the reader has, 0 if it does not know of one: a
+   * channel may read larger chunks for large packets.
+   */
+  read(awaited?: number): Promise<Uint8Array | undefined>;
   /** Resolves when `bytes` may be used again. Rejects when the connection is broken. */
   write(bytes: Uint8Array): Promise<void>;
   /** Sends the end, which the peer sees behind all that was written. No write may be under way. */

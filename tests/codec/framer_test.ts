@@ -41,6 +41,21 @@ Deno.test("Framer takes empty chunks and says false again and again", () => {
   assertEquals(framer.buffered, 1);
 });
 
+Deno.test("Framer says how long the packet is that it waits for", () => {
+  const framer = new Framer();
+  assertEquals(framer.awaited, 0);
+  framer.push(bytes(0xc0, 0, 0x30));
+  assert(framer.next());
+  assertEquals([framer.next(), framer.awaited], [false, 0]);
+  framer.push(bytes(3, 0));
+  assertEquals([framer.next(), framer.awaited], [false, 5]);
+  framer.push(bytes(1, 0x61, 0xd0, 0));
+  assert(framer.next());
+  assertEquals(framer.awaited, 0);
+  assert(framer.next());
+  assertEquals([framer.next(), framer.awaited], [false, 0]);
+});
+
 Deno.test("Framer refuses a chunk while packets are left", () => {
   const framer = new Framer();
   framer.push(bytes(0xc0, 0, 0xc0, 0));
