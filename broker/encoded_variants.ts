@@ -7,11 +7,12 @@
 import type { QoS } from "../codec/packets.ts";
 import { type Publication, PublishForm } from "./publication.ts";
 
-/** One encoding: a range of bytes, and where in `bytes` the packet identifier stands. */
+/**
+ * One encoding: the packet's bytes and nothing else, so that copying them to many takes no view for each, and where in
+ * them the packet identifier stands.
+ */
 export interface EncodedPublish {
   bytes: Uint8Array;
-  start: number;
-  end: number;
   idAt: number;
 }
 
@@ -29,7 +30,7 @@ export class EncodedVariants {
 
   constructor() {
     for (let variant = 0; variant < 16; variant++) {
-      this.#variants.push({ bytes: NO_BYTES, start: 0, end: 0, idAt: 0 });
+      this.#variants.push({ bytes: NO_BYTES, idAt: 0 });
       this.#scratch.push(NO_BYTES);
     }
   }
@@ -58,10 +59,9 @@ export class EncodedVariants {
     if ((this.#made & (1 << index)) !== 0) return variant;
     this.#made |= 1 << index;
     if (publication.isVerbatim(v5, qos, retain)) {
-      variant.bytes = publication.bytes;
-      variant.start = publication.frameStart;
-      variant.end = publication.payloadEnd;
-      variant.idAt = publication.frameIdAt;
+      const { bytes, frameStart, payloadEnd, frameIdAt } = publication;
+      variant.bytes = bytes.subarray(frameStart, payloadEnd);
+      variant.idAt = frameIdAt - frameStart;
       return variant;
     }
     this.#encode(variant, index, publication);
@@ -79,9 +79,7 @@ export class EncodedVariants {
       bytes = new Uint8Array(length <= MAX_SCRATCH ? Math.max(256, 2 * length) : length);
       if (length <= MAX_SCRATCH) this.#scratch[index] = bytes;
     }
-    variant.bytes = bytes;
-    variant.start = 0;
-    variant.end = length;
+    variant.bytes = bytes.subarray(0, length);
     // It has not waited, so the expiry interval is the whole one.
     variant.idAt = publication.write(bytes, 0, form, undefined);
   }

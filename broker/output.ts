@@ -27,7 +27,7 @@ const SHORT_COPY = 48;
 /** Copies the bytes from `start` to `end` to `at` in `target`. */
 export function copyBytes(target: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): void {
   const length = end - start;
-  if (length > SHORT_COPY) target.set(bytes.subarray(start, end), at);
+  if (length > SHORT_COPY) target.set(length === bytes.length ? bytes : bytes.subarray(start, end), at);
   else for (let i = 0; i < length; i++) target[at + i] = bytes[start + i] ?? 0;
 }
 
@@ -154,13 +154,13 @@ export class Output implements Held {
     return at;
   }
 
-  /** Appends the bytes from `start` to `end` without copying them: nobody may write to them any more. */
-  appendShared(bytes: Uint8Array, start: number, end: number): void {
-    this.#pending += end - start;
+  /** Appends `bytes` without copying them: nobody may write to them any more. */
+  appendShared(bytes: Uint8Array): void {
+    this.#pending += bytes.length;
     if (!this.#marked) this.#mark();
     const gathered = this.#takeBuffer();
     if (gathered !== undefined) this.#full.push(gathered);
-    this.#full.push({ bytes: bytes.subarray(start, end), buffer: undefined });
+    this.#full.push({ bytes, buffer: undefined });
   }
 
   /** Makes room for `length` bytes that the caller writes into {@linkcode buffer} at the returned offset. */

@@ -180,11 +180,11 @@ export class Sender implements SessionLink {
     if (own) return this.#encode(publication, qos, retain, dup, packetId, subscriptionIds);
     const v5 = this.#v5;
     if (router.variants.has(publication)) {
-      const { bytes, start, end, idAt } = router.variants.of(publication, v5, qos, retain);
-      if (qos === 0 && end - start > LARGEST && publication.isOwned && bytes === publication.bytes) {
-        return this.#output.appendShared(bytes, start, end);
+      const { bytes, idAt } = router.variants.of(publication, v5, qos, retain);
+      if (qos === 0 && bytes.length > LARGEST && publication.isOwned && bytes.buffer === publication.bytes.buffer) {
+        return this.#output.appendShared(bytes);
       }
-      return this.#copy(bytes, start, end, idAt, qos, packetId);
+      return this.#copy(bytes, 0, bytes.length, idAt, qos, packetId);
     }
     if (publication.isVerbatim(v5, qos, retain) && publication.expiryAt < 0) {
       const { bytes, frameStart, payloadEnd, frameIdAt } = publication;

@@ -54,6 +54,7 @@ async function main(args: string[]): Promise<void> {
     alias: { h: "help" },
   });
   if (options.help) return console.log(HELP);
+  if (options._.length > 0) throw new Error(`Cannot measure ${options._[0]}: it must be one of ${PARTS.join(", ")}`);
   const all = scenarios(options.quick ? QUICK : FULL);
   if (options.list) return console.log([...all.map(({ name }) => name), "clients"].join("\n"));
 
