@@ -171,8 +171,7 @@ export class Framer implements Frame {
   #keep(available: number): boolean {
     if (available > 0) {
       // With the header incomplete there are at most four bytes, and #total is that of another packet.
-      const complete = this.#readHeader(this.#chunk, this.#position, available);
-      this.#pendingTotal = complete ? this.#total : 0;
+      this.#pendingTotal = this.#readHeader(this.#chunk, this.#position, available) ? this.#total : 0;
       this.#append(available);
     }
     this.#chunk = NOTHING;

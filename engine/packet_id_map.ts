@@ -68,8 +68,7 @@ export class PacketIdMap<E extends PacketIdEntry<E>> {
     else before.after = after;
     if (after === undefined) this.#last = before;
     else after.before = before;
-    entry.before = undefined;
-    entry.after = undefined;
+    entry.before = entry.after = undefined;
     if (--this.#size === 0 && this.#buckets.length > KEPT_BUCKETS) this.#buckets = [];
   }
 
@@ -86,8 +85,7 @@ export class PacketIdMap<E extends PacketIdEntry<E>> {
   /** Forgets all entries. */
   clear(): void {
     this.#buckets = [];
-    this.#first = undefined;
-    this.#last = undefined;
+    this.#first = this.#last = undefined;
     this.#size = 0;
   }
 
